@@ -1,0 +1,93 @@
+// The agent's six nouns, in the order the data travels. follow, detect and ship know each other by these alone.
+
+import type { WireRecord } from '@log-detector/contract';
+
+export type Stream = 'stdout' | 'stderr';
+
+/**
+ * Where a line stands in a container's log. `at` is Docker's own timestamp, always 30 characters
+ * (`2026-11-22T10:00:00.123456789Z`), so that comparing the text compares the instants; `ordinal` counts the
+ * lines of the same stream that carry that very timestamp, from 0.
+ */
+export interface Position {
+  at: string;
+  ordinal: number;
+}
+
+/** One line of one container's stdout or stderr, without its line end. */
+export interface Line {
+  stream: Stream;
+  position: Position;
+  /** Decoded as UTF-8; bytes that are not UTF-8 are U+FFFD. */
+  text: string;
+  /** The line was longer than the longest line kept, and what follows the cut is gone. */
+  cut?: boolean;
+}
+
+/** One event: a line, or the lines of one traceback. */
+export interface Entry {
+  stream: Stream;
+  /** Position of its first line: the identity of the entry. */
+  first: Position;
+  /** Position of its last line. */
+  last: Position;
+  lines: string[];
+  /** `trace` when the lines are a traceback or stack dump of a known shape, `block` when joined otherwise. */
+  kind: 'line' | 'block' | 'trace';
+}
+
+/** What is known of the container whose lines are read. Changes (a rename) replace the object. */
+export interface Container {
+  id: string;
+  name: string;
+  image: string;
+  labels: Record<string, string>;
+  tty: boolean;
+}
+
+/** An entry that matched, ready for the spool: the wire form, and the positions it came from. */
+export interface MatchedRecord {
+  stream: Stream;
+  first: Position;
+  last: Position;
+  record: WireRecord & { event_id: string };
+}
+
+/** How far a container's stream has been taken: everything up to and including this line is on disk or did not match. */
+export interface Cursor {
+  containerId: string;
+  stream: Stream;
+  position: Position;
+}
+
+export type HoleReason =
+  | 'rotated'
+  | 'unreadable-driver'
+  | 'container-removed'
+  | 'spool-full'
+  | 'line-cut'
+  | 'corrupt-log';
+
+/** What could not be read, and why: declared, never silent. */
+export interface Hole {
+  containerId: string;
+  container: string;
+  stream?: Stream;
+  /** Timestamps as in `Position.at`. */
+  from: string;
+  to: string;
+  reason: HoleReason;
+  detail?: string;
+}
+
+/**
+ * Every stage of the pipeline has this shape: no stage owns a timer, `now` is milliseconds since the epoch, and what
+ * a stage gives out goes to the `emit` it was made with.
+ */
+export interface Stage<In> {
+  push(item: In, now: number): void;
+  /** Gives out what has waited long enough. */
+  tick(now: number): void;
+  /** Gives out everything. */
+  flush(now: number): void;
+}
