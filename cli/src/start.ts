@@ -1,0 +1,120 @@
+// Backend and agent together on this machine, each a process of its own, started and stopped as one. The agent begins when
+// a Docker Engine answers; until then the backend serves alone.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pingEngine } from '@log-detector/agent';
+
+/** How long a part may take to end by itself, in ms, before it is killed. The whole must end within five seconds. */
+const graceMs = 4000;
+const lookForDockerEveryMs = 10_000;
+
+/** Runs until SIGINT or SIGTERM, or until the backend ends. Returns the exit code. */
+export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  const env = { ...environment, ...process.env };
+  const port = env.PORT?.trim() || '8000';
+  const base = `http://127.0.0.1:${port}`;
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
+
+  const children = new Set<ChildProcess>();
+  const run = (verb: string, extra: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<number> } => {
+    const child = spawn(process.execPath, [process.argv[1] ?? '', verb], {
+      // The open standard input is how the child learns that this process was killed.
+      stdio: ['pipe', 'inherit', 'inherit'],
+      env: { ...env, ...extra, LOG_DETECTOR_STARTER: 'stdin' },
+    });
+    children.add(child);
+    const ended = new Promise<number>((resolve) => {
+      child.once('error', () => resolve(1));
+      child.once('exit', (code, signal) => resolve(code ?? (signal ? 1 : 0)));
+    });
+    void ended.then(() => children.delete(child));
+    return { child, ended };
+  };
+
+  const backend = run('serve', {});
+  let backendCode: number | undefined;
+  const backendEnded = backend.ended.then((code) => {
+    backendCode = code;
+    stopping.abort();
+  });
+
+  if (await answers(`${base}/health`, stopping.signal)) {
+    process.stdout.write(welcome(base, env));
+    await followContainers(run, { base, env, signal: stopping.signal });
+  }
+
+  const kill = setTimeout(() => {
+    for (const child of children) child.kill('SIGKILL');
+  }, graceMs);
+  for (const child of children) child.kill('SIGTERM');
+  await backendEnded;
+  while (children.size > 0) await sleep(20);
+  clearTimeout(kill);
+  return backendCode ?? 0;
+}
+
+/** Starts the agent once Docker answers, and again when it ends by itself, until the signal. */
+async function followContainers(
+  run: (verb: string, extra: NodeJS.ProcessEnv) => { ended: Promise<number> },
+  { base, env, signal }: { base: string; env: NodeJS.ProcessEnv; signal: AbortSignal },
+): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  let told = false;
+  while (!signal.aborted) {
+    const problem = await pingEngine(env);
+    if (problem === undefined) {
+      const { ended } = run('agent', {
+        BACKEND_URL: env.BACKEND_URL || `${base}/api/logs`,
+        BACKEND_API_KEY: env.BACKEND_API_KEY || env.API_KEY,
+        ...(env.API_KEY_FILE && !env.BACKEND_API_KEY_FILE && !env.BACKEND_API_KEY ? { BACKEND_API_KEY_FILE: env.API_KEY_FILE } : {}),
+        SPOOL_DIR: env.SPOOL_DIR || join(env.DATA_DIR || 'data', 'spool'),
+      });
+      const code = await Promise.race([ended, aborted]);
+      // Wrong settings stay wrong: the agent has said which, and the backend goes on alone.
+      if (code === 2) return aborted;
+      await Promise.race([sleep(3000), aborted]);
+    } else {
+      if (!told) process.stdout.write(`No containers are followed yet: ${problem}\nThey will be as soon as it answers.\n\n`);
+      told = true;
+      await Promise.race([sleep(lookForDockerEveryMs), aborted]);
+    }
+  }
+}
+
+/** Whether the backend came up: false when the signal came first. */
+async function answers(url: string, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    try {
+      const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(1000)]) });
+      if (response.ok) return true;
+    } catch {
+      // Not yet.
+    }
+    await sleep(50);
+  }
+  return false;
+}
+
+function welcome(base: string, env: NodeJS.ProcessEnv): string {
+  const mails = env.ALERT_EMAIL_ENABLED?.trim();
+  const next = mails
+    ? 'Try it:    docker run --rm busybox sh -c "echo ERROR: it works"'
+    : 'Mails are off. Turn them on, here with a mail server on this machine:\n' +
+      '           ALERT_EMAIL_ENABLED=true ALERT_EMAIL_TO=you@example.com SMTP_URL=smtp://localhost:1025 npm start';
+  return `
+Log Detector is listening on ${base}
+Records:   ${base}/api/logs
+API docs:  ${base}/docs
+${next}
+Stop with Ctrl-C.
+
+`;
+}
