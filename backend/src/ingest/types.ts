@@ -1,0 +1,113 @@
+// The nouns of ingest, in the order a record becomes them: IncomingRecord -> (group) -> StoredRecord -> Decision.
+// Alerting and grouping know ingest by these types alone. Instants are ISO 8601 text with microseconds and `Z`.
+
+/** A record that was checked and cleaned (NUL is U+2400, a lone surrogate U+FFFD) and not stored yet. */
+export interface IncomingRecord {
+  host: string;
+  container: string;
+  /** Part of an issue's key beside the fingerprint: compose service, or the container without its replica suffix. */
+  service: string;
+  severity: string;
+  message: string;
+  /** Lower-case hex SHA-256 of the message's UTF-8 bytes as sent, before cleaning. */
+  logHash: string;
+  occurredAt: string | null;
+  eventId: string | null;
+  stream: string | null;
+  image: string | null;
+  labels: Record<string, string> | null;
+  fields: Record<string, unknown> | null;
+  contextBefore: string[] | null;
+  contextAfter: string[] | null;
+  coalesceId: string | null;
+}
+
+/** What grouping says of a record: equal fingerprint and service make one issue. */
+export interface Group {
+  fingerprint: string;
+  title: string;
+}
+
+/** Sorts records into groups, one answer per record, in order. Deterministic across replicas. */
+export interface Grouping {
+  group(records: readonly IncomingRecord[]): Promise<Group[]>;
+}
+
+export type IssueState = 'open' | 'muted' | 'resolved';
+
+/** An issue as it stands inside the transaction, after this batch's records were added to it. */
+export interface Issue {
+  id: string;
+  fingerprint: string;
+  service: string;
+  title: string;
+  state: IssueState;
+  mutedUntil: string | null;
+  mutedUntilCount: number | null;
+  firstSeen: string;
+  lastSeen: string;
+  /** `lastSeen` before this batch; null for an issue first seen in it. */
+  previousSeen: string | null;
+  /** Records so far, this batch's included. */
+  count: number;
+  /** Records of it in this batch. */
+  added: number;
+  /** First seen in this batch. */
+  isNew: boolean;
+  /** It was resolved, and this batch's records opened it again. */
+  isRegressed: boolean;
+  /** When a record of it last made an alert, and `count` at that moment. */
+  notifiedAt: string | null;
+  notifiedCount: number | null;
+}
+
+/** A record with its identity, as it goes into `log_records`. */
+export interface StoredRecord extends IncomingRecord {
+  /** UUIDv7 whose last 12 bits are `bucket`. */
+  id: string;
+  bucket: number;
+  receivedAt: string;
+  isDuplicate: boolean;
+  duplicateOfId: string | null;
+  issue: Issue;
+}
+
+/** Notify, or not, and always why. `reason` is kept on the record. */
+export interface Decision {
+  notify: boolean;
+  reason: string;
+}
+
+/** A message owed to one recipient, before it is written to `notifications` (which gives status, attempts and times). */
+export interface NewNotification {
+  id: string;
+  recordId: string;
+  bucket: number;
+  issueId: string | null;
+  channel: string;
+  toAddress: string;
+  subject: string;
+  body: string;
+  html: string | null;
+  reason: string;
+  messageId: string;
+  coalesceId: string | null;
+}
+
+/** What alerting is asked, inside the ingest transaction. */
+export interface AlertQuestion {
+  /** In the order received. */
+  records: readonly StoredRecord[];
+  /** Active recipients in the database; with none, alerting falls back to its settings. */
+  recipients: readonly string[];
+  /** Those of the records' `coalesceId`s that made an alert already, in an earlier batch. */
+  coalesced: ReadonlySet<string>;
+  /** Milliseconds since the epoch. */
+  now: number;
+}
+
+/** What alerting answers: one decision per record, in order, and the messages they cause. */
+export interface AlertPlan {
+  decisions: Decision[];
+  notifications: NewNotification[];
+}
