@@ -1,7 +1,17 @@
 // TypeScript sources -> dist/: `agent.mjs`, one file with everything the agent needs, and `cli.mjs` with the rest, whose
 // dependencies stay in node_modules. Run alone, or by the command itself when the sources are newer than the build.
 
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -37,12 +47,20 @@ export async function build() {
     logLevel: 'warning',
     define: { LOG_DETECTOR_VERSION: JSON.stringify(version) },
     // Bundled CommonJS dependencies ask for `require`, which an ES module does not have.
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
   };
   const backend = JSON.parse(readFileSync(join(root, 'backend/package.json'), 'utf8'));
   const external = Object.keys(backend.dependencies).filter((name) => !name.startsWith('@log-detector/'));
   await Promise.all([
-    bundle({ ...shared, entryPoints: { agent: join(root, 'cli/src/agent-only.ts') }, outdir: aside, outExtension: { '.js': '.mjs' }, external: ['recheck'] }),
+    bundle({
+      ...shared,
+      entryPoints: { agent: join(root, 'cli/src/agent-only.ts') },
+      outdir: aside,
+      outExtension: { '.js': '.mjs' },
+      external: ['recheck'],
+    }),
     bundle({
       ...shared,
       entryPoints: { cli: join(root, 'cli/src/main.ts') },

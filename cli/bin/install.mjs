@@ -11,7 +11,9 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export function install() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
-    console.error(`Log Detector needs Node 20.19 or later; this is ${process.version}. Install a current Node and run the command again.`);
+    console.error(
+      `Log Detector needs Node 20.19 or later; this is ${process.version}. Install a current Node and run the command again.`,
+    );
     process.exit(1);
   }
   if (isInstalled()) return;
@@ -23,7 +25,9 @@ export function install() {
     ? spawnSync(process.execPath, [npm, 'ci', '--no-audit', '--no-fund'], { cwd: root, stdio: 'inherit' })
     : spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: 'inherit' });
   if (result.status !== 0) {
-    console.error('npm ci failed (its message is above). Check the network or the proxy of npm, and run the command again.');
+    console.error(
+      'npm ci failed (its message is above). Check the network or the proxy of npm, and run the command again.',
+    );
     process.exit(result.status || 1);
   }
 }
@@ -34,7 +38,11 @@ function isInstalled() {
   try {
     const there = packages('node_modules/.package-lock.json');
     return Object.entries(packages('package-lock.json')).every(
-      ([path, wanted]) => !path.includes('node_modules/') || wanted.optional || wanted.link || there[path]?.version === wanted.version,
+      ([path, wanted]) =>
+        !path.includes('node_modules/') ||
+        wanted.optional ||
+        wanted.link ||
+        there[path]?.version === wanted.version,
     );
   } catch {
     return false;

@@ -18,7 +18,9 @@ export async function runVerb(verb: () => Promise<number | undefined>): Promise<
     process.exitCode = (await verb()) ?? 0;
   } catch (error) {
     const known = error instanceof Error && forTheOperator.has(error.name);
-    process.stderr.write(`log-detector: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+    process.stderr.write(
+      `log-detector: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+    );
     process.exitCode = known ? 2 : 1;
   }
   // A verb has closed what it opened; a connection that lingers must not keep the process.

@@ -74,7 +74,9 @@ async function followContainers(
       const { ended } = run('agent', {
         BACKEND_URL: env.BACKEND_URL || `${base}/api/logs`,
         BACKEND_API_KEY: env.BACKEND_API_KEY || env.API_KEY,
-        ...(env.API_KEY_FILE && !env.BACKEND_API_KEY_FILE && !env.BACKEND_API_KEY ? { BACKEND_API_KEY_FILE: env.API_KEY_FILE } : {}),
+        ...(env.API_KEY_FILE && !env.BACKEND_API_KEY_FILE && !env.BACKEND_API_KEY
+          ? { BACKEND_API_KEY_FILE: env.API_KEY_FILE }
+          : {}),
         SPOOL_DIR: env.SPOOL_DIR || join(env.DATA_DIR || 'data', 'spool'),
       });
       const code = await Promise.race([ended, aborted]);
@@ -82,7 +84,10 @@ async function followContainers(
       if (code === 2) return aborted;
       await Promise.race([sleep(3000), aborted]);
     } else {
-      if (!told) process.stdout.write(`No containers are followed yet: ${problem}\nThey will be as soon as it answers.\n\n`);
+      if (!told)
+        process.stdout.write(
+          `No containers are followed yet: ${problem}\nThey will be as soon as it answers.\n\n`,
+        );
       told = true;
       await Promise.race([sleep(lookForDockerEveryMs), aborted]);
     }

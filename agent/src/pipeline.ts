@@ -1,0 +1,265 @@
+// The map of the agent: follow > lines > join > match > coalesce > spool, per container; one writer for all of them.
+// Surprise: the resume cursor of a stream never passes a line that is still held by a stage, because what is held is only
+// in memory. It stands on the line before the oldest one held.
+
+import type { Coalesce } from './detect/coalesce.ts';
+import type { Join } from './detect/join.ts';
+import type { Container, Cursor, Entry, Hole, Line, MatchedRecord, Position, Stream } from './types.ts';
+
+const streams = ['stdout', 'stderr'] as const;
+
+/** What one container's lines are pushed through, made anew for each container. */
+export interface Stages {
+  join(emit: (entry: Entry, now: number) => void): Join;
+  match(entry: Entry, container: Container, now: number): MatchedRecord | undefined;
+  coalesce(emit: (records: MatchedRecord[], now: number) => void): Coalesce;
+}
+
+/** The spool, as the pipeline needs it. */
+export interface Disk {
+  /** Resolves when all of it is on disk; waits while there is no room. */
+  append(batch: { records: MatchedRecord[]; cursors: Cursor[]; holes?: Hole[] }): Promise<void>;
+}
+
+export interface PipelineOptions {
+  stages: Stages;
+  disk: Disk;
+  /** Records waiting for the disk, in bytes of text: above this the readers are stopped. */
+  maxWaitingBytes?: number;
+  now?: () => number;
+}
+
+/** Counts since the start, for /metrics. */
+export interface PipelineStats {
+  lines: number;
+  entries: number;
+  records: number;
+  holes: number;
+  waitingBytes: number;
+}
+
+/** How often, in ms, stages tick and what is ready goes to disk. */
+export const tickMs = 50;
+/** How often, in ms, cursors are written although no record came: what a restart reads again is at most this much. */
+const cursorEveryMs = 1000;
+
+export function createPipeline({
+  stages,
+  disk,
+  maxWaitingBytes = 4 * 1024 * 1024,
+  now: clock = Date.now,
+}: PipelineOptions) {
+  const sinks = new Set<ContainerSink>();
+  const stats: PipelineStats = { lines: 0, entries: 0, records: 0, holes: 0, waitingBytes: 0 };
+  let waitingRecords: MatchedRecord[] = [];
+  let waitingHoles: Hole[] = [];
+  let writing: Promise<void> | undefined;
+  let cursorsWrittenAt = 0;
+  let failure: unknown;
+
+  function take(records: MatchedRecord[]): void {
+    for (const record of records) {
+      waitingRecords.push(record);
+      stats.waitingBytes += record.record.message.length + 512;
+    }
+    stats.records += records.length;
+  }
+
+  /** Writes what waits, and the cursors that it allows, in one go. Calls that come meanwhile share the next one. */
+  async function write(): Promise<void> {
+    while (writing) await writing;
+    const records = waitingRecords;
+    const holes = waitingHoles;
+    waitingRecords = [];
+    waitingHoles = [];
+    // The cursors are read in the same turn as the records are taken, so that they cover just those.
+    const cursors = [...sinks].flatMap((sink) => sink.takeCursors());
+    if (records.length + holes.length + cursors.length === 0) return;
+    cursorsWrittenAt = clock();
+    writing = disk.append({ records, cursors, holes }).then(
+      () => {
+        stats.waitingBytes = waitingRecords.reduce((sum, { record }) => sum + record.message.length + 512, 0);
+        writing = undefined;
+      },
+      (error) => {
+        failure = error;
+        writing = undefined;
+      },
+    );
+    await writing;
+    if (failure !== undefined) throw failure;
+  }
+
+  return {
+    stats,
+
+    /** The sink for one container. */
+    open(container: Container): ContainerSink {
+      const sink: ContainerSink = new ContainerSink(container, stages, take, stats, {
+        write,
+        full: () => stats.waitingBytes > maxWaitingBytes,
+        closed: () => sinks.delete(sink),
+      });
+      sinks.add(sink);
+      return sink;
+    },
+
+    /** A hole goes to disk with the next write. */
+    hole(hole: Hole): void {
+      waitingHoles.push(hole);
+      stats.holes++;
+    },
+
+    /** Call every `tickMs`. */
+    tick(): void {
+      const now = clock();
+      for (const sink of sinks) sink.tick(now);
+      if (writing) return;
+      if (waitingRecords.length + waitingHoles.length > 0 || now - cursorsWrittenAt >= cursorEveryMs) {
+        write().catch(() => {
+          // Kept in `failure`: whoever waits in ready() or close() gets it.
+        });
+      }
+    },
+
+    /** Puts on disk what is complete. An entry that is still open is left in Docker's log, and read again at the next start. */
+    async close(): Promise<void> {
+      for (const sink of sinks) sink.giveOutRecords(clock());
+      await write();
+    },
+  };
+}
+
+export type Pipeline = ReturnType<typeof createPipeline>;
+
+/** What the stream has been read up to, and what of that is still held in memory. */
+interface StreamState {
+  /** The last line delivered, or passed over as of no interest. */
+  latest: Position | undefined;
+  /** The line before the first one held by `join`, then the lines held, in order. */
+  trail: (Position | undefined)[];
+  /** For each record held by `coalesce`: the line before its first. */
+  held: (Position | undefined)[];
+  /** The last position given to the disk. */
+  written: Position | undefined;
+}
+
+/** One container's stages. The follower pushes lines; records come out to the pipeline's writer. */
+export class ContainerSink {
+  #container: Container;
+  readonly #join: Join;
+  readonly #coalesce: Coalesce;
+  readonly #stats: PipelineStats;
+  readonly #writer: { write(): Promise<void>; full(): boolean; closed(): void };
+  readonly #streams: Record<Stream, StreamState> = { stdout: newState(), stderr: newState() };
+
+  constructor(
+    container: Container,
+    stages: Stages,
+    take: (records: MatchedRecord[]) => void,
+    stats: PipelineStats,
+    writer: { write(): Promise<void>; full(): boolean; closed(): void },
+  ) {
+    this.#container = container;
+    this.#stats = stats;
+    this.#writer = writer;
+    this.#coalesce = stages.coalesce((records) => {
+      // It gives out all it holds at once.
+      for (const stream of streams) this.#streams[stream].held = [];
+      take(records);
+    });
+    this.#join = stages.join((entry, now) => {
+      stats.entries++;
+      const record = stages.match(entry, this.#container, now);
+      if (!record) return;
+      const { trail, held } = this.#streams[entry.stream];
+      const at = trail.findIndex((position, index) => index > 0 && same(position, entry.first));
+      held.push(at > 0 ? trail[at - 1] : trail[0]);
+      this.#coalesce.push(record, now);
+    });
+  }
+
+  push(line: Line, now: number): void {
+    this.#stats.lines++;
+    const state = this.#streams[line.stream];
+    state.trail.push(line.position);
+    state.latest = line.position;
+    this.#join.push(line, now);
+    this.#trim(line.stream);
+  }
+
+  /** Everything up to `position` was read and is of no interest; nothing of the stream is held. */
+  seen(stream: Stream, position: Position): void {
+    const state = this.#streams[stream];
+    state.latest = position;
+    this.#trim(stream);
+  }
+
+  /** Whether a line of the stream is held, so that every further line matters. */
+  isOpen(stream: Stream): boolean {
+    return this.#join.firstPending(stream) !== undefined;
+  }
+
+  ready(): Promise<void> | undefined {
+    return this.#writer.full() ? this.#writer.write() : undefined;
+  }
+
+  update(container: Container): void {
+    this.#container = container;
+  }
+
+  tick(now: number): void {
+    this.#join.tick(now);
+    this.#coalesce.tick(now);
+    for (const stream of streams) this.#trim(stream);
+  }
+
+  /** The log has ended: nothing can follow what is held. */
+  async end(now: number): Promise<void> {
+    this.#join.flush(now);
+    this.giveOutRecords(now);
+    await this.#writer.write();
+    this.#writer.closed();
+  }
+
+  giveOutRecords(now: number): void {
+    this.#coalesce.flush(now);
+    for (const stream of streams) this.#trim(stream);
+  }
+
+  /** The cursors that moved since the last call. */
+  takeCursors(): Cursor[] {
+    const moved: Cursor[] = [];
+    for (const stream of streams) {
+      const state = this.#streams[stream];
+      const [firstHeld] = state.held;
+      const position = state.held.length > 0 ? firstHeld : state.trail[0];
+      if (position === undefined || same(position, state.written)) continue;
+      state.written = position;
+      moved.push({ containerId: this.#container.id, stream, position });
+    }
+    return moved;
+  }
+
+  /** Cuts the trail back to what `join` still holds. */
+  #trim(stream: Stream): void {
+    const state = this.#streams[stream];
+    const pending = this.#join.firstPending(stream);
+    if (pending === undefined) {
+      state.trail.length = 1;
+      state.trail[0] = state.latest;
+      return;
+    }
+    let first = 1;
+    while (first < state.trail.length && !same(state.trail[first], pending)) first++;
+    if (first > 1 && first < state.trail.length) state.trail.splice(0, first - 1);
+  }
+}
+
+function newState(): StreamState {
+  return { latest: undefined, trail: [undefined], held: [], written: undefined };
+}
+
+function same(a: Position | undefined, b: Position | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a.at === b.at && a.ordinal === b.ordinal);
+}

@@ -1,0 +1,137 @@
+// The agent's environment -> its settings: the original's variables with their defaults, and what this agent adds.
+
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type SettingsReader, settings } from '@log-detector/settings';
+
+/** The contract's patterns, used when nothing else is set. */
+export const defaultErrorPattern = `(?<!["'])ERROR(?![A-Za-z])`;
+export const defaultTracebackPattern = String.raw`Traceback \(most recent call last\):`;
+
+/** Where to find Docker: the command to run, or how to reach the Engine API. */
+export interface DockerSettings {
+  /** Set: follow by running this command. */
+  command: string | undefined;
+  /** `unix://…`, `tcp://…`; undefined: the default socket. */
+  host: string | undefined;
+  certPath: string | undefined;
+  tlsVerify: boolean;
+}
+
+export interface AgentSettings {
+  backendUrl: string;
+  backendApiKey: string | undefined;
+  /** The `host` of every record. */
+  host: string;
+  /** Names or ids; empty: every container found. */
+  containers: string[];
+  /** Source of LOG_MATCH_PATTERNS, or of ERROR_PATTERN when that is empty. */
+  matchPatterns: string | undefined;
+  errorPattern: string;
+  excludePatterns: string | undefined;
+  tracebackPattern: string;
+  tracebackMaxLines: number;
+  tracebackIdleMs: number;
+  multilineStart: string | undefined;
+  redact: boolean;
+  redactPatterns: string | undefined;
+  coalesceSeconds: number;
+  coalesceMaxSeconds: number;
+  coalesceMaxEntries: number;
+  docker: DockerSettings;
+  restartDelayMs: number;
+  connectTimeoutMs: number;
+  readTimeoutMs: number;
+  sendBaseBackoffMs: number;
+  maxLineBytes: number;
+  spoolDir: string;
+  spoolMaxBytes: number;
+  spoolWhenFull: 'block' | 'drop-oldest';
+  /** Serves /health and /metrics on this port of `metricsHost`; 0: not at all. */
+  metricsPort: number;
+  metricsHost: string;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Variables that were set and have no meaning here, with the reason. */
+  ignored: string[];
+}
+
+/** Reads and checks the environment. @throws {SettingsError} that lists every mistake. */
+export function readAgentSettings(env: NodeJS.ProcessEnv): AgentSettings {
+  const read = settings(env);
+  const found: AgentSettings = {
+    backendUrl:
+      read.url('BACKEND_URL', {
+        default: 'http://localhost:8000/api/logs',
+        protocols: ['http:', 'https:'],
+      }) ?? '',
+    backendApiKey: read.raw('BACKEND_API_KEY')?.trim(),
+    host: read
+      .string('MONITOR_HOST', { default: hostname() || 'localhost' })
+      .trim()
+      .slice(0, 255),
+    containers: read.list('MONITOR_CONTAINERS'),
+    matchPatterns: read.raw('LOG_MATCH_PATTERNS'),
+    errorPattern: read.string('ERROR_PATTERN', { default: defaultErrorPattern }),
+    excludePatterns: read.raw('LOG_EXCLUDE_PATTERNS'),
+    tracebackPattern: read.string('TRACEBACK_PATTERN', { default: defaultTracebackPattern }),
+    tracebackMaxLines: read.integer('TRACEBACK_MAX_LINES', { default: 400, min: 1, max: 100_000 }),
+    tracebackIdleMs:
+      1000 * read.number('TRACEBACK_IDLE_SECONDS', { default: 0.5, min: 0.05, max: 3600, unit: 'seconds' }),
+    multilineStart: read.raw('MULTILINE_START'),
+    redact: read.boolean('REDACT', { default: true }),
+    redactPatterns: read.raw('REDACT_PATTERNS'),
+    coalesceSeconds: read.number('ALERT_COALESCE_SECONDS', {
+      default: 0,
+      min: 0,
+      max: 3600,
+      unit: 'seconds',
+    }),
+    coalesceMaxSeconds: read.number('ALERT_COALESCE_MAX_SECONDS', {
+      default: 30,
+      min: 0,
+      max: 3600,
+      unit: 'seconds',
+    }),
+    coalesceMaxEntries: read.integer('ALERT_COALESCE_MAX_ENTRIES', { default: 50, min: 1, max: 1000 }),
+    docker: readDockerSettings(read, env),
+    restartDelayMs:
+      1000 * read.number('CONTAINER_RESTART_DELAY', { default: 3, min: 0.01, max: 3600, unit: 'seconds' }),
+    connectTimeoutMs:
+      1000 * read.number('CONNECT_TIMEOUT', { default: 2, min: 0.1, max: 600, unit: 'seconds' }),
+    readTimeoutMs: 1000 * read.number('READ_TIMEOUT', { default: 5, min: 0.1, max: 600, unit: 'seconds' }),
+    sendBaseBackoffMs:
+      1000 * read.number('SEND_BASE_BACKOFF', { default: 1.5, min: 0.01, max: 60, unit: 'seconds' }),
+    maxLineBytes: read.bytes('MAX_LINE_BYTES', { default: 1024 ** 2, min: 1024, max: 16 * 1024 ** 2 }),
+    spoolDir: read.string('SPOOL_DIR', { default: join('data', 'spool') }),
+    spoolMaxBytes: read.bytes('SPOOL_MAX_BYTES', { default: 1024 ** 3, min: 1024 ** 2 }),
+    spoolWhenFull: read.oneOf('SPOOL_WHEN_FULL', ['block', 'drop-oldest'], { default: 'block' }),
+    metricsPort: read.integer('METRICS_PORT', { default: 0, min: 0, max: 65_535 }),
+    metricsHost: read.string('METRICS_HOST', { default: '127.0.0.1' }),
+    logLevel: read.oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
+    ignored: ['MAX_SEND_RETRIES', 'QUEUE_MAX_SIZE'].filter((name) => read.raw(name) !== undefined),
+  };
+  if (found.coalesceSeconds > 0 && found.coalesceMaxSeconds < found.coalesceSeconds) {
+    read.problem(
+      'ALERT_COALESCE_MAX_SECONDS',
+      `is ${found.coalesceMaxSeconds}, less than ALERT_COALESCE_SECONDS (${found.coalesceSeconds}); make it at least as long`,
+    );
+  }
+  read.finish();
+  return found;
+}
+
+function readDockerSettings(read: SettingsReader, env: NodeJS.ProcessEnv): DockerSettings {
+  const host = read.raw('DOCKER_HOST')?.trim();
+  if (host !== undefined && !/^(unix|tcp|http|https):\/\/./.test(host)) {
+    read.problem(
+      'DOCKER_HOST',
+      `is ${JSON.stringify(host)}; expected unix:///path/to/docker.sock or tcp://host:port`,
+    );
+  }
+  return {
+    command: read.raw('DOCKER_CMD')?.trim(),
+    host,
+    certPath: read.raw('DOCKER_CERT_PATH')?.trim(),
+    tlsVerify: (env.DOCKER_TLS_VERIFY ?? '') !== '',
+  };
+}
