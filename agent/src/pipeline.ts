@@ -166,6 +166,7 @@ export class ContainerSink {
     this.#coalesce = stages.coalesce((records) => {
       // It gives out all it holds at once.
       for (const stream of streams) this.#streams[stream].held = [];
+      for (const record of records) record.containerId = this.#container.id;
       take(records);
     });
     this.#join = stages.join((entry, now) => {

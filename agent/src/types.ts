@@ -51,6 +51,8 @@ export interface MatchedRecord {
   first: Position;
   last: Position;
   record: WireRecord & { event_id: string };
+  /** Set by the pipeline: whose log it is, for the hole that a full spool has to declare. */
+  containerId?: string;
 }
 
 /** How far a container's stream has been taken: everything up to and including this line is on disk or did not match. */
