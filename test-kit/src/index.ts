@@ -1,0 +1,2 @@
+export * from './docker.ts';
+export * from './run.ts';
