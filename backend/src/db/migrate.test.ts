@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createTestDatabase, type TestDatabase } from '@log-detector/test-kit';
+import { afterEach, describe, expect, it } from 'vitest';
+import { migrate, readMigrations } from './migrate.ts';
+
+const databases: TestDatabase[] = [];
+async function anEmptyDatabase(): Promise<TestDatabase> {
+  const database = await createTestDatabase({ empty: true });
+  databases.push(database);
+  return database;
+}
+afterEach(async () => {
+  for (const database of databases.splice(0)) await database.drop();
+});
+
+describe('migrate', () => {
+  it('applies each migration once, when several backends start at once', async () => {
+    const { url } = await anEmptyDatabase();
+    const applied = await Promise.all([migrate(url), migrate(url), migrate(url), migrate(url)]);
+    expect(applied.flat().sort()).toEqual(readMigrations().map(({ name }) => name));
+  });
+
+  it('refuses a database from a newer version, and says what to do', async () => {
+    const { url, pool } = await anEmptyDatabase();
+    await migrate(url);
+    await pool.query(`insert into schema_migrations (version, name) values (9999, '9999_flying_cars.sql')`);
+    await expect(migrate(url)).rejects.toThrow(
+      /newer version of Log Detector \(it has 9999_flying_cars\.sql\); start that version, or restore/,
+    );
+  });
+
+  it('leaves nothing of a migration that fails half-way', async () => {
+    const { url, pool } = await anEmptyDatabase();
+    const broken = { version: 1, name: '0001_broken.sql', sql: 'create table a (); select 1/0' };
+    await expect(migrate(url, [broken])).rejects.toThrow(
+      /0001_broken\.sql failed and changed nothing: division by zero/,
+    );
+    const { rows } = await pool.query(
+      `select to_regclass('a') as a, (select count(*) from schema_migrations) as n`,
+    );
+    expect(rows[0]).toEqual({ a: null, n: 0 });
+  });
+
+  it('says in the first line of each migration what an operator will notice', () => {
+    for (const { name, sql } of readMigrations()) expect(sql, name).toMatch(/^-- \w.{20}/);
+  });
+});
+
+describe('the schema', () => {
+  it('has nothing that Citus would refuse', async () => {
+    const { url, pool } = await anEmptyDatabase();
+    await migrate(url);
+    const check = readFileSync(fileURLToPath(new URL('./scale-out-ready.sql', import.meta.url)), 'utf8');
+    const { rows } = await pool.query(check);
+    expect(rows).toEqual([]);
+  });
+});

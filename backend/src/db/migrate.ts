@@ -1,0 +1,125 @@
+// Brings a database to the newest schema: numbered SQL files, forward only, each in a transaction of its own, all under
+// one advisory lock, so that several backends may start at once.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+
+export interface Migration {
+  version: number;
+  name: string;
+  sql: string;
+}
+
+/** The database cannot be used with this version of the program. The message says what to do. */
+export class MigrationError extends Error {
+  override name = 'MigrationError';
+}
+
+const oldestServer = 150000;
+// Any constant will do, as long as every backend uses the same.
+const advisoryLock = 7_320_615_001;
+
+/** In a clone the files stand in backend/migrations; in a build, in the folder `migrations` beside the program. */
+function migrationsFolder(): string {
+  const candidates = ['../../migrations/', './migrations/'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+  const found = candidates.find((path) => existsSync(path));
+  if (found) return found;
+  throw new MigrationError(
+    `no folder of migrations at ${candidates.join(' or ')}; install the program again`,
+  );
+}
+
+/** The migrations of a folder, by version. @throws when two share a number or one is missing. */
+export function readMigrations(folder: string = migrationsFolder()): Migration[] {
+  const migrations = readdirSync(folder)
+    .filter((file) => file.endsWith('.sql'))
+    .sort()
+    .map((file) => {
+      const version = Number(/^(\d{4})_\w+\.sql$/.exec(file)?.[1]);
+      return { version, name: file, sql: readFileSync(`${folder}/${file}`, 'utf8') };
+    });
+  for (const [index, { version, name }] of migrations.entries()) {
+    if (version !== index + 1)
+      throw new Error(
+        `bug: migration ${name} should be number ${index + 1}; name it 0001_words.sql and so on`,
+      );
+  }
+  return migrations;
+}
+
+/**
+ * Applies what is missing.
+ * @returns the names of the migrations applied now.
+ * @throws {MigrationError} when the server is too old, or the database is from a newer version of the program.
+ */
+export async function migrate(
+  connectionString: string,
+  migrations: readonly Migration[] = readMigrations(),
+): Promise<string[]> {
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: 10_000,
+    application_name: 'log-detector migrate',
+  });
+  client.on('error', () => {}); // the query under way rejects with the same error
+  await client.connect();
+  try {
+    await refuseOldServer(client);
+    // Waits for another backend that is at it; released when the connection ends, however it ends.
+    await client.query('select pg_advisory_lock($1)', [advisoryLock]);
+    return await applyMissing(client, migrations);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function refuseOldServer(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ number: number; text: string }>(
+    `select current_setting('server_version_num')::int as number, current_setting('server_version') as text`,
+  );
+  const { number, text } = rows[0]!;
+  if (number < oldestServer)
+    throw new MigrationError(
+      `the server of DATABASE_URL is PostgreSQL ${text}, and 15 is the oldest that works; upgrade it, or unset DATABASE_URL to use the embedded one`,
+    );
+}
+
+async function applyMissing(client: pg.Client, migrations: readonly Migration[]): Promise<string[]> {
+  await client.query(`
+    create table if not exists schema_migrations (
+      version int primary key,
+      name text not null,
+      applied_at timestamptz not null default now()
+    )`);
+  const { rows } = await client.query<{ version: number; name: string }>(
+    'select version, name from schema_migrations order by version',
+  );
+  const newest = migrations.at(-1)?.version ?? 0;
+  const unknown = rows.filter((row) => row.version > newest).map((row) => row.name);
+  if (unknown.length > 0)
+    throw new MigrationError(
+      `the database is from a newer version of Log Detector (it has ${unknown.join(', ')}); start that version, or restore a backup made before the upgrade`,
+    );
+  const applied = new Set(rows.map((row) => row.version));
+  const missing = migrations.filter(({ version }) => !applied.has(version));
+  for (const migration of missing) await apply(client, migration);
+  return missing.map(({ name }) => name);
+}
+
+async function apply(client: pg.Client, { version, name, sql }: Migration): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query(sql);
+    await client.query('insert into schema_migrations (version, name) values ($1, $2)', [version, name]);
+    await client.query('commit');
+  } catch (cause) {
+    await client.query('rollback').catch(() => {});
+    throw new MigrationError(
+      `migration ${name} failed and changed nothing: ${(cause as Error).message}; the database's user must own its schema`,
+      { cause },
+    );
+  }
+}

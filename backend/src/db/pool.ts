@@ -1,0 +1,87 @@
+// Connections to PostgreSQL. What would surprise: instants come back as ISO 8601 text with microseconds and `Z`, never as
+// Date (which would cut them to milliseconds), and bigint as number (our counts stay far below 2^53).
+
+import pg from 'pg';
+
+export type Pool = pg.Pool;
+export type PoolClient = pg.PoolClient;
+
+export interface PoolOptions {
+  connectionString: string;
+  /** Most connections. */
+  max?: number;
+  /** The server ends a statement that takes longer, with SQLSTATE 57014. 0: no limit. */
+  statementTimeoutMs?: number;
+  applicationName?: string;
+  /** Told of connections that broke while idle; the pool makes new ones by itself. */
+  onIdleError?: (error: Error) => void;
+}
+
+const oid = { bigint: 20, numeric: 1700, timestamptz: 1184 } as const;
+
+/** `2026-11-22 10:00:00.12+00`, as the server writes it in UTC -> `2026-11-22T10:00:00.120000Z`. */
+export function isoFromServer(text: string): string {
+  // infinity, BC and years past 9999 cannot come from the API; they are shown as the server writes them.
+  if (text.charCodeAt(10) !== 32 || !text.endsWith('+00')) return text;
+  const fraction = text.length > 22 ? text.slice(20, -3) : '';
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction.padEnd(6, '0')}Z`;
+}
+
+const parsers: Record<number, (text: string) => unknown> = {
+  [oid.bigint]: Number,
+  [oid.numeric]: Number,
+  [oid.timestamptz]: isoFromServer,
+};
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((id: number, format?: 'text' | 'binary') =>
+    (format !== 'binary' && parsers[id]) ||
+    pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
+};
+
+/** A pool of connections in UTC. Nothing connects until the first query. */
+export function createPool(options: PoolOptions): Pool {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    max: options.max ?? 10,
+    application_name: options.applicationName ?? 'log-detector',
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    // A server that hangs, or a network that swallows the answer, must not hang us.
+    query_timeout: statementTimeoutMs > 0 ? statementTimeoutMs + 5_000 : undefined,
+    options: `-c timezone=UTC -c datestyle=ISO -c statement_timeout=${statementTimeoutMs}`,
+    types,
+  });
+  pool.on('error', (error) => options.onIdleError?.(error));
+  return pool;
+}
+
+/**
+ * Runs `work` inside one transaction and gives its result after the commit. On an error the transaction is rolled back,
+ * and a connection that cannot even do that is thrown away.
+ */
+export async function inTransaction<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  const noteBroken = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', noteBroken);
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(noteBroken);
+    throw error;
+  } finally {
+    client.off('error', noteBroken);
+    client.release(broken);
+  }
+}
