@@ -1,0 +1,58 @@
+// The HTML part: one column that fits a phone, readable in dark mode, nothing loaded from anywhere. Colours stand inline
+// for programs that drop <style>; the dark ones need it. All log text is escaped here.
+
+import { escapeHtml } from './text.ts';
+
+export interface HtmlMail {
+  subject: string;
+  /** Name and value, in the order shown. */
+  facts: readonly (readonly [string, string])[];
+  url: string;
+  message: string;
+}
+
+const sans = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
+const mono = 'font-family:ui-monospace,Menlo,Consolas,monospace';
+
+const head = `<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="supported-color-schemes" content="light dark">
+<style>
+:root { color-scheme: light dark; supported-color-schemes: light dark; }
+@media (prefers-color-scheme: dark) {
+  .page { background: #16181d !important; color: #e6e8eb !important; }
+  .quiet { color: #a3a9b3 !important; }
+  .link { color: #8ab4f8 !important; }
+  .log { background: #22252c !important; border-color: #3a3f49 !important; color: #e6e8eb !important; }
+}
+</style>`;
+
+/** Writes the whole page. */
+export function htmlPage({ subject, facts, url, message }: HtmlMail): string {
+  const rows = facts
+    .map(
+      ([name, value]) =>
+        `<tr><td class="quiet" style="padding:2px 14px 2px 0;color:#5f6672;vertical-align:top;white-space:nowrap">${escapeHtml(name)}</td>` +
+        `<td style="padding:2px 0;overflow-wrap:anywhere">${escapeHtml(value)}</td></tr>`,
+    )
+    .join('\n');
+  return `<!doctype html>
+<html lang="en">
+<head>
+${head}
+<title>${escapeHtml(subject)}</title>
+</head>
+<body class="page" style="margin:0;padding:0;background:#ffffff;color:#1c1e21">
+<div class="page" style="max-width:760px;margin:0 auto;padding:16px;background:#ffffff;color:#1c1e21;font-size:15px;line-height:1.45;${sans}">
+<h1 style="margin:0 0 12px;font-size:18px;line-height:1.3;overflow-wrap:anywhere">${escapeHtml(subject)}</h1>
+<table role="presentation" cellpadding="0" cellspacing="0" style="border-collapse:collapse;font-size:14px">
+${rows}
+</table>
+<p style="margin:12px 0"><a class="link" href="${escapeHtml(url)}" style="color:#0b57d0">Open the record</a></p>
+<pre class="log" dir="ltr" style="margin:0;padding:12px;background:#f4f5f7;color:#1c1e21;border:1px solid #d9dce1;border-radius:6px;font-size:13px;line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere;${mono}">${escapeHtml(message)}</pre>
+</div>
+</body>
+</html>
+`;
+}
