@@ -416,7 +416,7 @@ class Server implements EmbeddedPostgres {
     ] as const) {
       if (child.exitCode !== null || child.signalCode !== null) break;
       kill(child.pid, signal);
-      await Promise.race([exited(child), sleep(waitMs)]);
+      await Promise.race([exited(child), sleep(waitMs, undefined, { ref: false })]);
     }
     this.#child = undefined;
   }
