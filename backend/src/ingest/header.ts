@@ -1,0 +1,264 @@
+// Raw line -> message: cuts time, level, host, program, pid, thread and logger off the start, by their shape alone, with
+// no format given. What stands before a certain sign (a time, a level, `program[pid]:`) is cut with it only when nothing
+// there reads like prose, so a message that merely mentions a time keeps its words.
+
+/** Longest start of a line that is searched for a header, in characters. */
+const maxHeaderChars = 400;
+
+const month = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}';
+const weekday = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}';
+const clock = '\\d{1,2}:\\d{2}(?::\\d{2})?(?:[.,:]\\d{1,9})?';
+const zone = '(?: ?(?:Z|[+-]\\d{2}:?\\d{2})| (?:UTC|GMT|[A-Z]{1,3}[SD]T|CET|MSK|WET|EET))?(?![\\w.])';
+const times = [
+  // 2026-11-22T10:00:00.123Z, 2026/11/22 10:00:00, 2005-07-15-23.49.42.308319, 2016-09-28 04:30:30,
+  `\\d{4}([-/.])\\d{1,2}\\1\\d{1,2}(?:[T _,:-] ?\\d{1,2}[:.]\\d{2}(?:[:.]\\d{2})?(?:[.,:]\\d{1,9})?(?: [AP]M)?${zone})?`,
+  // 17/06/09 20:10:40, 03-17 16:15:08.066, 22.11.2026 10:00:00, 10.30 16:49:53
+  `\\d{1,2}([-/.])\\d{1,2}(?:\\2\\d{2,4})?[ ,T]{1,2}${clock}(?: [AP]M)?${zone}`,
+  // 22/Nov/2026:10:00:00 +0000, 22-Nov-2026 10:00:00, 12 Nov 2019 07:52:11.999
+  `\\d{1,2}[-/ ]${month}[-/ ]\\d{2,4}[: ]${clock}(?: [AP]M)?${zone}`,
+  // Sun Dec 04 20:32:37 2005, Nov 22 10:00:00, Nov 22, 2026 10:00:00 AM
+  `(?:${weekday},? +)?${month} +\\d{1,2},? +(?:\\d{4},? +)?${clock}(?: [AP]M)?${zone}(?: \\d{4}(?!\\w))?`,
+  `${weekday}, \\d{1,2} ${month} \\d{4} ${clock}${zone}`,
+  // 20171223-22:15:29:606, 20261122T100000Z, 081109 203518
+  `\\d{8}[-T_ ]\\d{2}:?\\d{2}:?\\d{2}(?:[.,:]\\d{1,9})?${zone}`,
+  '\\d{6} \\d{6}(?!\\w)',
+  // the time alone
+  `\\d{1,2}:\\d{2}:\\d{2}(?:[.,]\\d{1,9})?(?: [AP]M)?${zone}`,
+  // seconds, milli-, micro- or nanoseconds since 1970
+  '1\\d{9}(?:\\.\\d{1,9}|\\d{3}|\\d{6}|\\d{9})?(?![\\w.])',
+];
+const timeAt = new RegExp(
+  `(?:${times.join('|').replaceAll('\\1', '\\k<a>').replaceAll('\\2', '\\k<b>').replace('([-/.])', '(?<a>[-/.])').replace('([-/.])', '(?<b>[-/.])')})`,
+  'y',
+);
+
+const levelWords =
+  'TRACE|DEBUG|DBG|INFORMATION|INFO|INF|NOTICE|WARNING|WARN|WRN|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|FAILURE|ALERT|EMERGENCY|EMERG|PANIC|VERBOSE|FINEST|FINER|FINE|CONFIG|LOG|AUDIT';
+const upperLevelAt = new RegExp(`(?:${levelWords})(?![\\w.])`, 'y');
+const anyLevelAt = new RegExp(`(?:${levelWords})(?![\\w.])`, 'iy');
+/** `[error]`, `<warn>`, `(INFO)`, `level=info`, `[core:error]`, `[Error/Main]` */
+const boxedLevelAt = new RegExp(
+  `(?:[[(<]\\s*(?:[\\w.-]{1,30}[:/])?(?:${levelWords})\\s*(?:[/:][\\w .#-]{1,40})?[\\])>]|(?:level|lvl|severity)=["']?(?:${levelWords})["']?)`,
+  'iy',
+);
+const letterLevelAt = /[VDIWEFATNC](?=[ /(]|\t)\/?/y;
+/** klog: I1122 10:00:00.123456 */
+const klogAt = /[IWEF]\d{4} \d{2}:\d{2}:\d{2}\.\d{1,9}/y;
+const syslogPriorityAt = /<\d{1,3}>(?:\d (?=\d{4}-))?/y;
+const uptimeAt = /\[\s{0,10}\d{1,9}\.\d{1,9}\]/y;
+/** A program and its process: `sshd[123]:`, `su(pam_unix)[123]:`, `kubelet[9]` */
+const programAt = /[\w./@-]{1,80}(?:\([\w./@-]{1,60}\))?\[\d{1,10}(?:[.:]\w{1,12})?\](?::|(?=\s))/y;
+const plainProgramAt = /[\w./@-]{1,80}(?:\([\w./@-]{1,60}\))?:(?=\s)/y;
+/** A logger or tag: dotted, of several humps, or with `$ @ # _` in it; then `:`, ` -`, ` :`, ` |` or a bracket. */
+const loggerAt =
+  /(?=[\w$@#/.:-]{0,100}(?:\.[A-Za-z_$]|[a-z\d][A-Z]|[A-Z]{2}[a-z]|[$@#_]))[A-Za-z_$][\w$@#/.-]{0,120}(?:::?[\w$@#/.<>-]{1,60}){0,4}(?:\[[\w.]{1,40}\])?(?:(?=\s*(?: - | -- |\|| \[))|\s{0,40}:(?=\s|$))/y;
+const columnAt = /[A-Za-z][\w.$-]{0,40}(?=\s{2})/y;
+const callerAt = /\(?[\w./@+-]{1,120}\.[a-z]{1,5}:\d{1,6}(?::\d{1,6})?[\])]?(?::|(?=\s))/y;
+const parenthesisedAt = /\([^()\n]{1,60}\):(?=\s)/y;
+const numberAt = /#?\d{1,20}(?:\.\d{1,9})?(?=[\s\])|:])/y;
+const separatorAt = /(?:-{1,3}|[|:*,>#]|=>|--|\u2013|\u2014)(?=\s|$)/y;
+const pipedFieldAt = /\s*[\w.$:@/# -]{0,60}\|/y;
+const looseAt = /\S{1,80}/y;
+const proseWord = /^[A-Z]?[a-z']+[,.;:!?]*$/;
+const typeName = /(?:Error|Exception|Failure|Fault|Throwable)[:\s]*$/;
+
+function endAt(pattern: RegExp, line: string, from: number): number {
+  pattern.lastIndex = from;
+  return pattern.test(line) ? pattern.lastIndex : -1;
+}
+
+/** End of the bracket that opens at `from`, nested ones counted, or -1 when it does not close within 200 characters. */
+function endOfBracket(line: string, from: number): number {
+  let depth = 0;
+  const stop = Math.min(line.length, from + 200);
+  for (let at = from; at < stop; at++) {
+    const code = line.charCodeAt(at);
+    if (code === 91) depth++;
+    else if (code === 93 && --depth === 0) return at + 1;
+    else if (code === 10) return -1;
+  }
+  return -1;
+}
+
+function endOfTime(line: string, from: number): number {
+  const code = line.charCodeAt(from);
+  if (code === 91 || code === 40 || code === 34) {
+    const inside = endAt(timeAt, line, from + 1);
+    if (inside === -1) return -1;
+    const close = line[inside];
+    return close === ']' || close === ')' || close === '"' ? inside + 1 : -1;
+  }
+  return endAt(timeAt, line, from);
+}
+
+/**
+ * Where the message of a raw line begins, in characters from its start; 0 when there is no header to be seen. Never the
+ * whole line: a line that is all header is its own message. Linear in the length of the header, which is at most 400.
+ */
+export function endOfHeader(whole: string): number {
+  const line = whole.length > maxHeaderChars ? whole.slice(0, maxHeaderChars) : whole;
+  let at = 0;
+  /** Everything before this is certainly header. */
+  let sure = 0;
+  let sawTime = false;
+  let sawLevel = false;
+  let sawProgram = false;
+  let sawLogger = false;
+  let sawBracket = 0;
+  /** Words since `sure` that may be header: a host, a user, a component. */
+  let loose = 0;
+  let looseProse = 0;
+  let syslogTime = false;
+  const startsLikeTable = /^(?:- |\d+ )/.test(line);
+
+  for (let step = 0; step < 24; step++) {
+    while (at < line.length && (line.charCodeAt(at) === 32 || line.charCodeAt(at) === 9)) at++;
+    if (at >= line.length) break;
+    const code = line.charCodeAt(at);
+    let end: number;
+
+    end = at === 0 ? endAt(syslogPriorityAt, line, at) : -1;
+    if (end !== -1) {
+      at = sure = end;
+      continue;
+    }
+    const timeAllowed = !sawProgram && (loose === 0 || looseProse === 0 || startsLikeTable);
+    end = timeAllowed ? endOfTime(line, at) : -1;
+    if (end !== -1) {
+      syslogTime = (code >= 65 && code <= 90) || syslogTime;
+      sawTime = true;
+      at = sure = end;
+      loose = looseProse = 0;
+      // A field of a piped table may be anything short: 20171223-22:15:29:606|Step_LSC|30002312|message
+      for (let fields = 0; fields < 6; fields++) {
+        if (fields === 0 && !/^\s*\|/.test(line.slice(at, at + 20))) break;
+        if (fields === 0) at = line.indexOf('|', at) + 1;
+        const next = endAt(pipedFieldAt, line, at);
+        if (next === -1) break;
+        if (new RegExp(levelWords, 'i').test(line.slice(at, next))) sawLevel = true;
+        at = next;
+        sawLogger = true;
+      }
+      sure = at;
+      continue;
+    }
+    end = endAt(klogAt, line, at);
+    if (end !== -1) {
+      sawTime = sawLevel = true;
+      at = sure = end;
+      continue;
+    }
+    end = endAt(uptimeAt, line, at);
+    if (end !== -1) {
+      sawTime = true;
+      at = sure = end;
+      continue;
+    }
+    if (!sawLevel && (looseProse === 0 || sawTime)) {
+      end = endAt(boxedLevelAt, line, at);
+      if (end === -1) end = endAt(upperLevelAt, line, at);
+      if (end === -1 && sawTime && loose === 0) {
+        const word = endAt(anyLevelAt, line, at);
+        // Without a colon or a column after it, "error" is as likely the message's first word.
+        if (word !== -1 && (/^:|^\s{2}|^ [-|]/.test(line.slice(word, word + 3)) || line[word] === '\t'))
+          end = word;
+        if (end === -1) end = endAt(letterLevelAt, line, at);
+      }
+      if (end !== -1 && looseProse === 0) {
+        sawLevel = true;
+        if (line[end] === ':') end++;
+        at = sure = end;
+        loose = 0;
+        continue;
+      }
+    }
+    end = !sawProgram && sawTime && loose <= 2 ? endAt(programAt, line, at) : -1;
+    if (end !== -1) {
+      sawProgram = true;
+      at = sure = end;
+      loose = looseProse = 0;
+      continue;
+    }
+    // A syslog line without a pid: host, then `kernel:`.
+    end = !sawProgram && !sawLevel && syslogTime && loose === 1 ? endAt(plainProgramAt, line, at) : -1;
+    if (end !== -1) {
+      sawProgram = true;
+      at = sure = end;
+      loose = looseProse = 0;
+      continue;
+    }
+    if (sawProgram && !sawLevel) {
+      // After `program[pid]:` comes the message, but for a header of the program's own.
+      end = endOfTime(line, at);
+      if (end !== -1) {
+        sawTime = true;
+        at = sure = end;
+        continue;
+      }
+      break;
+    }
+    if (code === 91 && (sawTime || sawLevel) && sawBracket < 4 && (loose === 0 || looseProse === 0)) {
+      end = endOfBracket(line, at);
+      if (end !== -1) {
+        sawBracket++;
+        at = end;
+        if (line[at] === ':') at++;
+        sure = at;
+        loose = 0;
+        continue;
+      }
+    }
+    if (sawLevel && loose === 0) {
+      end = endAt(parenthesisedAt, line, at);
+      if (end === -1) end = endAt(callerAt, line, at);
+      if (end !== -1) {
+        at = sure = end;
+        continue;
+      }
+    }
+    if ((sawTime || sawLevel) && loose === 0) {
+      end = endAt(separatorAt, line, at);
+      if (end === -1) end = endAt(numberAt, line, at);
+      if (end !== -1 && line.slice(end).trim() !== '') {
+        at = sure = end;
+        continue;
+      }
+    }
+    if (!sawLogger && (sawTime || sawLevel) && loose <= 1 && looseProse === 0) {
+      end = endAt(loggerAt, line, at);
+      if (end === -1 && sawLevel && loose === 0) end = endAt(columnAt, line, at);
+      if (end !== -1 && !typeName.test(line.slice(at, end))) {
+        sawLogger = true;
+        at = sure = end;
+        loose = 0;
+        continue;
+      }
+    }
+    // Name - message, right after the time: `chrome.exe *64 - `, `root - `.
+    if (
+      sawTime &&
+      !sawLogger &&
+      loose > 0 &&
+      loose <= 2 &&
+      looseProse <= (loose === 1 ? 1 : 0) &&
+      /^- \S/.test(line.slice(at, at + 3))
+    ) {
+      sawLogger = true;
+      at += 2;
+      sure = at;
+      loose = looseProse = 0;
+      continue;
+    }
+    // Perhaps a host, a user or a component: known only from what follows.
+    if (loose >= 5 || (sawLevel && sawLogger)) break;
+    end = endAt(looseAt, line, at);
+    if (end === -1) break;
+    const word = line.slice(at, end);
+    if (proseWord.test(word)) looseProse++;
+    if (looseProse > 1 && !startsLikeTable) break;
+    loose++;
+    at = end;
+  }
+  while (sure < whole.length && (whole.charCodeAt(sure) === 32 || whole.charCodeAt(sure) === 9)) sure++;
+  return sure >= whole.trimEnd().length ? 0 : sure;
+}

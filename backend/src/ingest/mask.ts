@@ -1,0 +1,416 @@
+// Message -> tokens with what is surely variable masked: numbers, addresses, ids, times, sizes, paths, quoted words. Each
+// token comes twice: as shown to people (`<ip>`) and as compared (`<*>`), so that a port in one record and a duration in
+// the next are the same place of the same template.
+
+/** Longest message looked at, in characters; what follows cannot tell two errors apart that are alike so far. */
+export const maxMaskedChars = 4096;
+/** Most tokens of a message that take part. */
+export const maxTokens = 160;
+
+/**
+ * A message in pieces. A piece that followed white space starts with a space, so joining the pieces gives the text.
+ */
+export interface Masked {
+  /** With typed masks, for people. */
+  shown: string[];
+  /** With every mask `<*>`: what is compared. */
+  keys: string[];
+}
+
+const anything = '<*>';
+const separators = new Set('=:,;()[]{}<>"\'|!?');
+const httpRequest = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) \S/;
+const messageKey =
+  /(?:^|[\s,{"'])(?:msg|message|event|err|error|reason|cause|exception|detail|title|body|description|text)["']?\s?[=:]\s?$/i;
+
+// Each pattern is anchored and without nested repetition, so that a token costs time linear in its length.
+const ip4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:\/\d{1,2})?(?::\d{1,5})?$/;
+const ip6 =
+  /^(?=[\da-f:.]*:[\da-f:.]*:)[\da-f]{0,4}(?::[\da-f]{0,4}){2,7}(?:\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,16})?(?:\/\d{1,3})?$/i;
+const mac = /^[\da-f]{2}(?:[:-][\da-f]{2}){5,19}$/i;
+const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
+const url = /^[a-z][a-z\d+.-]{1,15}:\/\/\S+$/i;
+const email = /^[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}$/;
+const clockTime = /^\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?$/;
+const dateTime =
+  /^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T_:-]\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[.,:]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)?$/;
+const shortDate = /^\d{1,2}[-/]\d{1,2}[-/]\d{2,4}$/;
+const logDate =
+  /^\d{1,2}[-/](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[-/]\d{4}(?::\d{2}:\d{2}:\d{2})?$/;
+const number = /^[#$€£~^]?[+-]?(?:\d+(?:[.,]\d+)*|\.\d+)(?:e[+-]?\d+)?%?\.?$/i;
+const duration =
+  /^[+-]?\d+(?:\.\d+)?(?:ns|[uµμ]s|ms|s|secs?|m|mins?|h|hrs?|d)(?:\d+(?:\.\d+)?(?:ns|[uµμ]s|ms|s|m|h))*$/;
+const size = /^[+-]?\d+(?:\.\d+)?(?:[KMGTP]i?B?|[kmg]i?[bB]?|B|bytes)(?:\/s)?$/;
+const hex =
+  /^(?:0x[\da-f]+|(?=[a-f]*\d)[\da-f]{6,}|(?=[\da-f]*[a-f])(?=[a-f]*\d)[\da-f]{4,}|[a-f]{8}(?:[a-f]{8})*)h?$/i;
+const unixPath = /^(?:~|\.{1,2})?(?:\/[\w.@~+%:$*#-]*)+$/;
+const pathWithQuery = /^(?:\/[\w.@~+%:$*#;,-]*)+\?[^\s"'<>]*$/;
+/** A value after `=` that is an object written out: `ws=WorkSource{10113},` */
+const writtenObject =
+  /^([\w.$-]{1,60}=)[A-Za-z_$][\w$.]{0,60}(?:\{[^{}]{1,80}\}|\([^()]{1,80}\)|\[[^[\]]{1,80}\])([,;.]?)$/;
+const windowsPath = /^(?:[A-Za-z]:[\\/]|\\\\)[\w.@~+%:$*#\\/ -]*$/;
+const relativePath =
+  /^[\w.@~+-]+(?:\/[\w.@~+%:$*#-]+){2,}\/?$|^[\w@~+-]+(?:\.[\w@~+-]+)+\/[\w.@~+%:$*#/-]+$|^[\w@~+-]+\/[\w./@~+-]*\.[a-z]{1,5}$/;
+/** With a dot, a digit or a hyphen in the name, or a port that everybody knows: `index:12` is a name and its value. */
+const hostPort =
+  /^(?:(?=[^:]*[.\d-]|localhost)(?![^:]*[a-z][A-Z])[A-Za-z\d][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}:\d{2,5}|[a-z][a-z\d]{1,62}:(?:21|22|25|53|80|110|143|389|443|465|587|636|993|1433|1521|1883|2181|2375|2379|3000|3306|4222|5000|5432|5672|6379|8000|8080|8081|8443|8500|8888|9000|9090|9092|9200|9300|11211|15672|27017))$/;
+const dotted = /^[A-Za-z_\d][\w$-]*(?:\.[\w$-]+){2,}$/;
+const domain =
+  /^[a-z\d][a-z\d-]*\.(?:com|org|net|io|dev|app|edu|gov|local|internal|lan|cn|de|fr|uk|jp|ru|in|br|nl|us|eu|info|biz|co|me|cloud|svc)$/i;
+const errorType = /(?:Error|Exception|Fault|Failure|Interrupt|Throwable)$/;
+const objectId = /^([A-Za-z_$][\w.$]*)@[\da-f]{1,16}$/;
+const opaque = /^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w+/=-]{16,}$/;
+const booleanWord = /^(?:true|false|True|False|TRUE|FALSE)$/;
+
+const durationUnit =
+  /^ (?:ns|[uµμ]s|ms|s|secs?|seconds?|millis|milliseconds?|microseconds?|nanoseconds?|mins?|minutes?|hours?|hrs?|days?|ticks)$/i;
+const sizeUnit = /^ (?:[KMGTP]i?B|bytes?|kbytes?|octets?)$/i;
+const monthOrDay = /^ ?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)$/;
+const zoneName = /^ (?:UTC|GMT|Z|AM|PM|[A-Z]{1,3}[SD]T|CET)$/;
+
+/** One piece without separators at its ends, as shown; undefined when it is a plain word. `first`: it begins the message. */
+function maskPiece(piece: string, first: boolean): string | undefined {
+  const code = piece.charCodeAt(0);
+  const startsWithDigit = code >= 48 && code <= 57;
+  let hasDigit = false;
+  let hasSlash = false;
+  let hasDot = false;
+  let hasColon = false;
+  let hasBackslash = false;
+  let hasAt = false;
+  for (let i = 0; i < piece.length; i++) {
+    const c = piece.charCodeAt(i);
+    if (c >= 48 && c <= 57) hasDigit = true;
+    else if (c === 47) hasSlash = true;
+    else if (c === 46) hasDot = true;
+    else if (c === 58) hasColon = true;
+    else if (c === 92) hasBackslash = true;
+    else if (c === 64) hasAt = true;
+  }
+  if (!hasDigit && !hasSlash && !hasDot && !hasColon && !hasBackslash && !hasAt) {
+    if (booleanWord.test(piece)) return '<bool>';
+    if (piece.length % 8 === 0 && hex.test(piece)) return '<hex>';
+    return undefined;
+  }
+  if (hasDigit && number.test(piece)) return '<num>';
+  if (hasColon) {
+    if (clockTime.test(piece)) return '<time>';
+    if (hasSlash && url.test(piece)) return '<url>';
+    if (mac.test(piece)) return '<mac>';
+    if (ip6.test(piece)) return '<ip>';
+  }
+  if (hasDot && hasDigit) {
+    const bare = piece.startsWith('/') ? piece.slice(1) : piece;
+    if (ip4.test(bare)) return '<ip>';
+    const slash = piece.indexOf('/');
+    if (slash > 0 && ip4.test(piece.slice(slash + 1))) return '<host>';
+  }
+  if (hasDigit) {
+    if (piece.length === 36 && uuid.test(piece)) return '<uuid>';
+    if (dateTime.test(piece) || shortDate.test(piece) || logDate.test(piece)) return '<time>';
+    if (startsWithDigit || code === 43 || code === 45) {
+      if (duration.test(piece)) return '<duration>';
+      if (size.test(piece)) return '<size>';
+    }
+    if (hex.test(piece)) return '<hex>';
+  }
+  if (hasAt) {
+    if (email.test(piece)) return '<email>';
+    const object = objectId.exec(piece);
+    if (object) return '<object>';
+  }
+  if (hasBackslash && windowsPath.test(piece)) return '<path>';
+  if (hasSlash && piece.length > 1 && (unixPath.test(piece) || relativePath.test(piece))) return '<path>';
+  if (hasColon && hasDigit && hostPort.test(piece)) return '<host>';
+  if (hasDot) {
+    if (errorType.test(piece)) return undefined;
+    if (!first && (dotted.test(piece) || domain.test(piece))) return domain.test(piece) ? '<host>' : '<name>';
+  }
+  if (hasDigit) {
+    if (opaque.test(piece)) return '<id>';
+    // Numbers inside a word: blk_-123, node-17, core.4711. With several it is an id as a whole, but for its first letters.
+    let masked = piece.replace(/[+-]?\d+(?:\.\d+)*/g, (run, at: number) =>
+      (run[0] === '-' || run[0] === '+') && at > 0 && /\w/.test(piece[at - 1] as string)
+        ? `${run[0]}<num>`
+        : '<num>',
+    );
+    const firstMask = masked.indexOf('<num>');
+    if (masked.indexOf('<num>', firstMask + 5) !== -1) {
+      const head = /^[A-Za-z]+/.exec(piece)?.[0] ?? '';
+      masked = `${head}<id>`;
+    }
+    return masked;
+  }
+  return undefined;
+}
+
+const chunkCache = new Map<string, Masked>();
+const maxCachedChunks = 20_000;
+
+function isSeparator(char: string): boolean {
+  return separators.has(char);
+}
+
+/** A chunk between white space, in pieces; the first piece gets the leading space. */
+function maskChunk(chunk: string, first: boolean): Masked {
+  const shown: string[] = [];
+  const keys: string[] = [];
+  const push = (text: string, key: string): void => {
+    shown.push(text);
+    keys.push(key);
+  };
+  const pushWord = (word: string): void => {
+    const mask = maskPiece(word, first && shown.length === 0);
+    if (mask === undefined) push(word, word);
+    else push(mask, mask.replace(/<[a-z]+>/g, anything));
+  };
+  const object = writtenObject.exec(chunk);
+  if (object) {
+    const [, name, mark] = object as unknown as [string, string, string];
+    push(name.slice(0, -1), name.slice(0, -1));
+    push('=', '=');
+    push('<object>', anything);
+    if (mark) push(mark, mark);
+    return { shown, keys };
+  }
+  let start = 0;
+  let end = chunk.length;
+  while (start < end && isSeparator(chunk[start] as string))
+    push(chunk[start] as string, chunk[start++] as string);
+  const tail: string[] = [];
+  while (
+    end > start &&
+    (isSeparator(chunk[end - 1] as string) || (chunk[end - 1] === '.' && end - 1 > start))
+  )
+    tail.unshift(chunk[--end] as string);
+  const core = chunk.slice(start, end);
+  if (core !== '') {
+    if (pathWithQuery.test(core)) {
+      push('<path>', anything);
+      for (const char of tail) push(char, char);
+      return { shown, keys };
+    }
+    // A whole that has separators of its own (a URL, a time, an address) is tried before it is taken apart.
+    const whole = maskPiece(core, first && shown.length === 0);
+    const wholly = whole !== undefined && /^<[a-z]+>$/.test(whole) && !/[=,;()[\]{}<>"'|]/.test(core);
+    if (wholly) push(whole, anything);
+    else if (url.test(core)) push('<url>', anything);
+    else {
+      let from = 0;
+      for (let at = 0; at <= core.length; at++) {
+        const char = core[at];
+        // A leader of dots parts a name from its value: `store operation........1`
+        if (char === '.' && core[at + 1] === '.' && core[at + 2] === '.') {
+          if (at > from) pushWord(core.slice(from, at));
+          while (core[at + 1] === '.') at++;
+          push('...', '...');
+          from = at + 1;
+          continue;
+        }
+        if (char !== undefined && !isSeparator(char)) continue;
+        // A colon inside a path, an address or a time belongs to it.
+        if (char === ':' && /\d/.test(core[at + 1] ?? '')) {
+          const rest = core.slice(from).match(/^[\w./@:-]+/)?.[0] ?? '';
+          const mask = rest.length > at - from ? maskPiece(rest, false) : undefined;
+          if (mask === '<ip>' || mask === '<time>' || mask === '<host>' || mask === '<mac>') {
+            push(mask, anything);
+            from = from + rest.length;
+            at = from - 1;
+            continue;
+          }
+        }
+        if (at > from) pushWord(core.slice(from, at));
+        if (char !== undefined) push(char, char);
+        from = at + 1;
+      }
+    }
+  }
+  for (const char of tail) push(char, char);
+  return { shown, keys };
+}
+
+/** Quoted text with up to three words becomes `"<str>"`; longer text is prose that tells errors apart, and stays. */
+function maskQuotes(text: string): string {
+  if (text.indexOf('"') === -1 && text.indexOf("'") === -1 && text.indexOf('`') === -1) return text;
+  return text.replace(
+    /(?<![\w"'`\\])(["'`])((?:[^"'`\\\n]|\\.){0,200}?|(?:(?!\1)[^\\\n]|\\.){0,200}?)\1(?![\w])/g,
+    (whole, quote: string, inner: string, at: number) => {
+      if (inner === '') return `${quote}<str>${quote}`;
+      if (httpRequest.test(inner)) return whole;
+      if (messageKey.test(text.slice(Math.max(0, at - 24), at))) return whole;
+      if (/^[A-Za-z_]\w*$/.test(inner) && text[at + whole.length] === ':') return whole; // a JSON key
+      const words = inner.split(/\s+/).filter((word) => /^[A-Za-z][a-z']{2,}[,.]?$/.test(word)).length;
+      return words >= 4 ? whole : `${quote}<str>${quote}`;
+    },
+  );
+}
+
+/**
+ * The message in pieces, masked. At most `maxMaskedChars` characters and `maxTokens` pieces of its first line with
+ * content take part. Linear in the length of the message.
+ */
+export function mask(message: string): Masked {
+  const bounded = message.length > maxMaskedChars ? message.slice(0, maxMaskedChars) : message;
+  const text = maskQuotes(bounded);
+  const shown: string[] = [];
+  const keys: string[] = [];
+  let at = 0;
+  while (at < text.length && shown.length < maxTokens) {
+    if (text.charCodeAt(at) <= 32) {
+      at++;
+      continue;
+    }
+    const from = at;
+    let plain = true;
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code <= 32) break;
+      if (!((code >= 97 && code <= 122) || (code >= 65 && code <= 90))) plain = false;
+    }
+    const chunk = text.slice(from, at);
+    const first = shown.length === 0;
+    if (plain && chunk.length !== 4 && chunk.length !== 5 && chunk.length % 8 !== 0) {
+      const word = first ? chunk : ` ${chunk}`;
+      shown.push(word);
+      keys.push(word);
+      continue;
+    }
+    const pieces = maskedChunk(chunk, first);
+    for (let i = 0; i < pieces.shown.length; i++) {
+      const glue = i === 0 && !first ? ' ' : '';
+      shown.push(glue + pieces.shown[i]);
+      keys.push(glue + pieces.keys[i]);
+    }
+  }
+  return compact({ shown, keys });
+}
+
+function maskedChunk(chunk: string, first: boolean): Masked {
+  if (chunk === '<str>' || chunk === '"<str>"' || chunk === "'<str>'") {
+    return { shown: [chunk], keys: [chunk.replace('<str>', anything)] };
+  }
+  const name = first ? `\n${chunk}` : chunk;
+  const cached = chunkCache.get(name);
+  if (cached) return cached;
+  // `<str>` stands for a quoted text from here on; its angle brackets are not separators.
+  const made = chunk.includes('<str>') ? maskAroundStrings(chunk, first) : maskChunk(chunk, first);
+  if (chunk.length <= 64) {
+    if (chunkCache.size >= maxCachedChunks) chunkCache.clear();
+    chunkCache.set(name, made);
+  }
+  return made;
+}
+
+function maskAroundStrings(chunk: string, first: boolean): Masked {
+  const shown: string[] = [];
+  const keys: string[] = [];
+  const parts = chunk.split(/(["'`]?<str>["'`]?)/);
+  for (const part of parts) {
+    if (part === '') continue;
+    if (part.includes('<str>')) {
+      shown.push(part);
+      keys.push(part.replace('<str>', anything));
+    } else {
+      const pieces = maskChunk(part, first && shown.length === 0);
+      shown.push(...pieces.shown);
+      keys.push(...pieces.keys);
+    }
+  }
+  return { shown, keys };
+}
+
+const isMask = (key: string | undefined): boolean => key === anything || key === ' <*>';
+
+/** Joins what takes several pieces to say one thing: dates, amounts with a unit, lists of values. */
+function compact({ shown, keys }: Masked): Masked {
+  const outShown: string[] = [];
+  const outKeys: string[] = [];
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string;
+    const text = shown[i] as string;
+    const lead = key.startsWith(' ') ? ' ' : '';
+    // Fri Jun 17 07:07:00 PDT 2005
+    if (monthOrDay.test(key)) {
+      let j = i;
+      let times = 0;
+      let numbers = 0;
+      while (j < keys.length && j - i < 8) {
+        const next = keys[j] as string;
+        if (isMask(next)) {
+          if (shown[j]?.endsWith('<time>')) times++;
+          else if (shown[j]?.endsWith('<num>')) numbers++;
+          else break;
+        } else if (!(monthOrDay.test(next) || zoneName.test(next) || (next === ',' && j > i))) break;
+        j++;
+      }
+      if ((times > 0 || numbers > 1) && numbers > 0) {
+        outShown.push(`${lead}<time>`);
+        outKeys.push(lead + anything);
+        i = j - 1;
+        continue;
+      }
+    }
+    if (isMask(key)) {
+      const next = keys[i + 1];
+      const isNumber = text.endsWith('<num>');
+      if (isNumber && next?.startsWith(' ')) {
+        const kind = durationUnit.test(next) ? '<duration>' : sizeUnit.test(next) ? '<size>' : undefined;
+        if (kind) {
+          if (outKeys.at(-1) === ' <' || outKeys.at(-1) === '<') {
+            outKeys.pop();
+            outShown.pop();
+          }
+          push(`${lead}${kind}`);
+          i++;
+          // 18846 bytes (18.4 KB): the same amount again
+          if (keys[i + 1] === ' (' && isMask(keys[i + 2])) {
+            if (keys[i + 3] === ')' && /<(?:size|duration)>$/.test(shown[i + 2] as string)) i += 3;
+            else if (
+              keys[i + 4] === ')' &&
+              (sizeUnit.test(keys[i + 3] as string) || durationUnit.test(keys[i + 3] as string))
+            )
+              i += 4;
+          }
+          continue;
+        }
+      }
+      // 2017-05-16 05:00:00
+      if (text.endsWith('<time>') && next === ' <*>' && shown[i + 1] === ' <time>') i++;
+      push(text);
+      continue;
+    }
+    // Nothing in brackets is a value that is absent: `10.0.0.1 ()` beside `10.0.0.1 (host)`.
+    if ((key === ' (' && keys[i + 1] === ')') || (key === ' [' && keys[i + 1] === ']')) {
+      outShown.push(text, '<empty>', shown[i + 1] as string);
+      outKeys.push(key, anything, keys[i + 1] as string);
+      i++;
+      continue;
+    }
+    outShown.push(text);
+    outKeys.push(key);
+  }
+  return { shown: outShown, keys: outKeys };
+
+  /** Adds a value, or takes it into the list of values before it. */
+  function push(text: string): void {
+    const key = (text.startsWith(' ') ? ' ' : '') + anything;
+    const last = outKeys.length - 1;
+    if (last >= 0 && key === ' <*>' && isMask(outKeys[last])) {
+      outShown[last] = `${outShown[last]?.replace(/…$/, '')}…`;
+      return;
+    }
+    if (last >= 1 && (outKeys[last] === ',' || outKeys[last] === ';') && isMask(outKeys[last - 1])) {
+      outShown.pop();
+      outKeys.pop();
+      outShown[last - 1] = `${outShown[last - 1]?.replace(/…$/, '')}…`;
+      return;
+    }
+    outShown.push(text);
+    outKeys.push(key);
+  }
+}
+
+/** The message with its variables shown as such: for titles and for `explain`. */
+export function maskText(message: string): string {
+  return mask(message).shown.join('');
+}

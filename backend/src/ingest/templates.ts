@@ -1,0 +1,300 @@
+// Masked messages -> templates, one at a time and for ever. Every message belongs at once to a template; when siblings
+// show that a place in them varies, they become one, and the merge is kept as an alias, so an issue never changes hands.
+//
+// exact key seen before?  -> its template                       (no search: nearly every message)
+// fits a grown template?  -> that template
+// else                    -> a new one; then its siblings, which differ from it in the same few places, are counted:
+//                            enough different words of a kind that varies -> one template with `<?>` in those places
+
+import { createHash } from 'node:crypto';
+import { kindOfWord, type WordKind } from './words.ts';
+
+/** A place that was found to vary; `<*>` is one that masking knew to vary. */
+const grown = '<?>';
+
+export interface Template {
+  /** Fingerprint of its first message: never changes. */
+  id: string;
+  /** Pieces, `<?>` where grown. */
+  keys: string[];
+  /** Order of birth; the older one of a merge stays. */
+  born: number;
+}
+
+/** What changed, in the order it happened: replaying the list gives the same templates on every replica. */
+export type TemplateChange =
+  | { kind: 'created'; id: string; keys: string[] }
+  | { kind: 'generalised'; id: string; keys: string[] }
+  | { kind: 'merged'; id: string; into: string };
+
+export interface MinerLimits {
+  /** Most templates alive; above it new messages fall into the catch-all of their length. */
+  maxTemplates: number;
+  /** Most siblings (same length and first word) alive; above it the least alike places are given up. */
+  maxSiblings: number;
+  /** Most exact keys remembered for the fast path. */
+  maxKeys: number;
+}
+
+export const defaultLimits: MinerLimits = { maxTemplates: 100_000, maxSiblings: 400, maxKeys: 200_000 };
+
+/** How many different words one place must have shown before it counts as varying, by the kind of the words. */
+const needed: Record<WordKind, number> = { mask: 2, name: 2, plain: 3, constant: 5, sentence: 9, mark: 99 };
+
+const isGrown = (key: string): boolean => key === grown || key === ' <?>';
+const isMasked = (key: string): boolean => key === '<*>' || key === ' <*>';
+const isWord = (key: string): boolean => {
+  const kind = kindOfWord(key);
+  return kind !== 'mask' && kind !== 'mark';
+};
+
+export interface TemplateMiner {
+  /** The template of a message, or undefined when none fits: a read, no change. */
+  match(keys: readonly string[]): string | undefined;
+  /** The template of a message that `match` did not know, and what changed by it. */
+  learn(keys: readonly string[]): { id: string; changes: TemplateChange[] };
+  /** Takes over a change made elsewhere. */
+  apply(change: TemplateChange): void;
+  /** The template that `id` is part of by now. */
+  root(id: string): string;
+  template(id: string): Template | undefined;
+  readonly size: number;
+}
+
+/** Identity of a template: the hash of the message it was born from. */
+export function templateId(keys: readonly string[]): string {
+  return createHash('sha256').update(keys.join('')).digest('hex').slice(0, 32);
+}
+
+export function createTemplateMiner(limits: MinerLimits = defaultLimits): TemplateMiner {
+  const templates = new Map<string, Template>();
+  const aliases = new Map<string, string>();
+  const buckets = new Map<string, Set<Template>>();
+  const exact = new Map<string, string>();
+  const olderExact = new Map<string, string>();
+  /** Words seen in places that vary: they are likely values elsewhere too. */
+  const values = new Set<string>();
+  let births = 0;
+
+  function root(id: string): string {
+    let at = id;
+    let next = aliases.get(at);
+    while (next !== undefined) {
+      at = next;
+      next = aliases.get(at);
+    }
+    if (at !== id) aliases.set(id, at);
+    return at;
+  }
+
+  function remember(key: string, id: string): void {
+    if (exact.size >= limits.maxKeys / 2) {
+      olderExact.clear();
+      for (const [k, v] of exact) olderExact.set(k, v);
+      exact.clear();
+    }
+    exact.set(key, id);
+  }
+
+  function bucketsOf(keys: readonly string[]): string[] {
+    const n = keys.length;
+    const first = keys.findIndex(isWord);
+    if (first === -1) return [`${n}`];
+    let last = n - 1;
+    while (!isWord(keys[last] as string)) last--;
+    const names = [`${n}<${keys[first]?.trim()}`, `${n}>${keys[last]?.trim()}`];
+    if (keys.some(isGrown)) names.push(`${n}`);
+    return names;
+  }
+
+  function enlist(template: Template): void {
+    for (const name of bucketsOf(template.keys)) {
+      const bucket = buckets.get(name);
+      if (bucket) bucket.add(template);
+      else buckets.set(name, new Set([template]));
+    }
+  }
+
+  function delist(template: Template): void {
+    for (const name of bucketsOf(template.keys)) {
+      const bucket = buckets.get(name);
+      bucket?.delete(template);
+      if (bucket?.size === 0) buckets.delete(name);
+    }
+  }
+
+  function* siblings(keys: readonly string[]): Generator<Template> {
+    const seen = new Set<Template>();
+    for (const name of [...bucketsOf(keys), `${keys.length}`]) {
+      const bucket = buckets.get(name);
+      if (!bucket) continue;
+      for (const template of bucket)
+        if (!seen.has(template)) {
+          seen.add(template);
+          yield template;
+        }
+    }
+  }
+
+  function fits(template: Template, keys: readonly string[]): boolean {
+    const own = template.keys;
+    for (let i = 0; i < own.length; i++) if (own[i] !== keys[i] && !isGrown(own[i] as string)) return false;
+    return true;
+  }
+
+  function match(keys: readonly string[]): string | undefined {
+    const key = keys.join('\u0000');
+    const known = exact.get(key) ?? olderExact.get(key);
+    if (known !== undefined) return root(known);
+    let best: Template | undefined;
+    for (const template of siblings(keys))
+      if (fits(template, keys) && (!best || template.born < best.born)) best = template;
+    if (best) remember(key, best.id);
+    return best?.id;
+  }
+
+  function create(keys: readonly string[], changes: TemplateChange[]): Template {
+    const template = { id: templateId(keys), keys: [...keys], born: births++ };
+    templates.set(template.id, template);
+    enlist(template);
+    remember(keys.join('\u0000'), template.id);
+    changes.push({ kind: 'created', id: template.id, keys: template.keys });
+    return template;
+  }
+
+  function learn(keys: readonly string[]): { id: string; changes: TemplateChange[] } {
+    const changes: TemplateChange[] = [];
+    const known = match(keys);
+    if (known !== undefined) return { id: known, changes };
+    let template = create(keys, changes);
+    for (let round = 0; round < 6; round++) {
+      const next = growOnce(template, changes);
+      if (!next) break;
+      template = next;
+    }
+    return { id: root(template.id), changes };
+  }
+
+  /** Merges `template` with the siblings that show where it varies; the merged one, or undefined when nothing varies. */
+  function growOnce(template: Template, changes: TemplateChange[]): Template | undefined {
+    const groups = new Map<string, { places: number[]; members: Template[] }>();
+    const keys = template.keys;
+    const words = keys.filter(isWord).length;
+    for (const other of siblings(keys)) {
+      if (other === template) continue;
+      const places: number[] = [];
+      let shared = 0;
+      for (let i = 0; i < keys.length; i++) {
+        const a = keys[i] as string;
+        const b = other.keys[i] as string;
+        if (a === b) {
+          if (isWord(a)) shared++;
+        } else if (!isGrown(a) && !isGrown(b)) places.push(i);
+      }
+      if (shared === 0 || places.length > Math.max(1, Math.floor(words * 0.4))) continue;
+      const name = places.join(' ');
+      const group = groups.get(name);
+      if (group) group.members.push(other);
+      else groups.set(name, { places, members: [other] });
+    }
+    const sorted = [...groups.values()].sort((a, b) => a.places.length - b.places.length);
+    for (const group of sorted) {
+      if (group.places.every((place) => varies(template, group.members, place, group.places.length)))
+        return merge([template, ...group.members], group.places, changes);
+    }
+    return undefined;
+  }
+
+  function varies(template: Template, members: Template[], place: number, places: number): boolean {
+    const words = new Set([template.keys[place] as string]);
+    for (const member of members) words.add(member.keys[place] as string);
+    const keys = template.keys;
+    let need = 0;
+    let masked = false;
+    let known = 0;
+    for (const word of words) {
+      const kind = kindOfWord(word);
+      if (kind === 'mark') return false;
+      if (kind === 'mask') {
+        masked = true;
+        continue;
+      }
+      if (values.has(word.trim())) known++;
+      need = Math.max(need, needed[kind]);
+    }
+    if (need === 0) return true;
+    // What stands before an equals sign names a value.
+    const after = keys[place + 1];
+    if (after === '=' || after === ' =') return words.size >= needed.sentence;
+    const before = keys[place - 1];
+    const firstWord = keys.findIndex(isWord);
+    if (before === '=' || before === ' =') need = 2;
+    if (known > 0 && need > 2) need = Math.max(2, need - known);
+    if (place === 0 || (place === firstWord && !masked)) need = Math.max(need, 12);
+    if (places > 1) need++;
+    return words.size + (masked ? 1 : 0) >= need;
+  }
+
+  function merge(members: Template[], places: number[], changes: TemplateChange[]): Template {
+    members.sort((a, b) => a.born - b.born);
+    const oldest = members[0] as Template;
+    const keys = [...oldest.keys];
+    for (const member of members)
+      for (let i = 0; i < keys.length; i++) {
+        const a = keys[i] as string;
+        const b = member.keys[i] as string;
+        if (a !== b) {
+          keys[i] = (a.startsWith(' ') ? ' ' : '') + (isMasked(a) && isMasked(b) ? '<*>' : grown);
+        }
+      }
+    for (const place of places)
+      for (const member of members) {
+        const word = (member.keys[place] as string).trim();
+        if (kindOfWord(word) === 'plain' && values.size < 10_000) values.add(word);
+      }
+    for (const member of members.slice(1)) absorb(member, oldest, changes);
+    generalise(oldest, keys, changes);
+    // What the grown template covers now is part of it.
+    for (const other of siblings(keys))
+      if (other !== oldest && fits(oldest, other.keys)) absorb(other, oldest, changes);
+    return oldest;
+  }
+
+  function generalise(template: Template, keys: string[], changes: TemplateChange[]): void {
+    delist(template);
+    template.keys = keys;
+    enlist(template);
+    changes.push({ kind: 'generalised', id: template.id, keys });
+  }
+
+  function absorb(template: Template, into: Template, changes: TemplateChange[]): void {
+    delist(template);
+    templates.delete(template.id);
+    aliases.set(template.id, into.id);
+    changes.push({ kind: 'merged', id: template.id, into: into.id });
+  }
+
+  function apply(change: TemplateChange): void {
+    const template = templates.get(root(change.id));
+    const ignored: TemplateChange[] = [];
+    if (change.kind === 'created') {
+      if (!template) create(change.keys, ignored);
+    } else if (change.kind === 'generalised') {
+      if (template) generalise(template, change.keys, ignored);
+    } else {
+      const into = templates.get(root(change.into));
+      if (template && into && template !== into) absorb(template, into, ignored);
+    }
+  }
+
+  return {
+    match,
+    learn,
+    apply,
+    root,
+    template: (id) => templates.get(root(id)),
+    get size() {
+      return templates.size;
+    },
+  };
+}
