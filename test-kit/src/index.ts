@@ -1,5 +1,9 @@
-// Real things made small, for tests: a database, a Docker engine, and how to run a program.
+// Real things made small, for tests: databases, a Docker engine, mail servers, and how to run a program.
 
 export * from './docker.ts';
+export * from './free-port.ts';
 export * from './postgres.ts';
+export * from './postgres15.ts';
 export * from './run.ts';
+export * from './ses.ts';
+export * from './smtp.ts';
