@@ -24,8 +24,8 @@ create table log_records (
   image text,
   labels jsonb,
   fields jsonb,
-  context_before text[],
-  context_after text[],
+  context_before jsonb,                 -- arrays of lines around the match
+  context_after jsonb,
   coalesce_id text,
   notify boolean not null,              -- the decision: false means held back, and no notification has a row
   reason text not null,                 -- why: 'new', 'duplicate', 'disabled', …

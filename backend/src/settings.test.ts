@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { isLoopback, readBackendSettings } from './settings.ts';
+
+describe('readBackendSettings', () => {
+  it('listens on loopback, without a key, on an embedded database, when nothing is set', () => {
+    expect(readBackendSettings({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 8000,
+      databaseUrl: undefined,
+      dataDir: './data',
+      apiKey: undefined,
+      dedupeWindowMs: 300_000,
+      retentionDays: 90,
+      alerts: { enabled: false, to: [], baseUrl: 'http://localhost:8000' },
+    });
+  });
+
+  it('refuses to listen where others can reach it without a key, and says what to set', () => {
+    for (const HOST of ['0.0.0.0', '::', '192.0.2.7', 'logs.example.com'])
+      expect(() => readBackendSettings({ HOST }), HOST).toThrow(
+        /API_KEY is not set, but HOST is .*set API_KEY to/,
+      );
+    expect(readBackendSettings({ HOST: '0.0.0.0', API_KEY: 'k' }).apiKey).toBe('k');
+  });
+
+  it('lists every mistake at once', () => {
+    const mistakes = () =>
+      readBackendSettings({
+        PORT: 'http',
+        DATABASE_URL: 'mysql://x',
+        ALERT_EMAIL_ENABLED: 'true',
+        BASE_URL: 'logs',
+      });
+    expect(mistakes).toThrow(/^5 settings are wrong:/);
+    for (const name of ['PORT', 'DATABASE_URL', 'ALERT_EMAIL_FROM', 'SMTP_URL', 'BASE_URL'])
+      expect(mistakes).toThrow(new RegExp(`- ${name} is`));
+  });
+
+  it('reads a secret from the file that X_FILE names', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+    writeFileSync(join(folder, 'key'), 'from the file\n');
+    expect(readBackendSettings({ API_KEY_FILE: join(folder, 'key') }).apiKey).toBe('from the file');
+    rmSync(folder, { recursive: true });
+  });
+
+  it('takes recipients in capitals, and a BASE_URL with a slash at its end', () => {
+    const { alerts } = readBackendSettings({
+      ALERT_EMAIL_TO: 'A@Example.com, b@example.com',
+      BASE_URL: 'https://logs.example.com/',
+    });
+    expect(alerts).toMatchObject({
+      to: ['a@example.com', 'b@example.com'],
+      baseUrl: 'https://logs.example.com',
+    });
+  });
+});
+
+describe('isLoopback', () => {
+  it('knows the addresses that only this machine reaches', () => {
+    expect(['127.0.0.1', '127.8.8.8', '::1', 'localhost'].every(isLoopback)).toBe(true);
+    expect(['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.example.com'].some(isLoopback)).toBe(false);
+  });
+});

@@ -1,0 +1,90 @@
+// The backend's environment -> checked settings, read once, at start. docs/settings.md and .env.example list the same.
+
+import { settings } from '@log-detector/settings';
+
+export interface BackendSettings {
+  host: string;
+  port: number;
+  /** Undefined: an embedded PostgreSQL under `dataDir`. */
+  databaseUrl: string | undefined;
+  dataDir: string;
+  /** Undefined: no key is asked for, and only loopback is listened on. */
+  apiKey: string | undefined;
+  /** 0: no record is ever a duplicate. */
+  dedupeWindowMs: number;
+  /** Whole days that records are kept; 0: for ever. */
+  retentionDays: number;
+  logLevel: LogLevel;
+  alerts: {
+    enabled: boolean;
+    to: string[];
+    from: string;
+    baseUrl: string;
+  };
+  /** Undefined: mails go out by SES, whose own variables (AWS_REGION, AWS_ACCESS_KEY_ID, …) its client reads. */
+  smtpUrl: string | undefined;
+}
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws {SettingsError} listing every mistake with its remedy. */
+export function readBackendSettings(env: Environment): BackendSettings {
+  const reader = settings(env);
+  const port = reader.integer('PORT', { default: 8000, min: 0, max: 65535 });
+  const read: BackendSettings = {
+    host: reader.string('HOST', { default: '127.0.0.1' }).trim(),
+    port,
+    databaseUrl: reader.url('DATABASE_URL', { protocols: ['postgresql:', 'postgres:'] }),
+    dataDir: reader.string('DATA_DIR', { default: './data' }),
+    apiKey: reader.raw('API_KEY')?.trim(),
+    dedupeWindowMs:
+      1000 *
+      reader.number('DEDUPE_WINDOW_SECONDS', { default: 300, min: 0, max: 31_536_000, unit: 'seconds' }),
+    retentionDays: reader.integer('RETENTION_DAYS', { default: 90, min: 0, max: 36_500, unit: 'days' }),
+    logLevel: reader.oneOf('LOG_LEVEL', logLevels, { default: 'info' }),
+    alerts: {
+      enabled: reader.boolean('ALERT_EMAIL_ENABLED', { default: false }),
+      to: reader.list('ALERT_EMAIL_TO').map((address) => address.toLowerCase()),
+      from: reader.string('ALERT_EMAIL_FROM', { default: '' }).trim(),
+      baseUrl: (
+        reader.url('BASE_URL', {
+          default: `http://localhost:${port || 8000}`,
+          protocols: ['http:', 'https:'],
+        }) ?? ''
+      ).replace(/\/+$/, ''),
+    },
+    smtpUrl: reader.url('SMTP_URL', { protocols: ['smtp:', 'smtps:'] }),
+  };
+
+  if (read.alerts.enabled && read.alerts.from === '')
+    reader.problem(
+      'ALERT_EMAIL_FROM',
+      'is not set, but ALERT_EMAIL_ENABLED is on; give the address that mails come from',
+    );
+  if (
+    read.alerts.enabled &&
+    !read.smtpUrl &&
+    !reader.raw('AWS_REGION') &&
+    !reader.raw('AWS_DEFAULT_REGION') &&
+    !reader.raw('AWS_PROFILE')
+  )
+    reader.problem(
+      'SMTP_URL',
+      'is not set, and neither is AWS_REGION, but ALERT_EMAIL_ENABLED is on; set SMTP_URL to send by SMTP, or AWS_REGION to send by SES',
+    );
+  if (!isLoopback(read.host) && !read.apiKey)
+    reader.problem(
+      'API_KEY',
+      `is not set, but HOST is ${read.host}, which others can reach; set API_KEY to a long random text (openssl rand -hex 32), or HOST to 127.0.0.1`,
+    );
+  reader.finish();
+  return read;
+}
+
+/** Whether only this machine can reach what listens on `host`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
