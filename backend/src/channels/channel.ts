@@ -2,12 +2,15 @@
 
 /** One message to one recipient, as a channel gets it. */
 export interface OutgoingMessage {
-  /** The notification's id. A repeat after a crash carries the same one, and so the same Message-ID. */
+  /** The notification's id. */
   id: string;
+  /** For mails, `<…@…>`. A repeat after a crash carries the same one. */
+  messageId: string;
   to: string;
   subject: string;
   text: string;
-  html: string;
+  /** The same for those who can show it; null when there is only text. */
+  html: string | null;
 }
 
 export interface Channel {

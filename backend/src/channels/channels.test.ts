@@ -16,6 +16,7 @@ import { smtpError } from './smtp/smtp-error.ts';
 const from = 'Log Detector <alerts@example.com>';
 const message: OutgoingMessage = {
   id: '019aabcd-0000-7000-8000-000000000001',
+  messageId: '<019aabcd-0000-7000-8000-000000000001@example.com>',
   to: 'ops@example.org',
   subject: '[Log Alert] ERROR api on web-1 ✓',
   text: `Host: web-1\n\n${'x'.repeat(3000)} größer\n.\nend`,
@@ -60,8 +61,8 @@ describe('the smtp channel', () => {
     expect(mail!.parsed.subject).toBe(message.subject);
     expect(mail!.parsed.text?.trimEnd()).toBe(message.text);
     expect(mail!.parsed.html).toBe(message.html);
-    expect(mail!.parsed.messageId).toBe(`<${message.id}@example.com>`);
-    expect(id).toBe(`<${message.id}@example.com>`);
+    expect(mail!.parsed.messageId).toBe(message.messageId);
+    expect(id).toBe(message.messageId);
     expect(mail!.parsed.headers.get('auto-submitted')).toBe('auto-generated');
     expect(mail!.parsed.headers.get('x-auto-response-suppress')).toBe('All');
     expect(mail!.parsed.headers.get('x-log-detector-notification')).toBe(message.id);
@@ -142,7 +143,9 @@ describe('the smtp channel', () => {
     smtp.clear();
     const channel = smtpChannel({ url: smtp.url, from, connections: 3 });
     await Promise.all(
-      Array.from({ length: 20 }, (_, n) => channel.send({ ...message, id: `n-${n}` }, inTime())),
+      Array.from({ length: 20 }, (_, n) =>
+        channel.send({ ...message, messageId: `<n-${n}@example.com>` }, inTime()),
+      ),
     );
     channel.close();
     expect(new Set(smtp.mails.map((mail) => mail.parsed.messageId)).size).toBe(20);

@@ -46,7 +46,7 @@ export function sesChannel({ from }: SesSettings): Channel {
               Subject: { Data: message.subject, Charset: 'UTF-8' },
               Body: {
                 Text: { Data: message.text, Charset: 'UTF-8' },
-                Html: { Data: message.html, Charset: 'UTF-8' },
+                ...(message.html === null ? {} : { Html: { Data: message.html, Charset: 'UTF-8' } }),
               },
               Headers: Object.entries(mailHeaders(message.id)).map(([Name, Value]) => ({ Name, Value })),
             },

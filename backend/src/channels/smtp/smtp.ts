@@ -2,7 +2,7 @@
 
 import { createTransport } from 'nodemailer';
 import type { Channel } from '../channel.ts';
-import { mailHeaders, messageId } from '../mail-headers.ts';
+import { mailHeaders } from '../mail-headers.ts';
 import { smtpError } from './smtp-error.ts';
 
 export interface SmtpSettings {
@@ -44,8 +44,8 @@ export function smtpChannel({ url, from, connections = 5 }: SmtpSettings): Chann
           to: { name: '', address: message.to },
           subject: message.subject,
           text: message.text,
-          html: message.html,
-          messageId: messageId(message.id, from),
+          html: message.html ?? undefined,
+          messageId: message.messageId,
           headers: mailHeaders(message.id),
           signal,
         });

@@ -1,0 +1,102 @@
+// The queue's statements on `notifications`, a table that stays local to the coordinator on Citus. All times of the
+// queue are the database's own, so that backends whose clocks differ agree on whose lease has ended.
+
+import type { Pool } from '../db/pool.ts';
+import type { LeasedNotification, NextState } from './notification.ts';
+
+/** PostgreSQL's NOTIFY channel on which ingest tells that notifications are due. */
+export const wakeChannel = 'log_detector_notifications';
+
+export interface Lease {
+  /** Of `notifications.channel`. */
+  channel: string;
+  /** At most so many. */
+  limit: number;
+  /** Who leases: unique to this worker. */
+  worker: string;
+  leaseMs: number;
+  /** Ids still in this worker's hands: not leased again, even if their lease has ended. */
+  except: readonly string[];
+}
+
+/** Takes what is due, oldest first. Two workers at once never get the same. */
+export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<LeasedNotification[]> {
+  const { rows } = await pool.query<LeasedRow>({
+    text: `
+      with due as (
+        select id
+        from notifications
+        where status = 'pending'
+          and next_attempt_at <= now()
+          and (leased_until is null or leased_until <= now())
+          and channel = $1
+          and not (id = any($5::uuid[]))
+        order by next_attempt_at
+        limit $2
+        for update skip locked
+      )
+      update notifications n
+      set attempts = attempts + 1,
+        leased_by = $3,
+        leased_until = now() + $4 * interval '1 millisecond'
+      from due
+      where n.id = due.id
+      returning n.id, n.to_address, n.subject, n.body, n.html, n.message_id, n.attempts, n.created_at`,
+    values: [lease.channel, lease.limit, lease.worker, lease.leaseMs, lease.except],
+  });
+  return rows.map((row) => ({
+    id: row.id,
+    to: row.to_address,
+    subject: row.subject,
+    text: row.body,
+    html: row.html,
+    messageId: row.message_id,
+    attempts: row.attempts,
+    createdAt: row.created_at,
+  }));
+}
+
+interface LeasedRow {
+  id: string;
+  to_address: string;
+  subject: string;
+  body: string;
+  html: string | null;
+  message_id: string;
+  attempts: number;
+  created_at: string;
+}
+
+/**
+ * Writes the outcome and ends the lease.
+ * @param sentAt milliseconds since the epoch: when the provider took it.
+ * @returns false when another worker holds the notification by now, and the outcome is its to write.
+ */
+export async function writeOutcome(
+  pool: Pool,
+  id: string,
+  worker: string,
+  next: NextState,
+  sentAt: number,
+): Promise<boolean> {
+  if (next.status === 'sent') {
+    // Whoever holds the lease by now: it was sent, and knowing that keeps it from being sent again.
+    const { rowCount } = await pool.query(
+      `update notifications
+       set status = 'sent', sent_at = $3, provider_message_id = $2, error_message = null,
+         leased_by = null, leased_until = null
+       where id = $1 and status <> 'sent'`,
+      [id, next.providerMessageId, new Date(sentAt)],
+    );
+    return rowCount === 1;
+  }
+  const { rowCount } = await pool.query(
+    `update notifications
+     set status = $3, error_message = $4,
+       next_attempt_at = now() + $5 * interval '1 millisecond',
+       leased_by = null, leased_until = null
+     where id = $1 and leased_by = $2 and status = 'pending'`,
+    [id, worker, next.status, next.errorMessage, next.status === 'pending' ? next.delayMs : 0],
+  );
+  return rowCount === 1;
+}
