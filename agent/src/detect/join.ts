@@ -1,0 +1,396 @@
+// Lines -> entries, per stream: the lines of one traceback become one entry, and what is indented below a line joins it.
+// Surprise: some lines belong together only if a later one proves it (a Java message of three lines is known by the frames
+// below it), so lines wait, and are given out one by one when the proof does not come.
+//
+//            +--------------------------------- no row fits: give out, begin anew ---------------------------------+
+//            v                                                                                                      |
+//   none --line--> open(state) --a row of table[state] fits, `proves`--> open(state')  all lines so far are one     |
+//                     |         --a row fits, `extends`---------------> open(state')  like the line before          |
+//                     |         --a row fits, `waits`-----------------> open(state')  not yet proven                |
+//                     |         --none fits, or idle, or flush--> give out the proven lines; the rest begins anew --+
+//                     +--- maxLines, maxBytes: give out a part, and stay in the state
+//
+// traces.ts holds the table and what begins a traceback; an ordinary line never reaches it: `isOrdinary` tells by its
+// first character and a few words (benchmarks/detect-speed.ts).
+
+import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
+import { introduces } from './shapes.ts';
+import { hasTimeNearStart, indentOf, startsLog, visible } from './text.ts';
+import {
+  type Beginning,
+  beginnings,
+  openingState,
+  type Seen,
+  type State,
+  table,
+  traceStates,
+} from './traces.ts';
+
+export interface JoinOptions {
+  /** A longer block is given out in parts of this many lines. */
+  maxLines?: number;
+  /** Most bytes of text in an entry, line ends counted; a longer block is given out in parts. */
+  maxBytes?: number;
+  /** An open traceback is given out when no line came for so long, in ms; a single line after half of it. */
+  idleMs?: number;
+  /** A line that matches begins a traceback (TRACEBACK_PATTERN). */
+  tracebackPattern?: { test(text: string): boolean };
+  /** When given, each line that matches begins an entry, and every other line continues it (MULTILINE_START). */
+  multilineStart?: { test(text: string): boolean };
+}
+
+export interface Join extends Stage<Line> {
+  /** Position of the oldest line not given out yet. */
+  firstPending(stream: Stream): Position | undefined;
+}
+
+interface Open {
+  stream: Stream;
+  /** Lines held, in order; the first `proven` belong to one entry. */
+  held: Line[];
+  proven: number;
+  state: State;
+  trace: boolean;
+  /** A part was given out already: what follows continues it. */
+  continued: boolean;
+  bytes: number;
+  head: string;
+  headIndent: number;
+  previous: string;
+  pushedAt: number;
+  /** How many lines in a row began with a time, and how many without one came since. */
+  stamped: number;
+  unstamped: number;
+}
+
+/** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
+const stampedEnough = 4;
+const unstampedEnough = 24;
+
+/**
+ * Makes the stage for one container.
+ * @param emit gets each entry, in the order of its stream
+ */
+export function createJoin(options: JoinOptions, emit: (entry: Entry, now: number) => void): Join {
+  const { maxLines = 400, maxBytes = 512 * 1024, idleMs = 500, tracebackPattern, multilineStart } = options;
+  const open: Record<Stream, Open> = { stdout: newOpen('stdout'), stderr: newOpen('stderr') };
+
+  function push(line: Line, now: number): void {
+    const entry = open[line.stream];
+    entry.pushedAt = now;
+    if (entry.held.length > 0 && entry.state !== 'line' && gapMs(entry.held.at(-1)!, line) > idleMs * 4) {
+      close(entry, now, true);
+    }
+    take(entry, line, now);
+  }
+
+  function take(entry: Open, line: Line, now: number): void {
+    const stamped = hasTimeNearStart(line.text);
+    if (
+      entry.state === 'line' &&
+      !multilineStart &&
+      isOrdinary(line.text) &&
+      !tracebackPattern?.test(line.text)
+    ) {
+      if (stamped) {
+        entry.stamped++;
+        entry.unstamped = 0;
+      } else if (entry.stamped < stampedEnough || entry.held.length === 0) {
+        entry.stamped = 0;
+      } else {
+        return continueStamped(entry, line, now);
+      }
+      if (entry.held.length === 1) give(entry, 1, now);
+      else if (entry.held.length > 1) close(entry, now, false);
+      return begin(entry, line, line.text, 'line');
+    }
+    if (multilineStart) return takeConfigured(entry, line, now);
+    step(entry, line, visible(line.text), now);
+  }
+
+  /** In a stream whose lines begin with a time, a line without one is the rest of the line before. */
+  function continueStamped(entry: Open, line: Line, now: number): void {
+    if (++entry.unstamped > unstampedEnough || gapMs(entry.held.at(-1)!, line) > 50) {
+      entry.stamped = 0;
+      close(entry, now, false);
+      return begin(entry, line, line.text, 'line');
+    }
+    append(entry, line, line.text, 'block', 'proves', now);
+  }
+
+  function takeConfigured(entry: Open, line: Line, now: number): void {
+    const text = visible(line.text);
+    const starts = multilineStart!.test(text);
+    if (entry.held.length === 0 && !entry.continued) {
+      begin(entry, line, text, starts ? 'block' : 'line');
+    } else if (starts || entry.state === 'line') {
+      close(entry, now, false);
+      begin(entry, line, text, starts ? 'block' : 'line');
+    } else {
+      append(entry, line, text, 'block', 'proves', now);
+    }
+    if (tracebackPattern?.test(text)) entry.trace = true;
+  }
+
+  /** One step of the state machine. */
+  function step(entry: Open, line: Line, text: string, now: number): void {
+    const blank = text.trim() === '';
+    const beginning = blank ? undefined : findBeginning(text);
+    if (entry.held.length === 0 && !entry.continued)
+      return begin(entry, line, text, beginning?.to ?? openState(text, blank));
+    const seen: Seen = {
+      text,
+      indent: blank ? 0 : indentOf(text),
+      blank,
+      previous: entry.previous,
+      head: entry.head,
+      headIndent: entry.headIndent,
+      held: entry.held.length,
+      waiting: entry.held.length - entry.proven,
+    };
+    // A traceback that begins under its announcement belongs to it; any other beginning stands alone.
+    const early =
+      entry.state === 'line' ||
+      entry.state === 'block' ||
+      entry.state === 'gap' ||
+      entry.state === 'detail' ||
+      entry.state === 'wrap';
+    if (beginning && early) {
+      if (beginning.joins && announces(entry)) return append(entry, line, text, beginning.to, 'proves', now);
+      if (seen.indent === 0 || beginning.to !== 'python')
+        return restart(entry, line, text, now, beginning.to);
+    }
+    for (const row of table[entry.state]) {
+      if (typeof row.when === 'function' ? row.when(seen) : row.when.test(text)) {
+        return append(entry, line, text, row.to, row.effect, now);
+      }
+    }
+    restart(entry, line, text, now, beginning?.to ?? openState(text, blank));
+  }
+
+  function announces(entry: Open): boolean {
+    return entry.state === 'detail' || introduces(entry.head);
+  }
+
+  function findBeginning(text: string): Beginning | undefined {
+    for (const beginning of beginnings) if (beginning.when.test(text)) return beginning;
+    return tracebackPattern?.test(text) ? { when: /^/, to: 'python', joins: true } : undefined;
+  }
+
+  /** The line does not continue what is held. */
+  function restart(entry: Open, line: Line, text: string, now: number, state: State): void {
+    const waits = entry.held.length > entry.proven;
+    close(entry, now, false);
+    // Lines that waited were taken anew: the line may continue one of those.
+    if (waits) take(entry, line, now);
+    else begin(entry, line, text, state);
+  }
+
+  function begin(entry: Open, line: Line, text: string, state: State): void {
+    entry.held.push(line);
+    entry.proven = 1;
+    entry.state = state;
+    entry.trace = traceStates.has(state);
+    entry.continued = false;
+    entry.bytes = line.text.length + 1;
+    entry.head = entry.previous = text;
+    entry.headIndent = -1;
+    if (state !== 'line' || text.charCodeAt(0) <= 32) {
+      entry.headIndent = indentOf(text);
+      entry.stamped = hasTimeNearStart(text) ? entry.stamped + 1 : entry.stamped;
+    } else entry.headIndent = 0;
+  }
+
+  function append(
+    entry: Open,
+    line: Line,
+    text: string,
+    state: State,
+    effect: 'proves' | 'extends' | 'waits',
+    now: number,
+  ): void {
+    const bytes = line.text.length + 1;
+    if (entry.held.length >= maxLines || (entry.held.length > 0 && entry.bytes + bytes > maxBytes)) {
+      if (entry.proven < entry.held.length) {
+        close(entry, now, false);
+        return take(entry, line, now);
+      }
+      give(entry, entry.held.length, now);
+      entry.continued = true;
+    }
+    const all = entry.proven === entry.held.length;
+    entry.held.push(line);
+    entry.bytes += bytes;
+    entry.state = state;
+    if (effect === 'proves' || (effect === 'extends' && all)) {
+      entry.proven = entry.held.length;
+      if (traceStates.has(state)) entry.trace = true;
+    }
+    entry.previous = text;
+  }
+
+  /** Gives out what is proven; what waited is taken anew, or given out as well when `all`. */
+  function close(entry: Open, now: number, all: boolean): void {
+    for (;;) {
+      const rest = entry.held.slice(entry.proven);
+      if (entry.proven > 0) give(entry, entry.proven, now);
+      entry.held = [];
+      entry.proven = 0;
+      entry.state = 'line';
+      entry.trace = false;
+      entry.continued = false;
+      entry.bytes = 0;
+      for (const line of rest) take(entry, line, now);
+      if (!all || entry.held.length === 0) return;
+    }
+  }
+
+  function give(entry: Open, count: number, now: number): void {
+    const { held } = entry;
+    const first = held[0]!;
+    const last = held[count - 1]!;
+    const lines = count === 1 ? [first.text] : held.slice(0, count).map((line) => line.text);
+    const kind = entry.trace ? 'trace' : count > 1 ? 'block' : 'line';
+    if (count === held.length) held.length = 0;
+    else entry.held = held.slice(count);
+    entry.proven = 0;
+    entry.bytes = 0;
+    emit({ stream: entry.stream, first: first.position, last: last.position, lines, kind }, now);
+  }
+
+  return {
+    push,
+    tick(now) {
+      for (const entry of [open.stdout, open.stderr]) {
+        if (entry.held.length === 0 && !entry.continued) continue;
+        const alone = entry.state === 'line' || entry.state === 'end';
+        if (now - entry.pushedAt >= (alone ? idleMs / 2 : idleMs)) close(entry, now, true);
+      }
+    },
+    flush(now) {
+      close(open.stdout, now, true);
+      close(open.stderr, now, true);
+    },
+    firstPending(stream) {
+      return open[stream].held[0]?.position;
+    },
+  };
+}
+
+function newOpen(stream: Stream): Open {
+  return {
+    stream,
+    held: [],
+    proven: 0,
+    state: 'line',
+    trace: false,
+    continued: false,
+    bytes: 0,
+    head: '',
+    headIndent: 0,
+    previous: '',
+    pushedAt: 0,
+    stamped: 0,
+    unstamped: 0,
+  };
+}
+
+function openState(text: string, blank: boolean): State {
+  return blank ? 'line' : openingState(text);
+}
+
+/** Milliseconds between two lines by Docker's time stamps; 0 when they cannot be read. */
+function gapMs(before: Line, after: Line): number {
+  const a = before.position.at;
+  const b = after.position.at;
+  if (a === b) return 0;
+  const gap = Date.parse(b) - Date.parse(a);
+  return gap > 0 ? gap : 0;
+}
+
+/** Begins, at the start of a line, that the table knows: all others are ordinary without a look. */
+const knownStarts: string[][] = Array.from({ length: 128 }, () => []);
+for (const start of [
+  'Caused by',
+  'Suppressed',
+  'Wrapped by',
+  'Root cause',
+  'Reason',
+  'Stack',
+  'stack',
+  'Traceback',
+  'Call',
+  'Back',
+  'back',
+  'Current stack',
+  'goroutine ',
+  'panic: ',
+  'fatal error',
+  'runtime: ',
+  'SIG',
+  'unexpected fault',
+  'thread ',
+  'The application panicked',
+  'terminate called',
+  'free',
+  'malloc',
+  'realloc',
+  'munmap',
+  'corrupt',
+  'double free',
+  'Fatal Python',
+  'Full thread dump',
+  'Unhandled',
+  'Uncaught',
+  'SUMMARY: ',
+  'Node.js v',
+  'Bun v',
+  '(Use `node',
+  'SpanTrace',
+  'Location:',
+  'Thrown at',
+  'Trace',
+  'nested exception',
+  'PHP ',
+  'Exception in thread',
+  'at ',
+  'Next ',
+  'BEGIN failed',
+  'Compilation failed',
+])
+  knownStarts[start.charCodeAt(0)]!.push(start);
+// Any line that begins so is looked at.
+const looked = new Uint8Array(128);
+for (const character of ' \t\r\u001b#*=+.[\\]}){"\'<|@') looked[character.charCodeAt(0)] = 1;
+// Unless it is a logger's bracket or a whole JSON object.
+looked['['.charCodeAt(0)] = 0;
+looked['"'.charCodeAt(0)] = 0;
+looked["'".charCodeAt(0)] = 0;
+looked['<'.charCodeAt(0)] = 0;
+
+/** Whether the line can neither begin nor continue anything: told by its first character and a few words. */
+function isOrdinary(text: string): boolean {
+  const code = text.charCodeAt(0);
+  if (!(code < 128)) return code === code && code !== 0xfeff && code < 0x2500 && !hasSpecialWord(text);
+  if (looked[code] === 1) return false;
+  for (const start of knownStarts[code]!) if (text.startsWith(start)) return false;
+  return !hasSpecialWord(text);
+}
+
+function hasSpecialWord(text: string): boolean {
+  return (
+    text.indexOf(' ') === -1 ||
+    text.includes('Exception') ||
+    text.includes('Error') ||
+    text.includes('anic ') ||
+    text.includes('Traceback') ||
+    text.includes('ssertion') ||
+    text.includes(':in ') ||
+    text.includes(': <') ||
+    text.includes(' PM ') ||
+    text.includes(' AM ') ||
+    text.includes('Throwable') ||
+    text.includes('ncaught') ||
+    text.includes('nhandled')
+  );
+}

@@ -1,0 +1,240 @@
+// One JSON log line -> its level, message, trace and fields, whichever library wrote it. Parsed once; what is not an
+// object is no JSON log.
+
+import { type Level, levelOfNumber, levelOfSyslog, levelOfWord, readPlainLevel } from './level.ts';
+
+export interface JsonLog {
+  level: Level;
+  /** The text a person would read; undefined when no known field holds it. */
+  message: string | undefined;
+  /** The stack trace carried in a field, lines parted by `\n`. */
+  trace: string | undefined;
+  /** All other fields, nested ones as `outer.inner`, bounded in number and length. */
+  fields: Record<string, string | number | boolean | null>;
+}
+
+type Json = Record<string, unknown>;
+
+const levelKeys = [
+  'level',
+  'lvl',
+  'severity',
+  'severityText',
+  'severity_text',
+  'SeverityText',
+  'levelname',
+  'level_name',
+  'log.level',
+  'loglevel',
+  'logLevel',
+  'log_level',
+  'LogLevel',
+  'Level',
+  '@l',
+  '@level',
+  'Severity',
+  'priority',
+  'PRIORITY',
+  's',
+  'l',
+  'log_severity',
+];
+const messageKeys = [
+  'message',
+  'msg',
+  '@m',
+  '@message',
+  'Message',
+  'short_message',
+  'event',
+  'body',
+  'Body',
+  'RenderedMessage',
+  'renderedMessage',
+  '@mt',
+  'MessageTemplate',
+  'MESSAGE',
+  'text',
+  'log',
+  'M',
+];
+const traceKeys = [
+  'stack_trace',
+  'stackTrace',
+  'stacktrace',
+  'stack',
+  'exc_info',
+  'exc_text',
+  'traceback',
+  'trace_back',
+  'backtrace',
+  '@x',
+  'Exception',
+  'exception',
+  'error.stack_trace',
+  'error.stack',
+  'exception.stacktrace',
+  'errorVerbose',
+  'full_message',
+];
+const causeKeys = [
+  'err',
+  'error',
+  'exception',
+  'cause',
+  'thrown',
+  'Exception',
+  'attributes',
+  'Attributes',
+  'log',
+  'fields',
+];
+const numberKeys = new Set(['severityNumber', 'severity_number', 'SeverityNumber']);
+const maxFields = 64;
+const maxValueChars = 2048;
+const maxDepth = 4;
+
+/** Parses one line. @returns undefined when it is not a JSON object */
+export function parseJsonLog(text: string): JsonLog | undefined {
+  const start = text.charCodeAt(0) === 123 ? 0 : text.search(/\S/);
+  if (text.charCodeAt(start) !== 123) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const json = parsed as Json;
+  const used = new Set<string>();
+  const message = readMessage(json, used);
+  const trace = readTrace(json, used);
+  const level = readJsonLevel(json, message);
+  const fields: JsonLog['fields'] = {};
+  flatten(json, '', used, fields, 0);
+  return { level, message, trace, fields };
+}
+
+function readMessage(json: Json, used: Set<string>): string | undefined {
+  for (const key of messageKeys) {
+    const value = json[key];
+    if (typeof value === 'string') {
+      used.add(key);
+      return value;
+    }
+    // OTel's body: {"stringValue": "…"}; MongoDB and others nest likewise.
+    const inner = isObject(value) ? (value.stringValue ?? value.text ?? value.message) : undefined;
+    if (typeof inner === 'string') return inner;
+  }
+  const error = json.error ?? json.err;
+  if (typeof error === 'string') return error;
+  return isObject(error) && typeof error.message === 'string' ? error.message : undefined;
+}
+
+function readTrace(json: Json, used: Set<string>): string | undefined {
+  for (const key of traceKeys) {
+    const text = traceText(json[key]);
+    if (text) {
+      used.add(key);
+      return text;
+    }
+  }
+  for (const key of causeKeys) {
+    const inner = json[key];
+    if (!isObject(inner)) continue;
+    for (const traceKey of traceKeys) {
+      const text = traceText(inner[traceKey]);
+      if (text) {
+        used.add(`${key}.${traceKey}`);
+        return text;
+      }
+    }
+  }
+  return undefined;
+}
+
+function traceText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.includes('\n') ? value.trimEnd() : undefined;
+  if (Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === 'string')) {
+    return value.join('\n');
+  }
+  return undefined;
+}
+
+function readJsonLevel(json: Json, message: string | undefined): Level {
+  for (const key of levelKeys) {
+    const level = levelOfValue(json[key], key, json);
+    if (level !== 'unknown') return level;
+  }
+  for (const key of numberKeys) {
+    const value = json[key];
+    if (typeof value === 'number') return levelOfOtel(value);
+  }
+  if (typeof json.levelno === 'number') return levelOfNumber(json.levelno + 10);
+  if (typeof json.level_value === 'number') return levelOfNumber(json.level_value);
+  for (const outer of ['log', 'fields', 'record', 'entry', 'attributes', 'meta']) {
+    const inner = json[outer];
+    if (!isObject(inner)) continue;
+    for (const key of levelKeys.slice(0, 16)) {
+      const level = levelOfValue(inner[key], key, inner);
+      if (level !== 'unknown') return level;
+    }
+  }
+  // Serilog's compact format leaves `@l` out for Information.
+  if ('@t' in json && ('@mt' in json || '@m' in json)) return 'info';
+  return message === undefined ? 'unknown' : readPlainLevel(message);
+}
+
+function levelOfValue(value: unknown, key: string, json: Json): Level {
+  if (typeof value === 'number') {
+    if (key === 'PRIORITY' || key === 'priority') return value < 8 ? levelOfSyslog(value) : 'unknown';
+    return levelOfNumber(value);
+  }
+  if (isObject(value)) return levelOfValue(value.name ?? value.level, key, json);
+  if (typeof value !== 'string') return 'unknown';
+  if (value.length === 1) {
+    const letter = { T: 'trace', D: 'debug', I: 'info', W: 'warn', E: 'error', F: 'fatal' } as const;
+    if (/^\d$/.test(value)) return levelOfSyslog(Number(value));
+    return letter[value as keyof typeof letter] ?? 'unknown';
+  }
+  if (key === 's' || key === 'l') return levelOfWord(value);
+  return /^\d+$/.test(value)
+    ? levelOfNumber(Number(value))
+    : levelOfWord(value.replace(/^severity_|\d$/i, ''));
+}
+
+/** OpenTelemetry's severity numbers: 1 to 24, four to a level. */
+function levelOfOtel(value: number): Level {
+  const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+  return levels[Math.ceil(value / 4) - 1] ?? 'unknown';
+}
+
+function flatten(
+  value: Json,
+  prefix: string,
+  used: Set<string>,
+  into: JsonLog['fields'],
+  depth: number,
+  state = { count: 0 },
+): void {
+  for (const [key, inner] of Object.entries(value)) {
+    const name = prefix + key;
+    if (used.has(name)) continue;
+    if (state.count >= maxFields) return;
+    if (isObject(inner) && depth < maxDepth) {
+      flatten(inner, `${name}.`, used, into, depth + 1, state);
+      continue;
+    }
+    state.count++;
+    into[name] = bounded(inner);
+  }
+}
+
+function bounded(value: unknown): string | number | boolean | null {
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > maxValueChars ? `${text.slice(0, maxValueChars)}…` : text;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

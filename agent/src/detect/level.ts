@@ -1,0 +1,216 @@
+// A line -> its level, as the loggers of many languages print it. JSON lines go through json-log.ts.
+// Surprise: the form decides before the place: `[error]`, `level=error` and `ERROR` outweigh a lower-case "error" in a sentence.
+
+import { parseJsonLog } from './json-log.ts';
+import { afterStamp, stripAnsi } from './text.ts';
+
+export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'unknown';
+
+const levelByWord: Record<string, Level> = {
+  trace: 'trace',
+  trc: 'trace',
+  verbose: 'trace',
+  vrb: 'trace',
+  silly: 'trace',
+  finer: 'trace',
+  finest: 'trace',
+  debug: 'debug',
+  dbg: 'debug',
+  debu: 'debug',
+  fine: 'debug',
+  config: 'debug',
+  info: 'info',
+  inf: 'info',
+  information: 'info',
+  informational: 'info',
+  notice: 'info',
+  note: 'info',
+  log: 'info',
+  system: 'info',
+  warn: 'warn',
+  wrn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  err: 'error',
+  eror: 'error',
+  erro: 'error',
+  fail: 'error',
+  severe: 'error',
+  fatal: 'fatal',
+  ftl: 'fatal',
+  fata: 'fatal',
+  critical: 'fatal',
+  crit: 'fatal',
+  cri: 'fatal',
+  crt: 'fatal',
+  alert: 'fatal',
+  alrt: 'fatal',
+  emerg: 'fatal',
+  emergency: 'fatal',
+  emrg: 'fatal',
+  panic: 'fatal',
+  pnc: 'fatal',
+  dpanic: 'fatal',
+};
+
+const levelByLetter: Record<string, Level> = {
+  T: 'trace',
+  V: 'trace',
+  D: 'debug',
+  I: 'info',
+  N: 'info',
+  W: 'warn',
+  E: 'error',
+  F: 'fatal',
+  C: 'fatal',
+};
+
+/** The level that a word names in any case, `unknown` when it names none. */
+export function levelOfWord(word: string): Level {
+  return levelByWord[word.trim().toLowerCase()] ?? 'unknown';
+}
+
+/** The level of a syslog severity, 0 (emergency) to 7 (debug). */
+export function levelOfSyslog(severity: number): Level {
+  if (severity <= 2) return 'fatal';
+  if (severity === 3) return 'error';
+  if (severity === 4) return 'warn';
+  return severity === 7 ? 'debug' : 'info';
+}
+
+const longest = 320;
+const words = new RegExp(
+  `(?<![A-Za-z0-9_])(${Object.keys(levelByWord)
+    .sort((a, b) => b.length - a.length)
+    .join('|')})(?![A-Za-z0-9_])`,
+  'gi',
+);
+const pair =
+  /(?<![A-Za-z0-9_])(?:level|lvl|severity|log_?level|level_?name|LL|priority)["']?\s*[=:]\s*["'[]?([A-Za-z]+|\d{1,2}(?!\d))/i;
+const syslog = /^<(\d{1,3})>/;
+const klog = /^([IWEF])\d{4}(?:\d{4})? \d{2}:?\d{2}:?\d{2}/;
+const bracketedLetter = /(?:^|[\s\]|])[[(<]([TVDIWEFC])[\])>]/;
+// logcat, MongoDB before 4.4, Ruby's Logger, tornado's [E 240101 10:00:00 …].
+const bareLetter = /^(?:\d+ +\d+ +)?([TVDIWEFC])(?:, \[|\/\S|\d? +\S)/;
+const tornado = /^\[([DIWEC]) \d{2,}/;
+const redis = /^\d+:[A-Z] \d{1,2} [A-Z][a-z]{2}(?: \d{4})? \d{2}:\d{2}:\d{2}[.\d]* ([.\-*#])/;
+const redisLevels: Record<string, Level> = { '.': 'debug', '-': 'info', '*': 'info', '#': 'warn' };
+const crash =
+  /^(?:panic: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* .* \*\*\*|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at )/i;
+const exception =
+  /(?:^|[\s(:])(?:Traceback \(most recent|Exception in thread|(?:[\w$]+[.:\\]+)*[A-Z]\w*(?:Exception|Error)(?::|$| \())/;
+
+/**
+ * The level of one plain or JSON line.
+ * @param text the line, colours allowed
+ * @returns `unknown` when nothing in the line names one
+ */
+export function readLevel(text: string): Level {
+  if (text.charCodeAt(0) === 123) {
+    const json = parseJsonLog(text);
+    if (json) return json.level;
+  }
+  return readPlainLevel(text);
+}
+
+/** As `readLevel`, for a line that is known not to be JSON. */
+export function readPlainLevel(text: string): Level {
+  const head = stripAnsi(text.length > 4 * longest ? text.slice(0, 4 * longest) : text)
+    .slice(0, longest)
+    .trimStart();
+  let found = syslog.exec(head);
+  if (found && Number(found[1]) < 192) return levelOfSyslog(Number(found[1]) % 8);
+  found = klog.exec(head);
+  if (found) return levelByLetter[found[1]!]!;
+  found = redis.exec(head);
+  if (found) return redisLevels[found[1]!]!;
+  found = pair.exec(head);
+  if (found) {
+    const named = isNaN(Number(found[1])) ? levelOfWord(found[1]!) : levelOfNumber(Number(found[1]));
+    if (named !== 'unknown') return named;
+  }
+  const strong = strongestWord(head);
+  if (strong.strength > 2) return strong.level;
+  const body = afterStamp(head);
+  found = bracketedLetter.exec(head) ?? tornado.exec(head) ?? bareLetter.exec(body);
+  if (found && !/^[A-Z] [a-z]/.test(body)) return levelByLetter[found[1]!]!;
+  if (strong.strength > 0) return strong.level;
+  if (crash.test(body)) return 'fatal';
+  return exception.test(head) ? 'error' : 'unknown';
+}
+
+/** Numbers of pino and bunyan (10 to 60), of syslog and GELF (0 to 7), of Monolog (100 and up), of log4j's value (10000 and up). */
+export function levelOfNumber(value: number): Level {
+  if (value >= 10_000) return levelOfNumber(value / 1000 + 10);
+  if (value >= 100)
+    return value >= 500
+      ? 'fatal'
+      : value >= 400
+        ? 'error'
+        : value >= 300
+          ? 'warn'
+          : value >= 200
+            ? 'info'
+            : 'debug';
+  if (value < 8) return Number.isInteger(value) && value >= 0 ? levelOfSyslog(value) : 'unknown';
+  return value >= 60
+    ? 'fatal'
+    : value >= 50
+      ? 'error'
+      : value >= 40
+        ? 'warn'
+        : value >= 30
+          ? 'info'
+          : value >= 20
+            ? 'debug'
+            : 'trace';
+}
+
+interface Found {
+  level: Level;
+  strength: number;
+}
+
+/** The level word with the strongest form; of equals the first. Two that contradict each other in brackets are none. */
+function strongestWord(head: string): Found {
+  let best: Found = { level: 'unknown', strength: 0 };
+  const bodyAt = head.length - afterStamp(head).length;
+  words.lastIndex = 0;
+  for (let match = words.exec(head); match; match = words.exec(head)) {
+    const word = match[1]!;
+    const level = levelByWord[word.toLowerCase()]!;
+    const strength = strengthOf(head, match.index, word, bodyAt);
+    if (strength === 5 && best.strength === 5 && level !== best.level) {
+      // `[2020-06-25][DEBUG][info.plugin]`: only brackets side by side contradict each other.
+      if (/^[\])>\s|[(<]*$/.test(head.slice(head.indexOf(']'), match.index)))
+        return { level: 'unknown', strength: 5 };
+    }
+    if (strength > best.strength) best = { level, strength };
+  }
+  return best;
+}
+
+function strengthOf(head: string, at: number, word: string, bodyAt: number): number {
+  const end = at + word.length;
+  const before = head[at - 1] ?? '';
+  const after = head[end] ?? '';
+  const upper = word === word.toUpperCase();
+  const serious = /^(?:error|err|fatal|critical|panic|warn|warning|exception|severe)$/i.test(word);
+  // A word of everyday language is a level only in capitals, in brackets, or with a colon at the very start.
+  const everyday = /^(?:log|note|system|fine|config|fail|alert|notice|cri|inf|verbose|trace|silly)$/i.test(
+    word,
+  );
+  const opened = /[[(<|]\s*$/.test(head.slice(Math.max(0, at - 4), at));
+  const closed = /^\s*[\])>|]/.test(head.slice(end, end + 8));
+  if (opened && closed && at < 200) return 5;
+  if (upper && word.length > 2) return at < 200 || serious ? 4 : 2;
+  if (after === '!' && upper) return 4;
+  if (closed && at < 80) return 4;
+  const atStart = at === bodyAt || at === 0;
+  if (after === '=' || after === '"' || after === "'" || before === '/') return 0;
+  if (atStart && after === ':') return 4;
+  if (atStart && !everyday) return 4;
+  if (after === ':' && at < 120 && !everyday) return 3;
+  if ((before === ':' || before === '.') && at < 60 && !everyday) return 3;
+  return serious && !everyday ? 1 : 0;
+}

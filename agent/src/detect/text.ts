@@ -1,0 +1,93 @@
+// What the stages ask of a line's text: without colours, where its indentation ends, whether a logger began it.
+
+const ansi = /\u001b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g;
+
+/** The text without terminal colours and other escape sequences. */
+export function stripAnsi(text: string): string {
+  return text.includes('\u001b') ? text.replace(ansi, '') : text;
+}
+
+/** What a reader sees of the line: no colours, no CR at its end, no byte order mark. */
+export function visible(text: string): string {
+  let seen = stripAnsi(text);
+  if (seen.charCodeAt(seen.length - 1) === 13) seen = seen.replace(/\r+$/, '');
+  return seen.charCodeAt(0) === 0xfeff ? seen.slice(1) : seen;
+}
+
+/** Columns of white space before the first other character; a tab counts as four. */
+export function indentOf(text: string): number {
+  let columns = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 32) columns++;
+    else if (code === 9) columns += 4;
+    else break;
+  }
+  return columns;
+}
+
+/** A time of day (`10:20:30`) among the first characters: cheap, and enough to tell a logger's line. */
+export function hasTimeNearStart(text: string): boolean {
+  let colon = text.indexOf(':');
+  for (let tries = 0; colon !== -1 && colon < 64 && tries < 6; tries++) {
+    if (
+      isDigit(text.charCodeAt(colon + 1)) &&
+      isDigit(text.charCodeAt(colon + 2)) &&
+      isDigit(text.charCodeAt(colon - 1)) &&
+      !isDigit(text.charCodeAt(colon + 3)) &&
+      (!isDigit(text.charCodeAt(colon - 2)) || !isHexDigit(text.charCodeAt(colon - 3)))
+    ) {
+      return true;
+    }
+    colon = text.indexOf(':', colon + 1);
+  }
+  return false;
+}
+
+// Dates and times as loggers write them at the head of a line, with what often stands before them.
+const date =
+  String.raw`(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[-/. ][A-Z][a-z]{2,8}[-/. ]\d{2,4}|` +
+  String.raw`(?:[A-Z][a-z]{2}[, ]+)?[A-Z][a-z]{2,8} +\d{1,2}(?:,? +\d{4})?(?:,| at)?|\d{6})`;
+const time = String.raw`\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?: ?[AaPp][Mm])?`;
+const zone = String.raw`(?: ?(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})(?![A-Za-z]))?`;
+const stamp = String.raw`(?:${date}(?:[T :_,-]+${time})?(?: \d{4})?${zone}|${time}${zone})`;
+const level =
+  '(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC|VERBOSE|CONFIG|FINE|FINER|FINEST)';
+
+const stampAtStart = new RegExp(String.raw`^\s*[[(<]?\s*${stamp}`);
+const levelAtStart = new RegExp(
+  String.raw`^\s*(?:\[\s*(?:${level}|${level.toLowerCase()})\s*\]|<${level}>|${level}(?=[\s:|\][(/-]|$)|${level.toLowerCase()}: )`,
+);
+const syslogAtStart = /^<\d{1,3}>\S/;
+const klogAtStart = /^[IWEF]\d{4} \d{2}:\d{2}:\d{2}/;
+const rubyLoggerAtStart = /^[DIWEFA], \[\d{4}-/;
+const jsonAtStart = /^\{\s*"/;
+const accessAtStart = /^\S+ \S+ \S+ \[\d{1,2}\/[A-Z][a-z]{2}\/\d{4}/;
+
+/** Whether a logger began this line: a time stamp, a level, a JSON object. Such a line is an event of its own. */
+export function startsLog(text: string): boolean {
+  return (
+    stampAtStart.test(text) ||
+    levelAtStart.test(text) ||
+    jsonAtStart.test(text) ||
+    klogAtStart.test(text) ||
+    rubyLoggerAtStart.test(text) ||
+    syslogAtStart.test(text) ||
+    accessAtStart.test(text)
+  );
+}
+
+const headAtStart = new RegExp(String.raw`^\s*(?:<\d{1,3}>\d? ?)?[[(]?(?:${stamp})[\])]?[ ,:|-]*`);
+
+/** The text behind the time stamp at its start, if it has one. */
+export function afterStamp(text: string): string {
+  return text.replace(headAtStart, '');
+}
+
+export function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+function isHexDigit(code: number): boolean {
+  return isDigit(code) || ((code | 32) >= 97 && (code | 32) <= 102);
+}

@@ -1,0 +1,678 @@
+// Which line may follow which: the table of states that join.ts walks, and what may begin a traceback.
+
+import {
+  bareHashFrame,
+  bareRubyFrame,
+  bareWebFrame,
+  caret,
+  cause,
+  closers,
+  elixirField,
+  frame,
+  ginFrame,
+  goArguments,
+  goFile,
+  goFunction,
+  goName,
+  goroutine,
+  introduces,
+  isExceptionHead,
+  isMessageText,
+  namesException,
+  pythonException,
+  register,
+  stackTitle,
+} from './shapes.ts';
+import { startsLog } from './text.ts';
+
+/** What a row of the table may ask about: the line at hand and the entry that is open. */
+export interface Seen {
+  text: string;
+  /** Columns of white space before the text; a blank line has none and is `blank`. */
+  indent: number;
+  blank: boolean;
+  /** The line before, the entry's first line, and how far that one is indented. */
+  previous: string;
+  head: string;
+  headIndent: number;
+  /** How many lines are held, and how many of them wait for a proof. */
+  held: number;
+  waiting: number;
+}
+
+/**
+ * What a line does to the entry that it continues.
+ * `proves`: all lines so far belong together. `extends`: it belongs to the line before, whatever that one belongs to.
+ * `waits`: it belongs only if a later line proves it; else the entry ends before it.
+ */
+export type Effect = 'proves' | 'extends' | 'waits';
+
+/** If `when` holds, the line continues the entry with this effect, and the entry is in state `to`. */
+export interface Row {
+  when: RegExp | ((seen: Seen) => boolean);
+  to: State;
+  effect: Effect;
+}
+
+export type State =
+  | 'line'
+  | 'block'
+  | 'gap'
+  | 'detail'
+  | 'wrap'
+  | 'frames'
+  | 'frames-gap'
+  | 'cause'
+  | 'titled'
+  | 'web'
+  | 'ruby'
+  | 'hash'
+  | 'hash-gap'
+  | 'python'
+  | 'python-end'
+  | 'python-gap'
+  | 'python-chain'
+  | 'python-field'
+  | 'python-group'
+  | 'python-fault'
+  | 'box'
+  | 'go-head'
+  | 'go'
+  | 'go-function'
+  | 'go-odd'
+  | 'go-name'
+  | 'go-names'
+  | 'gin'
+  | 'rule'
+  | 'race'
+  | 'sanitizer'
+  | 'abort'
+  | 'rust'
+  | 'rust-message'
+  | 'rust-wrap'
+  | 'rust-frames'
+  | 'source'
+  | 'source-line'
+  | 'source-caret'
+  | 'elixir'
+  | 'erlang'
+  | 'jvm-crash'
+  | 'jvm-hash'
+  | 'thread-dump'
+  | 'swift'
+  | 'jul'
+  | 'json'
+  | 'end';
+
+/** Longest wait, in lines, for the proof that lines belong to one traceback: the lines of an exception's message. */
+const longestWait = 16;
+
+const blank = (seen: Seen) => seen.blank;
+const deeper = (seen: Seen) => seen.indent > seen.headIndent && !startsLog(seen.text);
+const deeperFrame = (seen: Seen) => seen.indent > seen.headIndent && frame.test(seen.text);
+const indented = (seen: Seen) => seen.indent > 0 && !startsLog(seen.text);
+const waitable = (seen: Seen) => !seen.blank && seen.waiting < longestWait && isMessageText(seen.text);
+const introduced = (seen: Seen) => introduces(seen.head);
+const and =
+  (test: RegExp, also: (seen: Seen) => boolean): ((seen: Seen) => boolean) =>
+  (seen) =>
+    test.test(seen.text) && also(seen);
+
+const traceback = /Traceback \(most recent call (?:last|first)\)/;
+const groupTraceback = /^\s*\+ Exception Group Traceback \(most recent call last\):/;
+const chained = /^\s*(?:During handling of the above exception|The above exception was the direct cause)/;
+const sanitizer = /^==\d+==\s?(?:ERROR|WARNING): \w+Sanitizer/;
+const rule = /^[=*-]{10,}$/;
+const nodeTail = /^(?:Node\.js v\d|Bun v\d|\(Use `node --)/;
+const aborted =
+  /^(?:Aborted|Segmentation fault|Illegal instruction|Trace\/breakpoint trap|Bus error|Floating point exception)\b.{0,20}$/;
+const starred = /^\*\*\* .+/;
+const excResumes = (seen: Seen) =>
+  isExceptionHead(seen.text) &&
+  !startsLog(seen.text) &&
+  (/:\s*$/.test(seen.previous) || (seen.held - seen.waiting === 1 && introduces(seen.head)));
+
+/** Rows that several states share, in the order in which they are asked. */
+const proofs: Row[] = [
+  { when: deeperFrame, to: 'frames', effect: 'proves' },
+  { when: cause, to: 'cause', effect: 'proves' },
+  { when: /^\.\.\. \d+ (?:more|common frames omitted)/, to: 'frames', effect: 'proves' },
+  { when: stackTitle, to: 'titled', effect: 'proves' },
+  { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
+  { when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' },
+  { when: nodeTail, to: 'end', effect: 'proves' },
+];
+
+export const table: Record<State, Row[]> = {
+  // An ordinary line. What is below it and deeper belongs to it.
+  line: [
+    { when: deeperFrame, to: 'frames', effect: 'proves' },
+    { when: deeper, to: 'block', effect: 'proves' },
+    { when: blank, to: 'gap', effect: 'waits' },
+    {
+      when: and(/^at \S/, (seen) => introduces(seen.head) || isExceptionHead(seen.head)),
+      to: 'frames',
+      effect: 'proves',
+    },
+    {
+      when: and(cause, (seen) => introduces(seen.head) || isExceptionHead(seen.head)),
+      to: 'cause',
+      effect: 'proves',
+    },
+    { when: stackTitle, to: 'titled', effect: 'proves' },
+    { when: and(bareHashFrame, introduced), to: 'hash', effect: 'proves' },
+    { when: and(bareRubyFrame, introduced), to: 'ruby', effect: 'proves' },
+    { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
+    { when: and(starred, introduced), to: 'abort', effect: 'proves' },
+    { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
+    { when: nodeTail, to: 'end', effect: 'extends' },
+    { when: (seen) => goName.test(seen.text), to: 'go-name', effect: 'waits' },
+    {
+      when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
+      to: 'wrap',
+      effect: 'waits',
+    },
+    { when: /^[a-z_]{3,24}: <\S/, to: 'detail', effect: 'waits' },
+  ],
+  block: [
+    { when: deeperFrame, to: 'frames', effect: 'proves' },
+    { when: deeper, to: 'block', effect: 'proves' },
+    { when: closers, to: 'block', effect: 'proves' },
+    { when: blank, to: 'gap', effect: 'waits' },
+    {
+      when: and(cause, (seen) => introduces(seen.head) || isExceptionHead(seen.head)),
+      to: 'cause',
+      effect: 'proves',
+    },
+    { when: stackTitle, to: 'titled', effect: 'proves' },
+    { when: nodeTail, to: 'end', effect: 'extends' },
+    {
+      when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
+      to: 'wrap',
+      effect: 'waits',
+    },
+  ],
+  // Blank lines below a line: they belong to it if more of it follows.
+  gap: [
+    { when: (seen) => seen.blank && seen.waiting < 3, to: 'gap', effect: 'waits' },
+    { when: deeperFrame, to: 'frames', effect: 'proves' },
+    { when: deeper, to: 'block', effect: 'proves' },
+    { when: and(/^Caused by:/, introduced), to: 'cause', effect: 'proves' },
+    { when: and(stackTitle, introduced), to: 'titled', effect: 'proves' },
+    { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
+    { when: and(nodeTail, (seen) => isExceptionHead(seen.head)), to: 'end', effect: 'proves' },
+    {
+      when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
+      to: 'wrap',
+      effect: 'waits',
+    },
+  ],
+  // `future: <Task finished …>` between an announcement and its traceback.
+  detail: [{ when: and(/^[a-z_]{3,24}: \S/, (seen) => seen.waiting < 6), to: 'detail', effect: 'waits' }],
+  // An exception's message, until its frames come.
+  wrap: [
+    ...proofs,
+    { when: (seen) => bareHashFrame.test(seen.text), to: 'hash', effect: 'proves' },
+    {
+      when: (seen) => bareRubyFrame.test(seen.text) && !isExceptionHead(seen.text),
+      to: 'ruby',
+      effect: 'proves',
+    },
+    { when: ginFrame, to: 'gin', effect: 'proves' },
+    { when: goroutine, to: 'go', effect: 'proves' },
+    { when: /^<asynchronous suspension>/, to: 'hash', effect: 'proves' },
+    { when: and(/^at \S/, () => true), to: 'frames', effect: 'proves' },
+    { when: /^(?:PHP )?BEGIN failed--|^Compilation failed in require/, to: 'wrap', effect: 'proves' },
+    { when: deeper, to: 'wrap', effect: 'extends' },
+    { when: (seen) => goName.test(seen.text), to: 'go-name', effect: 'waits' },
+    { when: and(closers, (seen) => seen.held > 1), to: 'wrap', effect: 'extends' },
+    { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'wrap', effect: 'waits' },
+    { when: excResumes, to: 'wrap', effect: 'waits' },
+    { when: waitable, to: 'wrap', effect: 'waits' },
+  ],
+  // Indented frames: Java and its family, JavaScript, .NET, Ruby, Perl, Crystal …
+  frames: [
+    {
+      when: (seen) =>
+        (seen.indent > seen.headIndent || frame.test(seen.text)) &&
+        !startsLog(seen.text) &&
+        !blank(seen) &&
+        seen.indent > 0,
+      to: 'frames',
+      effect: 'proves',
+    },
+    { when: cause, to: 'cause', effect: 'proves' },
+    {
+      when: /^(?:\.\.\. \d+ (?:more|common)|--- End of |---> |at \S|\[CIRCULAR REFERENCE)/,
+      to: 'frames',
+      effect: 'proves',
+    },
+    { when: closers, to: 'frames', effect: 'proves' },
+    { when: /^[}\])]\s*\{?$|^\} \[cause\]/, to: 'frames', effect: 'proves' },
+    {
+      when: (seen) =>
+        bareRubyFrame.test(seen.text) && /^\s+from /.test(seen.previous) && seen.text !== seen.head,
+      to: 'frames',
+      effect: 'proves',
+    },
+    { when: stackTitle, to: 'titled', effect: 'proves' },
+    { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
+    {
+      when: /^(?:note: |BEGIN failed--|Compilation failed in require|Message: |Arguments: )/,
+      to: 'frames',
+      effect: 'proves',
+    },
+    { when: aborted, to: 'end', effect: 'proves' },
+    { when: nodeTail, to: 'end', effect: 'proves' },
+    { when: blank, to: 'frames-gap', effect: 'waits' },
+  ],
+  'frames-gap': [
+    { when: (seen) => seen.blank && seen.waiting < 3, to: 'frames-gap', effect: 'waits' },
+    { when: nodeTail, to: 'end', effect: 'proves' },
+    { when: cause, to: 'cause', effect: 'proves' },
+    {
+      when: (seen) =>
+        seen.indent > seen.headIndent && (frame.test(seen.text) || seen.indent >= 4) && !startsLog(seen.text),
+      to: 'frames',
+      effect: 'proves',
+    },
+    { when: stackTitle, to: 'titled', effect: 'proves' },
+    { when: closers, to: 'frames', effect: 'proves' },
+    {
+      when: /^(?:note: |Run with |Backtrace omitted|Tasks: TOP|--- End of |SUMMARY: )/,
+      to: 'end',
+      effect: 'proves',
+    },
+  ],
+  // `Caused by: …`, whose message may have several lines as well.
+  cause: [
+    ...proofs,
+    { when: deeper, to: 'cause', effect: 'extends' },
+    { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'cause', effect: 'waits' },
+    { when: (seen) => bareRubyFrame.test(seen.text), to: 'ruby', effect: 'proves' },
+    {
+      when: (seen) => /:\s*$/.test(seen.previous) && isExceptionHead(seen.text),
+      to: 'cause',
+      effect: 'waits',
+    },
+    { when: waitable, to: 'cause', effect: 'waits' },
+  ],
+  // Frames under a title: PHP, Lua, Julia, Haskell, OCaml, R.
+  titled: [
+    { when: (seen) => bareHashFrame.test(seen.text), to: 'hash', effect: 'proves' },
+    { when: indented, to: 'titled', effect: 'proves' },
+    {
+      when: /^(?:PHP\s+\d+\. |\d+[.:)]?\s+\S+.*(?:0x[\da-f]+|\(.*\)|:\d+)|Raised |Re-raised |Called from |in expression starting at|Execution halted|coroutine \d+:|\[C\]:|Message: |Arguments: )/,
+      to: 'titled',
+      effect: 'proves',
+    },
+    { when: stackTitle, to: 'titled', effect: 'proves' },
+    { when: (seen) => bareRubyFrame.test(seen.text), to: 'ruby', effect: 'proves' },
+    { when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' },
+    { when: cause, to: 'cause', effect: 'proves' },
+    { when: nodeTail, to: 'end', effect: 'proves' },
+    { when: blank, to: 'frames-gap', effect: 'waits' },
+  ],
+  // `f@https://…:1:2`, as browsers other than Chrome print frames.
+  web: [{ when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' }],
+  // Ruby's frames without indentation, as its Logger and Rails print them.
+  ruby: [
+    {
+      when: (seen) => bareRubyFrame.test(seen.text) && !/\([A-Z]\w*(?:::\w+)*\)$/.test(seen.text),
+      to: 'ruby',
+      effect: 'proves',
+    },
+    { when: indented, to: 'frames', effect: 'proves' },
+    { when: cause, to: 'cause', effect: 'proves' },
+    { when: /^(?:Tasks: TOP|\(See full trace by)/, to: 'ruby', effect: 'proves' },
+    { when: blank, to: 'frames-gap', effect: 'waits' },
+  ],
+  // `#0 …`: PHP, Dart.
+  hash: [
+    { when: /^#\d+/, to: 'hash', effect: 'proves' },
+    { when: /^\s+thrown in |^thrown in /, to: 'end', effect: 'proves' },
+    {
+      when: /^<asynchronous (?:suspension|gap)>|^"\s?\}|^\[previous exception\]|^\{main\}/,
+      to: 'hash',
+      effect: 'proves',
+    },
+    { when: deeper, to: 'hash', effect: 'proves' },
+    { when: stackTitle, to: 'hash', effect: 'proves' },
+    { when: blank, to: 'hash-gap', effect: 'waits' },
+    { when: /^Next [\w\\]+/, to: 'hash-gap', effect: 'waits' },
+  ],
+  'hash-gap': [
+    { when: /^Stack trace:/, to: 'hash', effect: 'proves' },
+    { when: /^\s+thrown in /, to: 'end', effect: 'proves' },
+    { when: /^Next [\w\\]+/, to: 'hash-gap', effect: 'waits' },
+    { when: (seen) => seen.waiting > 1 && waitable(seen), to: 'hash-gap', effect: 'waits' },
+  ],
+
+  python: [
+    { when: indented, to: 'python', effect: 'proves' },
+    { when: and(pythonException, (seen) => !startsLog(seen.text)), to: 'python-end', effect: 'proves' },
+    { when: /^\S+\(\d+\)\s+\S/, to: 'python', effect: 'proves' }, // Nim
+    { when: /^Error: unhandled exception: /, to: 'python-end', effect: 'proves' },
+    { when: chained, to: 'python-chain', effect: 'proves' },
+  ],
+  'python-end': [
+    { when: indented, to: 'python-end', effect: 'proves' },
+    {
+      when: /^(?:\[SQL: |\[parameters: |\[[Ee]rror |\(Background on this error|(?:DETAIL|HINT|CONTEXT|QUERY|STATEMENT):|LINE \d+:)/,
+      to: 'python-end',
+      effect: 'proves',
+    },
+    { when: chained, to: 'python-chain', effect: 'proves' },
+    { when: /^Call stack:/, to: 'titled', effect: 'proves' },
+    { when: blank, to: 'python-gap', effect: 'waits' },
+    {
+      when: (seen) => /^[\w.[\]-]+$/.test(seen.text) && !isExceptionHead(seen.text),
+      to: 'python-field',
+      effect: 'waits',
+    },
+  ],
+  'python-gap': [
+    { when: (seen) => seen.blank && seen.waiting < 3, to: 'python-gap', effect: 'waits' },
+    { when: chained, to: 'python-chain', effect: 'proves' },
+    {
+      when: /^(?:\[SQL: |\[parameters: |\(Background on this error|(?:DETAIL|HINT|CONTEXT):)/,
+      to: 'python-end',
+      effect: 'proves',
+    },
+  ],
+  'python-chain': [
+    { when: blank, to: 'python-chain', effect: 'proves' },
+    { when: groupTraceback, to: 'python-group', effect: 'proves' },
+    { when: traceback, to: 'python', effect: 'proves' },
+    { when: indented, to: 'python', effect: 'proves' },
+  ],
+  // A field's name in a message of several lines, its complaint indented below.
+  'python-field': [
+    { when: indented, to: 'python-end', effect: 'proves' },
+    {
+      when: (seen) => /^[\w.[\]-]+$/.test(seen.text) && seen.waiting < 3,
+      to: 'python-field',
+      effect: 'waits',
+    },
+  ],
+  'python-group': [
+    { when: indented, to: 'python-group', effect: 'proves' },
+    { when: blank, to: 'python-gap', effect: 'waits' },
+  ],
+  'python-fault': [
+    { when: indented, to: 'python-fault', effect: 'proves' },
+    {
+      when: /^(?:Current thread|Thread 0x|Python runtime state|Extension modules:|<no Python frame>|<Cannot show all threads)/,
+      to: 'python-fault',
+      effect: 'proves',
+    },
+    { when: blank, to: 'python-fault', effect: 'waits' },
+    { when: aborted, to: 'end', effect: 'proves' },
+  ],
+  // A traceback in a drawn box.
+  box: [
+    { when: /^\s*[│┃|├╵╷]/, to: 'box', effect: 'proves' },
+    { when: /^\s*[╰└]/, to: 'python', effect: 'proves' },
+  ],
+
+  'go-head': [
+    { when: goroutine, to: 'go', effect: 'proves' },
+    { when: /^runtime stack:/, to: 'go', effect: 'proves' },
+    { when: register, to: 'go', effect: 'proves' },
+    { when: ginFrame, to: 'gin', effect: 'proves' },
+    { when: /^\S+:\d+:\d+: 0x[\da-f]+ in /, to: 'frames', effect: 'proves' }, // Zig
+    {
+      when: /^(?:\s*panic: |fatal error: |\[signal |\[originating |PC=|signal arrived|runtime: |unexpected fault|goroutine )/,
+      to: 'go-head',
+      effect: 'waits',
+    },
+    { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'go-head', effect: 'waits' },
+    { when: waitable, to: 'go-head', effect: 'waits' },
+  ],
+  go: [
+    { when: indented, to: 'go', effect: 'proves' },
+    { when: goroutine, to: 'go', effect: 'proves' },
+    {
+      when: /^(?:created by |runtime stack:|\.\.\.\d+ frames elided|\.\.\.additional frames elided|\[originating |goroutine running on other thread|PC=|rip |signal )/,
+      to: 'go',
+      effect: 'proves',
+    },
+    { when: goArguments, to: 'go', effect: 'proves' },
+    { when: register, to: 'go', effect: 'proves' },
+    { when: blank, to: 'go', effect: 'waits' },
+    { when: goFunction, to: 'go-function', effect: 'waits' },
+    { when: /^exit status \d+$/, to: 'go-odd', effect: 'waits' },
+  ],
+  'go-function': [{ when: goFile, to: 'go', effect: 'proves' }],
+  'go-odd': [
+    { when: blank, to: 'go-odd', effect: 'waits' },
+    { when: goroutine, to: 'go', effect: 'proves' },
+  ],
+  // `main.load` over `\t/app/main.go:10`: pkg/errors, zap.
+  'go-name': [{ when: goFile, to: 'go-names', effect: 'proves' }],
+  'go-names': [
+    { when: (seen) => goName.test(seen.text), to: 'go-name', effect: 'waits' },
+    { when: indented, to: 'go-names', effect: 'proves' },
+  ],
+  // `/app/main.go:10 (0x4a2b)` over `\tfunc: source`.
+  gin: [
+    { when: ginFrame, to: 'gin', effect: 'proves' },
+    { when: indented, to: 'gin', effect: 'proves' },
+    { when: blank, to: 'gin', effect: 'waits' },
+  ],
+
+  // ===== above a sanitizer's or race detector's report.
+  rule: [
+    { when: /^WARNING: (?:DATA RACE|\w+Sanitizer)/, to: 'race', effect: 'proves' },
+    { when: sanitizer, to: 'sanitizer', effect: 'proves' },
+  ],
+  race: [
+    { when: /^={10,}$/, to: 'end', effect: 'proves' },
+    { when: indented, to: 'race', effect: 'proves' },
+    {
+      when: /^(?:Previous|Read|Write|Atomic|Goroutine|Mutex|Thread|Location|As if|SUMMARY:)\b/,
+      to: 'race',
+      effect: 'proves',
+    },
+    { when: blank, to: 'race', effect: 'waits' },
+  ],
+  sanitizer: [
+    { when: /^==\d+==\s?(?:ABORTING|End of)/, to: 'end', effect: 'proves' },
+    { when: indented, to: 'sanitizer', effect: 'proves' },
+    {
+      when: /^(?:==\d+==|=>?0x|0x[\da-f]+|READ |WRITE |SUMMARY:|Shadow |Direct leak|Indirect leak|HINT|Hint|Address |Thread T|This frame|AddressSanitizer|LeakSanitizer|MemorySanitizer|Uninitialized |Command: |Exiting|Objects leaked|Suppressions|-{10,}$|={10,}$|[A-Za-z][\w ]+:$)/,
+      to: 'sanitizer',
+      effect: 'proves',
+    },
+    { when: blank, to: 'sanitizer', effect: 'waits' },
+  ],
+  abort: [
+    { when: indented, to: 'abort', effect: 'proves' },
+    { when: aborted, to: 'end', effect: 'proves' },
+    {
+      when: /^(?:\*\*\* |={3,} \w[\w ]*: ={3,}|\S+\(.*\)\s?\[0x[\da-f]+\]|\S+\[0x[\da-f]+\]|[\da-f]{8,}-[\da-f]{8,} |PC: @|@\s+0x|#\d+\s+0x|Backtrace:|Stack trace)/,
+      to: 'abort',
+      effect: 'proves',
+    },
+    { when: (seen) => seen.blank && seen.waiting < 1, to: 'abort', effect: 'waits' },
+  ],
+
+  rust: [
+    { when: (seen) => !seen.blank && !startsLog(seen.text), to: 'rust-message', effect: 'proves' },
+    { when: blank, to: 'rust-wrap', effect: 'waits' },
+  ],
+  'rust-message': [
+    { when: /^stack backtrace:/, to: 'rust-frames', effect: 'proves' },
+    { when: /^note: /, to: 'rust-frames', effect: 'proves' },
+    { when: /^fatal runtime error: /, to: 'rust-message', effect: 'proves' },
+    { when: aborted, to: 'end', effect: 'proves' },
+    { when: indented, to: 'rust-message', effect: 'extends' },
+    {
+      when: (seen) => (seen.blank || waitable(seen)) && seen.waiting < longestWait,
+      to: 'rust-wrap',
+      effect: 'waits',
+    },
+  ],
+  'rust-wrap': [
+    { when: /^stack backtrace:/, to: 'rust-frames', effect: 'proves' },
+    { when: /^note: (?:run with|Some details)/, to: 'rust-frames', effect: 'proves' },
+    {
+      when: (seen) => (seen.blank || waitable(seen)) && seen.waiting < longestWait,
+      to: 'rust-wrap',
+      effect: 'waits',
+    },
+  ],
+  'rust-frames': [
+    { when: indented, to: 'rust-frames', effect: 'proves' },
+    {
+      when: /^(?:note: |stack backtrace:|Run with |fatal runtime error: |thread (?:caused non-unwinding|panicked while))/,
+      to: 'rust-frames',
+      effect: 'proves',
+    },
+    { when: aborted, to: 'end', effect: 'proves' },
+  ],
+
+  // `/app/x.js:3`, the source line, and a caret below it: JavaScript shows them above the error.
+  source: [{ when: (seen) => !seen.blank && !startsLog(seen.text), to: 'source-line', effect: 'waits' }],
+  'source-line': [
+    { when: caret, to: 'source-caret', effect: 'proves' },
+    { when: (seen) => !startsLog(seen.text) && seen.waiting < 8, to: 'source-line', effect: 'waits' },
+  ],
+  'source-caret': [
+    { when: blank, to: 'source-caret', effect: 'proves' },
+    { when: (seen) => !startsLog(seen.text), to: 'wrap', effect: 'proves' },
+  ],
+
+  elixir: [
+    { when: indented, to: 'elixir', effect: 'proves' },
+    { when: /^\*\* /, to: 'elixir', effect: 'proves' },
+    { when: elixirField, to: 'elixir', effect: 'proves' },
+    { when: blank, to: 'elixir', effect: 'waits' },
+  ],
+  erlang: [
+    { when: indented, to: 'erlang', effect: 'proves' },
+    {
+      when: (seen) => seen.held === 1 && !seen.blank && !startsLog(seen.text),
+      to: 'erlang',
+      effect: 'proves',
+    },
+    { when: /^(?:\*\* |[{[("<]|Error in |exit with )/, to: 'erlang', effect: 'proves' },
+    { when: closers, to: 'erlang', effect: 'proves' },
+  ],
+  'jvm-hash': [
+    { when: /^# (?:A fatal error has been|There is insufficient memory)/, to: 'jvm-crash', effect: 'proves' },
+    { when: /^#(?: |$)/, to: 'jvm-hash', effect: 'waits' },
+  ],
+  'jvm-crash': [
+    { when: /^#(?: |$)/, to: 'jvm-crash', effect: 'proves' },
+    { when: aborted, to: 'end', effect: 'proves' },
+  ],
+  'thread-dump': [
+    { when: indented, to: 'thread-dump', effect: 'proves' },
+    {
+      when: /^(?:"|JNI global ref|Found \d|Found one|Java stack information|={5,}|Locked |Heap$|Threads class SMR|_java_thread_list|0x|\})/,
+      to: 'thread-dump',
+      effect: 'proves',
+    },
+    { when: blank, to: 'thread-dump', effect: 'waits' },
+  ],
+  swift: [
+    { when: indented, to: 'swift', effect: 'proves' },
+    {
+      when: /^(?:\d+ (?:\[\w+\] )*0x|Thread \d|Registers:|Images |Backtrace took|Crashed|\*\*\* |💣|\w+ 0x[\da-f]+|\.\.\.$|…)/u,
+      to: 'swift',
+      effect: 'proves',
+    },
+    { when: (seen) => aborted.test(seen.text), to: 'end', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < 3, to: 'swift', effect: 'waits' },
+  ],
+  // java.util.logging writes each event on two lines: when and where, then level and message.
+  jul: [{ when: /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /, to: 'wrap', effect: 'proves' }],
+  json: [],
+  end: [],
+};
+
+/** States in which what is held is a traceback. */
+export const traceStates = new Set<State>([
+  'frames',
+  'cause',
+  'titled',
+  'web',
+  'ruby',
+  'hash',
+  'python',
+  'python-end',
+  'python-chain',
+  'python-group',
+  'python-fault',
+  'box',
+  'go',
+  'go-names',
+  'gin',
+  'race',
+  'sanitizer',
+  'abort',
+  'rust',
+  'rust-message',
+  'rust-frames',
+  'source-caret',
+  'elixir',
+  'erlang',
+  'jvm-crash',
+  'thread-dump',
+  'swift',
+]);
+
+/** A line that begins a traceback: what state it opens, and whether it belongs to an announcement right above. */
+export interface Beginning {
+  when: RegExp;
+  to: State;
+  /** The entry above keeps it when its first line introduces it. */
+  joins?: boolean;
+}
+
+export const beginnings: Beginning[] = [
+  { when: groupTraceback, to: 'python-group', joins: true },
+  { when: /^\s*[╭┌+].{0,3}[─-]+.*Traceback \(most recent call last\)/, to: 'box', joins: true },
+  { when: traceback, to: 'python', joins: true },
+  { when: /^\s+File "[^"]+", line \d+$/, to: 'python' },
+  { when: /^Fatal Python error: /, to: 'python-fault' },
+  { when: goroutine, to: 'go', joins: true },
+  {
+    when: /^(?:panic: |fatal error: |runtime: |SIG[A-Z]{2,6}: |unexpected fault address|thread \d+ panic: )|\bpanic serving\b|\b[Pp]anic recovered:/,
+    to: 'go-head',
+  },
+  { when: sanitizer, to: 'sanitizer' },
+  { when: rule, to: 'rule' },
+  {
+    when: /^(?:terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|SIG|Aborted at|Check failure)|(?:free|malloc|realloc|malloc_consolidate|munmap_chunk|corrupted \w+|double free or corruption)\b.*(?:\(\): |: invalid|corrupt|detected))|: Assertion [`'].*' failed\.?$/,
+    to: 'abort',
+  },
+  { when: /^thread '[^']*'(?: \(\d+\))? panicked at .*:\d+:\d+:$/, to: 'rust' },
+  {
+    when: /^thread '[^']*'(?: \(\d+\))? (?:panicked at |has overflowed its stack|panicked while)/,
+    to: 'rust-message',
+  },
+  { when: /^The application panicked \(crashed\)\.?$/, to: 'rust' },
+  {
+    when: /^(?:file:\/\/)?(?:[A-Za-z]:)?[^\s:'"]+\.(?:[cm]?[jt]sx?|vue|svelte):\d+$|^(?:node:\S+|\[(?:eval|stdin)\]|evalmachine\.<anonymous>):\d+$/,
+    to: 'source',
+  },
+  { when: /^\*\* \((?:exit|EXIT|stop|throw|[A-Z]\w*)[\w.]*\)/, to: 'elixir' },
+  { when: /^=(?:ERROR|CRASH|SUPERVISOR) REPORT====/, to: 'erlang' },
+  { when: /^# (?:A fatal error has been|There is insufficient memory)/, to: 'jvm-crash' },
+  { when: /^#$/, to: 'jvm-hash' },
+  { when: /^Full thread dump /, to: 'thread-dump' },
+  { when: /^(?:💣|\*\*\*) (?:Program crashed|Signal \d+)/u, to: 'swift', joins: true },
+  { when: /^[A-Z][a-z]{2} \d{1,2}, \d{4},? \d{1,2}:\d{2}:\d{2} [AP]M [\w.$]+(?: \S+)?$/, to: 'jul' },
+  // Rails and others print the head of an error indented by a blank or two.
+  {
+    when: /^\s{1,2}(?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound|Invalid|Missing)? \(.*\):?$/,
+    to: 'wrap',
+  },
+];
+
+/** The state a line opens that begins no traceback: an exception's name may have frames coming. */
+export function openingState(text: string): State {
+  return namesException(text) ? 'wrap' : 'line';
+}
