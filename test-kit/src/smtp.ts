@@ -32,6 +32,8 @@ export interface SmtpTestServer {
   port: number;
   /** In the order of arrival. */
   mails: ReceivedMail[];
+  /** How often it did as `behave` said. */
+  readonly misbehaved: number;
   /** Misbehaves for the next `times` mails (default: until `behave(undefined)`). */
   behave(behaviour: SmtpBehaviour | undefined, times?: number): void;
   /** Resolves once `count` mails are there; rejects after `timeoutMs` (default 15 s) saying how many came. */
@@ -60,12 +62,14 @@ export async function startSmtpServer(
   const timers = new Set<NodeJS.Timeout>();
   let behaviour: SmtpBehaviour | undefined;
   let timesLeft = 0;
+  let misbehaved = 0;
 
   /** The behaviour for this step, used up by one. */
   const misbehaveAt = (at: string): SmtpBehaviour | undefined => {
     if (!behaviour || (behaviour.do === 'delay' ? 'data' : behaviour.at) !== at) return undefined;
     const current = behaviour;
     timesLeft -= 1;
+    misbehaved += 1;
     if (timesLeft <= 0) behaviour = undefined;
     return current;
   };
@@ -138,6 +142,9 @@ export async function startSmtpServer(
     url: `smtp://${options.auth ? `${options.auth.user}:${encodeURIComponent(options.auth.pass)}@` : ''}127.0.0.1:${port}`,
     port,
     mails,
+    get misbehaved() {
+      return misbehaved;
+    },
     behave(next, times = Number.POSITIVE_INFINITY) {
       behaviour = next;
       timesLeft = times;
