@@ -27,6 +27,8 @@ export interface DockerEngine {
   /** `unix:///…/docker.sock`, as `DOCKER_HOST` takes it. */
   readonly host: string;
   readonly socketPath: string;
+  /** This machine's address as containers see it, when there is a network. */
+  readonly gateway: string | undefined;
   /** The engine's temporary folder. */
   readonly folder: string;
   /** Runs the docker command against this engine. Gives its standard output, trimmed. @throws with its standard error. */
@@ -164,6 +166,7 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
   return {
     host,
     socketPath,
+    gateway: net && `${net.prefix}1`,
     folder,
     docker,
     start,
