@@ -80,6 +80,8 @@ export interface Hole {
   to: string;
   reason: HoleReason;
   detail?: string;
+  /** Records known to be lost in it, when that is known. */
+  records?: number;
 }
 
 /**

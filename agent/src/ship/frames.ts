@@ -1,0 +1,182 @@
+// Spool items <-> frames, the only thing a segment is made of: crc32, length, type, payload. The checksum covers length
+// and type too, so that a frame with any byte changed is never taken for another. After a bad frame nothing is looked
+// for by its bytes: log text is written by strangers, and could look like a frame.
+
+import type { FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
+
+export const frameTypes = { head: 1, record: 2, cursors: 3, hole: 4, forget: 5, acknowledged: 6 } as const;
+export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
+
+const headerBytes = 9;
+/** A length above this is damage. The wire's largest body is 16 MiB. */
+const maxPayloadBytes = 64 * 1024 * 1024;
+
+/** A place in the spool: before the frame that begins at this offset of this segment. */
+export interface Place {
+  segment: number;
+  offset: number;
+}
+
+export type CursorRow = [containerId: string, stream: Stream, at: string, ordinal: number];
+
+/** First frame of every segment: all that a reader must know if every older segment is gone. */
+export interface Head {
+  version: 1;
+  segment: number;
+  /** Every older segment that was there, and how much of it counts: a cut or a loss is noticed wherever it falls. */
+  older: [segment: number, bytes: number][];
+  acknowledged: Place;
+  cursors: CursorRow[];
+}
+
+/** What of a record is known without reading its wire form. */
+export interface RecordOrigin {
+  /** Empty when the writer did not know it. */
+  containerId: string;
+  container: string;
+  stream: Stream;
+  first: Position;
+  last: Position;
+}
+
+/** Encodes frames one after the other into one buffer. */
+export class FrameWriter {
+  #buffer = Buffer.allocUnsafe(64 * 1024);
+  #length = 0;
+
+  head(head: Head): void {
+    this.#frame(frameTypes.head, JSON.stringify(head));
+  }
+
+  record({ containerId = '', stream, first, last, record }: MatchedRecord): void {
+    const origin = [containerId, record.container, stream, first.at, first.ordinal, last.at, last.ordinal];
+    this.#frame(frameTypes.record, `${JSON.stringify(origin)}\n${JSON.stringify(record)}`);
+  }
+
+  cursors(cursors: readonly Cursor[]): void {
+    if (cursors.length > 0) this.#frame(frameTypes.cursors, JSON.stringify(cursors.map(rowOf)));
+  }
+
+  hole(hole: Hole): void {
+    this.#frame(frameTypes.hole, JSON.stringify(hole));
+  }
+
+  forget(containerId: string): void {
+    this.#frame(frameTypes.forget, JSON.stringify(containerId));
+  }
+
+  acknowledged(place: Place): void {
+    this.#frame(frameTypes.acknowledged, JSON.stringify(place));
+  }
+
+  /** What was added since the last call, in memory of its own. */
+  take(): Buffer {
+    const taken = Buffer.from(this.#buffer.subarray(0, this.#length));
+    this.#length = 0;
+    if (this.#buffer.length > 4 * 1024 * 1024) this.#buffer = Buffer.allocUnsafe(64 * 1024);
+    return taken;
+  }
+
+  #frame(type: FrameType, payload: string): void {
+    const start = this.#length;
+    const most = start + headerBytes + payload.length * 3;
+    if (most > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(most * 2);
+      this.#buffer.copy(larger, 0, 0, start);
+      this.#buffer = larger;
+    }
+    const bytes = this.#buffer.write(payload, start + headerBytes, 'utf8');
+    const end = start + headerBytes + bytes;
+    this.#buffer.writeUInt32LE(bytes, start + 4);
+    this.#buffer[start + 8] = type;
+    this.#buffer.writeUInt32LE(crc32(this.#buffer.subarray(start + 4, end)), start);
+    this.#length = end;
+  }
+}
+
+export function rowOf({ containerId, stream, position }: Cursor): CursorRow {
+  return [containerId, stream, position.at, position.ordinal];
+}
+
+/** A frame as read. The payload's memory is not used again for another. */
+export interface Frame {
+  type: FrameType;
+  payload: Buffer;
+  start: number;
+  end: number;
+}
+
+/** Reads a record frame's first part. */
+export function originOf(payload: Buffer): { origin: RecordOrigin; json: Buffer } {
+  const cut = payload.indexOf(10);
+  const [containerId, container, stream, firstAt, firstOrdinal, lastAt, lastOrdinal] = JSON.parse(
+    payload.toString('utf8', 0, cut),
+  ) as [string, string, Stream, string, number, string, number];
+  const origin = {
+    containerId,
+    container,
+    stream,
+    first: { at: firstAt, ordinal: firstOrdinal },
+    last: { at: lastAt, ordinal: lastOrdinal },
+  };
+  return { origin, json: payload.subarray(cut + 1) };
+}
+
+/** The payload of any frame but a record's. */
+export function payloadOf<T>(payload: Buffer): T {
+  return JSON.parse(payload.toString('utf8')) as T;
+}
+
+const chunkBytes = 256 * 1024;
+
+/**
+ * Reads the frames that begin at `start`, in order, until `visit` returns false, `end` is reached, or a frame is not
+ * whole.
+ * @returns the offset after the last frame taken, and whether it stopped at something that is not a whole frame.
+ * @throws what reading the file throws.
+ */
+export async function readFrames(
+  file: FileHandle,
+  start: number,
+  end: number,
+  visit: (frame: Frame) => boolean,
+): Promise<{ offset: number; damaged: boolean }> {
+  let offset = start;
+  let need = headerBytes;
+  while (end - offset >= need) {
+    const chunk = Buffer.allocUnsafe(Math.max(need, Math.min(chunkBytes, end - offset)));
+    const filled = await readFully(file, chunk, offset);
+    if (filled < need) return { offset, damaged: true };
+    let at = 0;
+    need = headerBytes;
+    while (filled - at >= headerBytes) {
+      const length = chunk.readUInt32LE(at + 4);
+      const size = headerBytes + length;
+      if (length > maxPayloadBytes || size > end - offset) return { offset, damaged: true };
+      if (size > filled - at) {
+        need = size;
+        break;
+      }
+      const type = chunk[at + 8] as FrameType;
+      if (crc32(chunk.subarray(at + 4, at + size)) !== chunk.readUInt32LE(at) || type < 1 || type > 6)
+        return { offset, damaged: true };
+      const payload = chunk.subarray(at + headerBytes, at + size);
+      if (!visit({ type, payload, start: offset, end: offset + size })) return { offset, damaged: false };
+      at += size;
+      offset += size;
+    }
+  }
+  return { offset, damaged: offset < end };
+}
+
+async function readFully(file: FileHandle, into: Buffer, position: number): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const { bytesRead } = await file.read(into, filled, into.length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return filled;
+}

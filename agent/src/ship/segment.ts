@@ -1,0 +1,140 @@
+// What is known of one segment file without reading it again, and the cursors, which every segment begins with.
+
+import { join } from 'node:path';
+import type { Hole, Position, Stream } from '../types.ts';
+import type { CursorRow, RecordOrigin } from './frames.ts';
+
+/** Records of one container that are not acknowledged yet: enough to declare them a hole. */
+export interface Backlog {
+  containerId: string;
+  container: string;
+  /** Up to here it is acknowledged; before the first acknowledgement the first record's own time. */
+  from: string;
+  to: string;
+  records: number;
+}
+
+export class Segment {
+  readonly number: number;
+  readonly path: string;
+  /** Offset up to which it holds whole frames that count. */
+  length = 0;
+  headBytes = 0;
+  /** Size of the file, which may have a damaged end. */
+  fileBytes = 0;
+  /** Of what is not acknowledged. */
+  records = 0;
+  readonly backlog = new Map<string, Backlog>();
+  /** Holes in it that are not acknowledged, in order. */
+  readonly holes: Hole[] = [];
+
+  constructor(dir: string, number: number) {
+    this.number = number;
+    this.path = join(dir, segmentName(number));
+  }
+
+  add({ containerId, container, first, last }: RecordOrigin): void {
+    this.records++;
+    const key = containerId || container;
+    const known = this.backlog.get(key);
+    if (!known) {
+      this.backlog.set(key, { containerId, container, from: first.at, to: last.at, records: 1 });
+      return;
+    }
+    known.records++;
+    if (first.at < known.from) known.from = first.at;
+    if (last.at > known.to) known.to = last.at;
+  }
+
+  remove({ containerId, container, last }: RecordOrigin): void {
+    const key = containerId || container;
+    const known = this.backlog.get(key);
+    if (!known) return;
+    this.records--;
+    known.records--;
+    // Two streams' times may stand in any order.
+    if (last.at > known.from && last.at <= known.to) known.from = last.at;
+    if (known.records === 0) this.backlog.delete(key);
+  }
+
+  /** What is lost when the segment goes. */
+  asHoles(reason: Hole['reason'], detail: string): Hole[] {
+    const lost = [...this.backlog.values()].map((backlog) => ({ ...backlog, reason, detail }));
+    return [...this.holes, ...lost];
+  }
+}
+
+export function segmentName(number: number): string {
+  return `${String(number).padStart(16, '0')}.seg`;
+}
+
+/** @returns the number of a segment file, or undefined for any other file. */
+export function segmentNumber(name: string): number | undefined {
+  const number = /^(\d{16})\.seg$/.exec(name)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
+/** Cursors by container and stream. */
+export class CursorMap {
+  readonly #containers = new Map<string, Partial<Record<Stream, Position>>>();
+
+  static from(rows: readonly CursorRow[]): CursorMap {
+    const map = new CursorMap();
+    map.setAll(rows);
+    return map;
+  }
+
+  get(containerId: string, stream: Stream): Position | undefined {
+    return this.#containers.get(containerId)?.[stream];
+  }
+
+  setAll(rows: readonly CursorRow[]): void {
+    for (const [containerId, stream, at, ordinal] of rows) {
+      const known = this.#containers.get(containerId);
+      if (known) known[stream] = { at, ordinal };
+      else this.#containers.set(containerId, { [stream]: { at, ordinal } });
+    }
+  }
+
+  delete(containerId: string): void {
+    this.#containers.delete(containerId);
+  }
+
+  containers(): string[] {
+    return [...this.#containers.keys()];
+  }
+
+  rows(): CursorRow[] {
+    const rows: CursorRow[] = [];
+    for (const [containerId, streams] of this.#containers)
+      for (const [stream, position] of Object.entries(streams))
+        rows.push([containerId, stream as Stream, position.at, position.ordinal]);
+    return rows;
+  }
+}
+
+/** Joins the holes that a full spool made in one container's records, so that a long time of it stays one hole. */
+export function joinFullHoles(holes: readonly Hole[]): Hole[] {
+  const joined = new Map<string, Hole>();
+  const others: Hole[] = [];
+  for (const hole of holes) {
+    if (hole.reason !== 'spool-full') {
+      others.push(hole);
+      continue;
+    }
+    const key = hole.containerId || hole.container;
+    const known = joined.get(key) ?? { ...hole, records: 0 };
+    const [from = hole.from] = [known.from, hole.from].sort();
+    const [to = hole.to] = [known.to, hole.to].sort().reverse();
+    joined.set(key, { ...known, from, to, records: (known.records ?? 0) + (hole.records ?? 0) });
+  }
+  return [...others, ...joined.values()];
+}
+
+/** Negative when `a` comes before `b`. */
+export function comparePlaces(
+  a: { segment: number; offset: number },
+  b: { segment: number; offset: number },
+): number {
+  return a.segment - b.segment || a.offset - b.offset;
+}
