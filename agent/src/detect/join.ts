@@ -15,7 +15,7 @@
 
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { introduces } from './shapes.ts';
-import { hasTimeNearStart, indentOf, startsLog, visible } from './text.ts';
+import { bracketDepth, hasTimeNearStart, indentOf, startsLog, visible } from './text.ts';
 import {
   type Beginning,
   beginnings,
@@ -61,11 +61,17 @@ interface Open {
   /** How many lines in a row began with a time, and how many without one came since. */
   stamped: number;
   unstamped: number;
+  /** Brackets open, while the entry may be JSON over several lines. */
+  depth: number;
 }
 
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
 const stampedEnough = 4;
 const unstampedEnough = 24;
+/** Lines whose Docker time stamps lie further apart, in ms, are never one entry. */
+const longestGapMs = 1000;
+/** States that tell nothing of a traceback yet: its beginning is not theirs, unless they announce it. */
+const untold = new Set<State>(['line', 'block', 'gap', 'detail', 'wrap', 'source', 'source-line', 'go-name']);
 
 /**
  * Makes the stage for one container.
@@ -78,94 +84,88 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   function push(line: Line, now: number): void {
     const entry = open[line.stream];
     entry.pushedAt = now;
-    if (entry.held.length > 0 && entry.state !== 'line' && gapMs(entry.held.at(-1)!, line) > idleMs * 4) {
-      close(entry, now, true);
-    }
     take(entry, line, now);
   }
 
-  function take(entry: Open, line: Line, now: number): void {
-    const stamped = hasTimeNearStart(line.text);
-    if (
-      entry.state === 'line' &&
-      !multilineStart &&
-      isOrdinary(line.text) &&
-      !tracebackPattern?.test(line.text)
-    ) {
-      if (stamped) {
-        entry.stamped++;
-        entry.unstamped = 0;
-      } else if (entry.stamped < stampedEnough || entry.held.length === 0) {
-        entry.stamped = 0;
-      } else {
-        return continueStamped(entry, line, now);
-      }
-      if (entry.held.length === 1) give(entry, 1, now);
-      else if (entry.held.length > 1) close(entry, now, false);
-      return begin(entry, line, line.text, 'line');
-    }
+  function take(entry: Open, line: Line, now: number) {
     if (multilineStart) return takeConfigured(entry, line, now);
-    step(entry, line, visible(line.text), now);
+    const { text } = line;
+    if (!isOrdinary(text) || tracebackPattern?.test(text)) return step(entry, line, visible(text), now);
+    if (entry.state !== 'line' && entry.state !== 'block') return step(entry, line, text, now);
+    const stamped = hasTimeNearStart(text);
+    if (!stamped && continuesStamped(entry, line)) return append(entry, line, text, 'block', 'proves', now);
+    if (entry.held.length > 0) give(entry, entry.held.length, now);
+    begin(entry, line, text, 'line', stamped);
   }
 
   /** In a stream whose lines begin with a time, a line without one is the rest of the line before. */
-  function continueStamped(entry: Open, line: Line, now: number): void {
-    if (++entry.unstamped > unstampedEnough || gapMs(entry.held.at(-1)!, line) > 50) {
-      entry.stamped = 0;
-      close(entry, now, false);
-      return begin(entry, line, line.text, 'line');
-    }
-    append(entry, line, line.text, 'block', 'proves', now);
+  function continuesStamped(entry: Open, line: Line): boolean {
+    if (entry.stamped < stampedEnough || entry.held.length === 0) return false;
+    return ++entry.unstamped <= unstampedEnough && gapMs(entry.held.at(-1)!, line) <= 50;
   }
 
   function takeConfigured(entry: Open, line: Line, now: number): void {
     const text = visible(line.text);
     const starts = multilineStart!.test(text);
-    if (entry.held.length === 0 && !entry.continued) {
-      begin(entry, line, text, starts ? 'block' : 'line');
-    } else if (starts || entry.state === 'line') {
-      close(entry, now, false);
-      begin(entry, line, text, starts ? 'block' : 'line');
-    } else {
+    if (entry.held.length > 0 && !starts && entry.state === 'block') {
       append(entry, line, text, 'block', 'proves', now);
+    } else {
+      close(entry, now, false);
+      begin(entry, line, text, starts ? 'block' : 'line', false);
     }
     if (tracebackPattern?.test(text)) entry.trace = true;
   }
 
   /** One step of the state machine. */
-  function step(entry: Open, line: Line, text: string, now: number): void {
+  function step(entry: Open, line: Line, text: string, now: number) {
     const blank = text.trim() === '';
     const beginning = blank ? undefined : findBeginning(text);
-    if (entry.held.length === 0 && !entry.continued)
-      return begin(entry, line, text, beginning?.to ?? openState(text, blank));
-    const seen: Seen = {
+    const state = beginning?.to ?? (blank ? 'line' : openingState(text));
+    if (entry.held.length > 0 && gapMs(entry.held.at(-1)!, line) > longestGapMs) close(entry, now, true);
+    if (entry.held.length === 0 && !entry.continued) {
+      return begin(entry, line, text, state, hasTimeNearStart(text));
+    }
+    const seen = look(entry, text, blank, beginning !== undefined);
+    // A traceback that begins under its announcement belongs to it.
+    if (beginning?.joins && untold.has(entry.state) && announces(entry)) {
+      return append(entry, line, text, beginning.to, 'proves', now);
+    }
+    const row =
+      beginning && untold.has(entry.state)
+        ? undefined
+        : table[entry.state].find(({ when }) => (typeof when === 'function' ? when(seen) : when.test(text)));
+    if (row) {
+      if (entry.state === 'json' || state === 'json') entry.depth = seen.depth;
+      return append(entry, line, text, row.to, row.effect, now);
+    }
+    if (entry.held.length > entry.proven) {
+      // The lines that waited are taken anew, and this line may continue one of those.
+      close(entry, now, false);
+      return take(entry, line, now);
+    }
+    const plain = (entry.state === 'line' || entry.state === 'block') && state === 'line';
+    const stamped = hasTimeNearStart(text);
+    if (plain && !blank && !stamped && !startsLog(text) && continuesStamped(entry, line)) {
+      return append(entry, line, text, 'block', 'proves', now);
+    }
+    close(entry, now, false);
+    begin(entry, line, text, state, stamped);
+  }
+
+  function look(entry: Open, text: string, blank: boolean, begins: boolean): Seen {
+    return {
       text,
       indent: blank ? 0 : indentOf(text),
       blank,
+      begins,
       previous: entry.previous,
       head: entry.head,
       headIndent: entry.headIndent,
       held: entry.held.length,
       waiting: entry.held.length - entry.proven,
+      depth: entry.state === 'json' ? bracketDepth(text, entry.depth) : 0,
+      isJson: () => isJson([...entry.held.map((held) => visible(held.text)), text].join('\n')),
     };
-    // A traceback that begins under its announcement belongs to it; any other beginning stands alone.
-    const early =
-      entry.state === 'line' ||
-      entry.state === 'block' ||
-      entry.state === 'gap' ||
-      entry.state === 'detail' ||
-      entry.state === 'wrap';
-    if (beginning && early) {
-      if (beginning.joins && announces(entry)) return append(entry, line, text, beginning.to, 'proves', now);
-      if (seen.indent === 0 || beginning.to !== 'python')
-        return restart(entry, line, text, now, beginning.to);
-    }
-    for (const row of table[entry.state]) {
-      if (typeof row.when === 'function' ? row.when(seen) : row.when.test(text)) {
-        return append(entry, line, text, row.to, row.effect, now);
-      }
-    }
-    restart(entry, line, text, now, beginning?.to ?? openState(text, blank));
   }
 
   function announces(entry: Open): boolean {
@@ -177,28 +177,19 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     return tracebackPattern?.test(text) ? { when: /^/, to: 'python', joins: true } : undefined;
   }
 
-  /** The line does not continue what is held. */
-  function restart(entry: Open, line: Line, text: string, now: number, state: State): void {
-    const waits = entry.held.length > entry.proven;
-    close(entry, now, false);
-    // Lines that waited were taken anew: the line may continue one of those.
-    if (waits) take(entry, line, now);
-    else begin(entry, line, text, state);
-  }
-
-  function begin(entry: Open, line: Line, text: string, state: State): void {
+  function begin(entry: Open, line: Line, text: string, state: State, stamped: boolean): void {
     entry.held.push(line);
     entry.proven = 1;
     entry.state = state;
     entry.trace = traceStates.has(state);
     entry.continued = false;
     entry.bytes = line.text.length + 1;
-    entry.head = entry.previous = text;
-    entry.headIndent = -1;
-    if (state !== 'line' || text.charCodeAt(0) <= 32) {
-      entry.headIndent = indentOf(text);
-      entry.stamped = hasTimeNearStart(text) ? entry.stamped + 1 : entry.stamped;
-    } else entry.headIndent = 0;
+    entry.head = text;
+    entry.previous = text;
+    entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
+    entry.depth = state === 'json' ? bracketDepth(text) : 0;
+    if (state === 'line' || stamped) entry.stamped = stamped ? entry.stamped + 1 : 0;
+    entry.unstamped = 0;
   }
 
   function append(
@@ -208,7 +199,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     state: State,
     effect: 'proves' | 'extends' | 'waits',
     now: number,
-  ): void {
+  ) {
     const bytes = line.text.length + 1;
     if (entry.held.length >= maxLines || (entry.held.length > 0 && entry.bytes + bytes > maxBytes)) {
       if (entry.proven < entry.held.length) {
@@ -292,20 +283,26 @@ function newOpen(stream: Stream): Open {
     pushedAt: 0,
     stamped: 0,
     unstamped: 0,
+    depth: 0,
   };
 }
 
-function openState(text: string, blank: boolean): State {
-  return blank ? 'line' : openingState(text);
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Milliseconds between two lines by Docker's time stamps; 0 when they cannot be read. */
 function gapMs(before: Line, after: Line): number {
   const a = before.position.at;
   const b = after.position.at;
-  if (a === b) return 0;
+  if (a === b || a.slice(0, 19) === b.slice(0, 19)) return 0;
   const gap = Date.parse(b) - Date.parse(a);
-  return gap > 0 ? gap : 0;
+  return Math.max(gap, 0) || 0;
 }
 
 /** Begins, at the start of a line, that the table knows: all others are ordinary without a look. */
@@ -371,7 +368,7 @@ looked['<'.charCodeAt(0)] = 0;
 /** Whether the line can neither begin nor continue anything: told by its first character and a few words. */
 function isOrdinary(text: string): boolean {
   const code = text.charCodeAt(0);
-  if (!(code < 128)) return code === code && code !== 0xfeff && code < 0x2500 && !hasSpecialWord(text);
+  if (!(code < 128)) return code < 0x2500 && !hasSpecialWord(text);
   if (looked[code] === 1) return false;
   for (const start of knownStarts[code]!) if (text.startsWith(start)) return false;
   return !hasSpecialWord(text);

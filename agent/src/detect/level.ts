@@ -9,6 +9,7 @@ export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'u
 const levelByWord: Record<string, Level> = {
   trace: 'trace',
   trc: 'trace',
+  trce: 'trace',
   verbose: 'trace',
   vrb: 'trace',
   silly: 'trace',
@@ -16,6 +17,7 @@ const levelByWord: Record<string, Level> = {
   finest: 'trace',
   debug: 'debug',
   dbg: 'debug',
+  dbug: 'debug',
   debu: 'debug',
   fine: 'debug',
   config: 'debug',
@@ -96,7 +98,7 @@ const tornado = /^\[([DIWEC]) \d{2,}/;
 const redis = /^\d+:[A-Z] \d{1,2} [A-Z][a-z]{2}(?: \d{4})? \d{2}:\d{2}:\d{2}[.\d]* ([.\-*#])/;
 const redisLevels: Record<string, Level> = { '.': 'debug', '-': 'info', '*': 'info', '#': 'warn' };
 const crash =
-  /^(?:panic: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* .* \*\*\*|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at )/i;
+  /^(?:panic: |(?:PHP )?Fatal error: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* .* \*\*\*|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at )/i;
 const exception =
   /(?:^|[\s(:])(?:Traceback \(most recent|Exception in thread|(?:[\w$]+[.:\\]+)*[A-Z]\w*(?:Exception|Error)(?::|$| \())/;
 
@@ -126,16 +128,16 @@ export function readPlainLevel(text: string): Level {
   if (found) return redisLevels[found[1]!]!;
   found = pair.exec(head);
   if (found) {
-    const named = isNaN(Number(found[1])) ? levelOfWord(found[1]!) : levelOfNumber(Number(found[1]));
+    const named = Number.isNaN(Number(found[1])) ? levelOfWord(found[1]!) : levelOfNumber(Number(found[1]));
     if (named !== 'unknown') return named;
   }
   const strong = strongestWord(head);
+  const body = afterStamp(head).trimStart();
+  if (crash.test(body)) return 'fatal';
   if (strong.strength > 2) return strong.level;
-  const body = afterStamp(head);
   found = bracketedLetter.exec(head) ?? tornado.exec(head) ?? bareLetter.exec(body);
   if (found && !/^[A-Z] [a-z]/.test(body)) return levelByLetter[found[1]!]!;
   if (strong.strength > 0) return strong.level;
-  if (crash.test(body)) return 'fatal';
   return exception.test(head) ? 'error' : 'unknown';
 }
 

@@ -91,3 +91,16 @@ export function isDigit(code: number): boolean {
 function isHexDigit(code: number): boolean {
   return isDigit(code) || ((code | 32) >= 97 && (code | 32) <= 102);
 }
+
+/** How many braces and brackets of a JSON text are open at its end; those within strings do not count. */
+export function bracketDepth(text: string, depth = 0): number {
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 92) i++;
+    else if (code === 34) quoted = !quoted;
+    else if (!quoted && (code === 123 || code === 91)) depth++;
+    else if (!quoted && (code === 125 || code === 93)) depth--;
+  }
+  return depth;
+}

@@ -23,7 +23,7 @@ import {
   register,
   stackTitle,
 } from './shapes.ts';
-import { startsLog } from './text.ts';
+import { bracketDepth, startsLog } from './text.ts';
 
 /** What a row of the table may ask about: the line at hand and the entry that is open. */
 export interface Seen {
@@ -31,6 +31,8 @@ export interface Seen {
   /** Columns of white space before the text; a blank line has none and is `blank`. */
   indent: number;
   blank: boolean;
+  /** The line could begin a traceback of its own. */
+  begins: boolean;
   /** The line before, the entry's first line, and how far that one is indented. */
   previous: string;
   head: string;
@@ -38,6 +40,10 @@ export interface Seen {
   /** How many lines are held, and how many of them wait for a proof. */
   held: number;
   waiting: number;
+  /** Braces and brackets open behind this line, when the entry begins with one. */
+  depth: number;
+  /** Whether the entry with this line is valid JSON. */
+  isJson(): boolean;
 }
 
 /**
@@ -111,7 +117,8 @@ const blank = (seen: Seen) => seen.blank;
 const deeper = (seen: Seen) => seen.indent > seen.headIndent && !startsLog(seen.text);
 const deeperFrame = (seen: Seen) => seen.indent > seen.headIndent && frame.test(seen.text);
 const indented = (seen: Seen) => seen.indent > 0 && !startsLog(seen.text);
-const waitable = (seen: Seen) => !seen.blank && seen.waiting < longestWait && isMessageText(seen.text);
+const waitable = (seen: Seen) =>
+  !seen.blank && !seen.begins && seen.waiting < longestWait && isMessageText(seen.text);
 const introduced = (seen: Seen) => introduces(seen.head);
 const and =
   (test: RegExp, also: (seen: Seen) => boolean): ((seen: Seen) => boolean) =>
@@ -166,7 +173,7 @@ export const table: Record<State, Row[]> = {
     { when: and(starred, introduced), to: 'abort', effect: 'proves' },
     { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
     { when: nodeTail, to: 'end', effect: 'extends' },
-    { when: (seen) => goName.test(seen.text), to: 'go-name', effect: 'waits' },
+    { when: (seen) => goName.test(seen.text) && !isExceptionHead(seen.text), to: 'go-name', effect: 'waits' },
     {
       when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
       to: 'wrap',
@@ -224,7 +231,7 @@ export const table: Record<State, Row[]> = {
     { when: and(/^at \S/, () => true), to: 'frames', effect: 'proves' },
     { when: /^(?:PHP )?BEGIN failed--|^Compilation failed in require/, to: 'wrap', effect: 'proves' },
     { when: deeper, to: 'wrap', effect: 'extends' },
-    { when: (seen) => goName.test(seen.text), to: 'go-name', effect: 'waits' },
+    { when: (seen) => goName.test(seen.text) && !isExceptionHead(seen.text), to: 'go-name', effect: 'waits' },
     { when: and(closers, (seen) => seen.held > 1), to: 'wrap', effect: 'extends' },
     { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'wrap', effect: 'waits' },
     { when: excResumes, to: 'wrap', effect: 'waits' },
@@ -451,7 +458,7 @@ export const table: Record<State, Row[]> = {
   // `main.load` over `\t/app/main.go:10`: pkg/errors, zap.
   'go-name': [{ when: goFile, to: 'go-names', effect: 'proves' }],
   'go-names': [
-    { when: (seen) => goName.test(seen.text), to: 'go-name', effect: 'waits' },
+    { when: (seen) => goName.test(seen.text) && !isExceptionHead(seen.text), to: 'go-name', effect: 'waits' },
     { when: indented, to: 'go-names', effect: 'proves' },
   ],
   // `/app/main.go:10 (0x4a2b)` over `\tfunc: source`.
@@ -588,7 +595,17 @@ export const table: Record<State, Row[]> = {
   ],
   // java.util.logging writes each event on two lines: when and where, then level and message.
   jul: [{ when: /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /, to: 'wrap', effect: 'proves' }],
-  json: [],
+  // An object printed over several lines.
+  json: [
+    { when: (seen) => seen.depth === 0 && seen.isJson(), to: 'end', effect: 'proves' },
+    { when: closers, to: 'block', effect: 'extends' },
+    { when: deeper, to: 'json', effect: 'extends' },
+    {
+      when: (seen) => seen.depth > 0 && seen.waiting < 64 && !seen.blank && !startsLog(seen.text),
+      to: 'json',
+      effect: 'waits',
+    },
+  ],
   end: [],
 };
 
@@ -674,5 +691,7 @@ export const beginnings: Beginning[] = [
 
 /** The state a line opens that begins no traceback: an exception's name may have frames coming. */
 export function openingState(text: string): State {
+  const first = text.charCodeAt(0);
+  if ((first === 123 || (first === 91 && text.length < 4)) && bracketDepth(text) > 0) return 'json';
   return namesException(text) ? 'wrap' : 'line';
 }
