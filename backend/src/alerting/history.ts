@@ -1,0 +1,124 @@
+// Notifications as the API answers them: rows of `notifications`, and one `skipped` for each record held back, answered
+// from the record. The view email_notifications says the same to people who query by hand.
+
+import type { Notification } from '@log-detector/contract';
+import { firstIdOf } from '../db/partitions.ts';
+import type { Pool } from '../db/pool.ts';
+import { bucketOfId } from '../db/record-id.ts';
+import { subjectOf } from './mail.ts';
+
+const sentColumns =
+  'id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at';
+const heldColumns = 'id, host, container, severity, message, reason, received_at';
+
+interface HeldRow {
+  id: string;
+  host: string;
+  container: string;
+  severity: string;
+  message: string;
+  reason: string;
+  received_at: string;
+}
+
+/** The notifications that a record caused, or why it caused none. An unknown record has none. */
+export async function notificationsOfRecord(pool: Pool, recordId: string): Promise<Notification[]> {
+  const { rows } = await pool.query<Notification>(
+    `select ${sentColumns} from notifications where record_id = $1 and channel = 'email' order by id`,
+    [recordId],
+  );
+  if (rows.length > 0) return rows;
+  const { rows: held } = await pool.query<HeldRow>(
+    `select ${heldColumns} from log_records where id = $1 and bucket = $2 and not notify`,
+    [recordId, bucketOfId(recordId)],
+  );
+  return held.map(skipped);
+}
+
+/** All notifications, newest first, and how many there are. */
+export async function listNotifications(
+  pool: Pool,
+  page: { limit: number; offset: number },
+): Promise<{ items: Notification[]; total: number }> {
+  const { rows: totals } = await pool.query<{ total: number }>(
+    `select
+       (select count(*) from notifications where channel = 'email')
+       + (select coalesce(sum(held), 0) from log_counts) as total`,
+  );
+  const { total } = totals[0]!;
+  if (page.offset >= total) return { items: [], total };
+  return { items: await pageOf(pool, page), total };
+}
+
+/** First the ids of the page, of both kinds; then its rows alone: a message may be a megabyte. */
+async function pageOf(
+  pool: Pool,
+  { limit, offset }: { limit: number; offset: number },
+): Promise<Notification[]> {
+  const depth = limit + offset;
+  const oldest = await minuteOfHeld(pool, depth);
+  const { rows: ids } = await pool.query<{ id: string; is_held: boolean }>(
+    `select id, is_held
+     from (
+       (select id, false as is_held from notifications where channel = 'email' order by id desc limit $1)
+       union all
+       (select id, true from log_records where not notify and id >= $3 order by id desc limit $1)
+     ) as newest
+     order by id desc
+     limit $2
+     offset $1 - $2`,
+    [depth, limit, oldest],
+  );
+  const heldIds = ids.filter(({ is_held }) => is_held).map(({ id }) => id);
+  const sentIds = ids.filter(({ is_held }) => !is_held).map(({ id }) => id);
+  const [sent, held] = await Promise.all([
+    pool.query<Notification>(`select ${sentColumns} from notifications where id = any($1::uuid[])`, [
+      sentIds,
+    ]),
+    pool.query<HeldRow>(
+      `select ${heldColumns} from log_records where id = any($1::uuid[]) and bucket = any($2::int[])`,
+      [heldIds, heldIds.map(bucketOfId)],
+    ),
+  ]);
+  const byId = new Map([...sent.rows, ...held.rows.map(skipped)].map((row) => [row.id, row]));
+  return ids.flatMap(({ id }) => byId.get(id) ?? []);
+}
+
+/**
+ * The id before which the newest `count` held records need not be looked for. Where few records are held back, walking
+ * the records themselves would read them all; every minute named here holds at least one.
+ */
+async function minuteOfHeld(pool: Pool, count: number): Promise<string> {
+  const { rows } = await pool.query<{ minute: string }>(
+    `select minute
+     from log_counts
+     where held > 0
+     group by minute
+     order by minute desc
+     limit 1
+     offset $1`,
+    [count - 1],
+  );
+  return firstIdOf(rows[0] ? Date.parse(rows[0].minute) : 0);
+}
+
+/** The words of the contract for the reasons it knows; the reason itself for the others. */
+const skippedBecause: Record<string, string> = {
+  duplicate: 'duplicate suppressed',
+  disabled: 'alerts disabled or missing recipients',
+  'no-recipients': 'alerts disabled or missing recipients',
+};
+
+function skipped(row: HeldRow): Notification {
+  return {
+    id: row.id,
+    to_address: '',
+    subject: subjectOf(row),
+    body: row.message,
+    status: 'skipped',
+    provider_message_id: null,
+    error_message: skippedBecause[row.reason] ?? row.reason,
+    sent_at: null,
+    created_at: row.received_at,
+  };
+}

@@ -1,0 +1,138 @@
+// Routes of recipients and notifications. contract.md has their words; `/test` is ours.
+
+import { Notification, Recipient } from '@log-detector/contract';
+import { Type } from 'typebox';
+import type { Pool } from '../db/pool.ts';
+import { newId } from '../db/record-id.ts';
+import { ErrorAnswer, HttpError, notFound } from '../http/errors.ts';
+import { errorAnswers, type Routes } from '../http/http.ts';
+import { checkAddresses } from './addresses.ts';
+import { listNotifications, notificationsOfRecord } from './history.ts';
+import { addRecipients, deactivateRecipient, listRecipients } from './recipients.ts';
+import { addTestNotification } from './test-notification.ts';
+
+/** Most addresses taken in one request. */
+const maxAddresses = 1000;
+
+const WithId = Type.Object({ id: Type.String({ format: 'uuid' }) });
+const recipients = { tags: ['recipients'] };
+const notifications = { tags: ['notifications'] };
+
+/** @param settings what a test mail says; not read otherwise. */
+export function alertingRoutes(pool: Pool, settings: { from: string; baseUrl: string }): Routes {
+  return (app) => {
+    app.get(
+      '/api/recipients',
+      {
+        schema: {
+          ...recipients,
+          summary: 'Who gets the mails',
+          querystring: Type.Object({ include_inactive: Type.Boolean({ default: false }) }),
+          response: { 200: Type.Array(Recipient), ...errorAnswers },
+        },
+      },
+      ({ query }) => listRecipients(pool, { withInactive: query.include_inactive }),
+    );
+
+    app.post(
+      '/api/recipients',
+      {
+        config: { scope: 'admin' },
+        schema: {
+          ...recipients,
+          summary: 'Add recipients, or make them active again',
+          body: Type.Object({
+            emails: Type.String({
+              description: 'Addresses, parted by commas.',
+              examples: ['a@x.io, b@x.io'],
+            }),
+          }),
+          response: { 200: Type.Array(Recipient), 400: ErrorAnswer, ...errorAnswers },
+        },
+      },
+      ({ body }) => {
+        const { valid, invalid } = checkAddresses(body.emails);
+        if (invalid.length > 0) throw new HttpError(400, `Invalid email(s): ${invalid.join(', ')}`);
+        if (valid.length === 0)
+          throw new HttpError(400, 'No email addresses given; send at least one in "emails"');
+        if (valid.length > maxAddresses)
+          throw new HttpError(
+            400,
+            `${valid.length} addresses at once; send at most ${maxAddresses} in one request`,
+          );
+        return addRecipients(pool, valid, () => newId(Date.now()));
+      },
+    );
+
+    app.delete(
+      '/api/recipients/:id',
+      {
+        config: { scope: 'admin' },
+        schema: {
+          ...recipients,
+          summary: 'Send this recipient nothing more',
+          params: WithId,
+          response: { 200: Recipient, 404: ErrorAnswer, ...errorAnswers },
+        },
+      },
+      async ({ params }) => {
+        const recipient = await deactivateRecipient(pool, params.id);
+        if (!recipient) throw notFound('Recipient');
+        return recipient;
+      },
+    );
+
+    app.post(
+      '/api/recipients/:id/test',
+      {
+        config: { scope: 'admin' },
+        schema: {
+          ...recipients,
+          summary: 'Send this recipient a test mail',
+          description: 'It goes the way of every alert. Its status shows in `GET /api/emails`.',
+          params: WithId,
+          response: { 200: Notification, 404: ErrorAnswer, ...errorAnswers },
+        },
+      },
+      async ({ params }) => {
+        const recipient = (await listRecipients(pool, { withInactive: true })).find(
+          ({ id }) => id === params.id.toLowerCase(),
+        );
+        if (!recipient) throw notFound('Recipient');
+        return addTestNotification(pool, newId(Date.now()), recipient.email, settings);
+      },
+    );
+
+    app.get(
+      '/api/emails',
+      {
+        schema: {
+          ...notifications,
+          summary: 'All notifications, newest first, the skipped ones too',
+          querystring: Type.Object({
+            limit: Type.Integer({ default: 50, minimum: 1, maximum: 200 }),
+            offset: Type.Integer({ default: 0, minimum: 0 }),
+          }),
+          response: {
+            200: Type.Object({ items: Type.Array(Notification), total: Type.Integer() }),
+            ...errorAnswers,
+          },
+        },
+      },
+      ({ query }) => listNotifications(pool, query),
+    );
+
+    app.get(
+      '/api/logs/:id/emails',
+      {
+        schema: {
+          ...notifications,
+          summary: 'What a record was mailed as, or why it was not',
+          params: WithId,
+          response: { 200: Type.Array(Notification), ...errorAnswers },
+        },
+      },
+      ({ params }) => notificationsOfRecord(pool, params.id),
+    );
+  };
+}
