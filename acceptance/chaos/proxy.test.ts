@@ -1,14 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Proxy, startProxy } from './proxy.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type ChaosProxy, startProxy } from './proxy.ts';
 
 describe('the proxy', () => {
   /** What the backend behind it got, whole. */
   const got: string[] = [];
   let broken = 0;
   let backend: Server;
-  let proxy: Proxy;
+  let proxy: ChaosProxy;
 
   beforeAll(async () => {
     backend = createServer(async (request, response) => {
@@ -80,7 +80,7 @@ describe('the proxy', () => {
       await expect(post(), mode).rejects.toThrow();
     }
     expect(got).toEqual([]);
-    expect(broken).toBe(1);
+    await vi.waitFor(() => expect(broken).toBe(1));
     proxy.setMode('pass');
     expect(await post('again')).toMatchObject({ status: 201 });
   });

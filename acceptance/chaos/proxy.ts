@@ -30,7 +30,7 @@ export type ProxyMode =
   | 'garbage'
   | 'lose-answer';
 
-export interface Proxy {
+export interface ChaosProxy {
   readonly url: string;
   /** Takes effect at once: `cut` and `half-close` also end the connections that stand idle. */
   setMode(mode: ProxyMode): void;
@@ -42,7 +42,7 @@ export interface Proxy {
 const slowBytesPerSecond = 64 * 1024;
 
 /** @param target where the backend listens, `http://127.0.0.1:<port>`; it may be away. */
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startProxy(target: string): Promise<ChaosProxy> {
   const { hostname, port } = new URL(target);
   const upstream = new HttpAgent({ keepAlive: true });
   const sockets = new Set<Socket>();
@@ -104,19 +104,19 @@ export async function startProxy(target: string): Promise<Proxy> {
       onward.on('error', () => {});
       const half = Math.floor(Number(request.headers['content-length'] ?? 2) / 2);
       let passed = 0;
+      const end = () => {
+        // The other side of the orderly end may take its time to notice; not for ever.
+        setTimeout(() => onward.destroy(), 1000).unref();
+        request.socket.end();
+      };
       request.on('data', (chunk: Buffer) => {
         if (passed >= half) return;
-        onward.write(chunk.subarray(0, half - passed));
+        const reached = passed + chunk.length >= half;
+        onward.write(chunk.subarray(0, half - passed), () => reached && onward.socket?.end());
         passed += chunk.length;
-        if (passed < half) return;
-        onward.socket?.end();
-        request.socket.end();
+        if (reached) end();
       });
-      request.on('end', () => {
-        onward.socket?.end();
-        request.socket.end();
-      });
-      request.on('close', () => onward.destroy());
+      request.on('end', end);
     },
     silence: (request) => void request.resume(),
     'error-500': (request, response) => answerItself(request, response, 500, json, '{"detail":"broken"}'),
