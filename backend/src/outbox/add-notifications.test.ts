@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
+import { inTransaction } from '../db/pool.ts';
+import type { NewNotification } from '../ingest/types.ts';
+import { addNotifications, coalescedBefore } from './add-notifications.ts';
+import { leaseDueNotifications } from './queue.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+function aNotification(parts: Partial<NewNotification> = {}): NewNotification {
+  const id = randomUUID();
+  return {
+    id,
+    recordId: randomUUID(),
+    bucket: 7,
+    issueId: null,
+    channel: 'email',
+    toAddress: 'ops@example.org',
+    subject: 's',
+    body: 'b',
+    html: null,
+    reason: 'new',
+    messageId: `<${id}@example.com>`,
+    coalesceId: null,
+    ...parts,
+  };
+}
+
+const add = (notifications: NewNotification[]) =>
+  inTransaction(database.pool, (client) => addNotifications(client, notifications));
+
+describe('addNotifications', () => {
+  it('makes them due at once', async () => {
+    const notifications = [aNotification(), aNotification()];
+    expect(await add(notifications)).toEqual(new Set());
+    const lease = { channel: 'email', limit: 10, worker: 'w', leaseMs: 1000, except: [] };
+    const leased = await leaseDueNotifications(database.pool, lease);
+    expect(leased.map(({ id, messageId }) => [id, messageId]).sort()).toEqual(
+      notifications.map(({ id, messageId }) => [id, messageId]).sort(),
+    );
+  });
+
+  it('lets one of many transactions alert for a coalesce_id, and tells the others that they lost', async () => {
+    const coalesceId = randomUUID();
+    const others = [randomUUID(), randomUUID()].sort();
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, async (_, n) => {
+        const part = aNotification({ coalesceId });
+        // In different orders, which must not deadlock.
+        const rest = others.map((id) => aNotification({ coalesceId: id }));
+        const lost = await add(n % 2 ? [part, ...rest] : [...rest.reverse(), part]);
+        return lost.has(part.recordId);
+      }),
+    );
+    expect(outcomes.filter((isLost) => !isLost)).toHaveLength(1);
+    expect(
+      await inTransaction(database.pool, (client) => coalescedBefore(client, [coalesceId, 'unknown'])),
+    ).toEqual(new Set([coalesceId]));
+  });
+
+  it('keeps a record alerting when a recipient is new to its coalesce_id', async () => {
+    const coalesceId = randomUUID();
+    await add([aNotification({ coalesceId })]);
+    const recordId = randomUUID();
+    const lost = await add([
+      aNotification({ coalesceId, recordId }),
+      aNotification({ coalesceId, recordId, toAddress: 'new@example.org' }),
+    ]);
+    expect(lost).toEqual(new Set());
+  });
+});
