@@ -36,6 +36,12 @@ const levelWords =
   'TRACE|DEBUG|DBG|INFORMATION|INFO|INF|NOTICE|WARNING|WARN|WRN|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|FAILURE|ALERT|EMERGENCY|EMERG|PANIC|VERBOSE|FINEST|FINER|FINE|CONFIG|LOG|AUDIT';
 const upperLevelAt = new RegExp(`(?:${levelWords})(?![\\w.])`, 'y');
 const anyLevelAt = new RegExp(`(?:${levelWords})(?![\\w.])`, 'iy');
+const upperLevelWord = new RegExp(`\\b(?:${levelWords})\\b`);
+const levelField = new RegExp(`^\\s*(?:${levelWords})\\s*\\|$`, 'i');
+/** Python's own default: `WARNING:root:message` */
+const pythonLoggerAt = /[\w.]{1,80}:(?=\S)/y;
+/** RFC 5424 after the time: host, program, process, message id, structured data */
+const syslogFieldsAt = /\S{1,255} \S{1,48} \S{1,128} \S{1,32} (?:-|(?:\[[^\]]{0,300}\])+)(?=\s|$)/y;
 /** `[error]`, `<warn>`, `(INFO)`, `level=info`, `[core:error]`, `[Error/Main]` */
 const boxedLevelAt = new RegExp(
   `(?:[[(<]\\s*(?:[\\w.-]{1,30}[:/])?(?:${levelWords})\\s*(?:[/:][\\w .#-]{1,40})?[\\])>]|(?:level|lvl|severity)=["']?(?:${levelWords})["']?)`,
@@ -55,7 +61,7 @@ const loggerAt =
 const columnAt = /[A-Za-z][\w.$-]{0,40}(?=\s{2})/y;
 const callerAt = /\(?[\w./@+-]{1,120}\.[a-z]{1,5}:\d{1,6}(?::\d{1,6})?[\])]?(?::|(?=\s))/y;
 const parenthesisedAt = /\([^()\n]{1,60}\):(?=\s)/y;
-const numberAt = /#?\d{1,20}(?:\.\d{1,9})?(?=[\s\])|:])/y;
+const numberAt = /#?\d{1,20}(?:[.#]\d{1,9})?(?::(?=\s)|(?=[\s\])|]))/y;
 const separatorAt = /(?:-{1,3}|[|:*,>#]|=>|--|\u2013|\u2014)(?=\s|$)/y;
 const pipedFieldAt = /\s*[\w.$:@/# -]{0,60}\|/y;
 const looseAt = /\S{1,80}/y;
@@ -86,7 +92,10 @@ function endOfTime(line: string, from: number): number {
     const inside = endAt(timeAt, line, from + 1);
     if (inside === -1) return -1;
     const close = line[inside];
-    return close === ']' || close === ')' || close === '"' ? inside + 1 : -1;
+    if (close === ']' || close === ')' || close === '"') return inside + 1;
+    // [10:00:00 ERR] and [2026-11-22T10:00:00Z ERROR crate::module]: the rest of the bracket is header too.
+    const whole = code === 91 ? endOfBracket(line, from) : -1;
+    return whole !== -1 && whole - inside <= 80 ? whole : -1;
   }
   return endAt(timeAt, line, from);
 }
@@ -109,6 +118,7 @@ export function endOfHeader(whole: string): number {
   let loose = 0;
   let looseProse = 0;
   let syslogTime = false;
+  let rfc5424 = false;
   const startsLikeTable = /^(?:- |\d+ )/.test(line);
 
   for (let step = 0; step < 24; step++) {
@@ -120,6 +130,7 @@ export function endOfHeader(whole: string): number {
     end = at === 0 ? endAt(syslogPriorityAt, line, at) : -1;
     if (end !== -1) {
       at = sure = end;
+      rfc5424 = /\d $/.test(line.slice(0, end));
       continue;
     }
     const timeAllowed = !sawProgram && (loose === 0 || looseProse === 0 || startsLikeTable);
@@ -127,17 +138,28 @@ export function endOfHeader(whole: string): number {
     if (end !== -1) {
       syslogTime = (code >= 65 && code <= 90) || syslogTime;
       sawTime = true;
+      if (code === 91 && upperLevelWord.test(line.slice(at, end))) sawLevel = true;
       at = sure = end;
+      if (line[at] === ':') at++;
       loose = looseProse = 0;
+      if (rfc5424) {
+        rfc5424 = false;
+        const fields = endAt(syslogFieldsAt, line, at + 1);
+        if (fields !== -1) {
+          sawProgram = true;
+          at = sure = fields;
+          continue;
+        }
+      }
       // A field of a piped table may be anything short: 20171223-22:15:29:606|Step_LSC|30002312|message
       for (let fields = 0; fields < 6; fields++) {
         if (fields === 0 && !/^\s*\|/.test(line.slice(at, at + 20))) break;
         if (fields === 0) at = line.indexOf('|', at) + 1;
         const next = endAt(pipedFieldAt, line, at);
         if (next === -1) break;
-        if (new RegExp(levelWords, 'i').test(line.slice(at, next))) sawLevel = true;
+        if (levelField.test(line.slice(at, next))) sawLevel = true;
+        else sawLogger = true;
         at = next;
-        sawLogger = true;
       }
       sure = at;
       continue;
@@ -166,7 +188,11 @@ export function endOfHeader(whole: string): number {
       }
       if (end !== -1 && looseProse === 0) {
         sawLevel = true;
-        if (line[end] === ':') end++;
+        if (line[end] === ':') {
+          end++;
+          const logger = code !== 91 ? endAt(pythonLoggerAt, line, end) : -1;
+          if (logger !== -1) end = logger;
+        }
         at = sure = end;
         loose = 0;
         continue;

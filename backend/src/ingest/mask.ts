@@ -92,7 +92,8 @@ function maskPiece(piece: string, first: boolean): string | undefined {
     if (piece.length % 8 === 0 && hex.test(piece)) return '<hex>';
     return undefined;
   }
-  if (hasDigit && number.test(piece)) return '<num>';
+  if (hasDigit && !(hasDot && ip4.test(piece)) && number.test(piece))
+    return dateTime.test(piece) ? '<time>' : '<num>';
   if (hasColon) {
     if (clockTime.test(piece)) return '<time>';
     if (hasSlash && url.test(piece)) return '<url>';

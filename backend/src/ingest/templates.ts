@@ -7,6 +7,7 @@
 //                            enough different words of a kind that varies -> one template with `<?>` in those places
 
 import { createHash } from 'node:crypto';
+import { maxTokens } from './mask.ts';
 import { kindOfWord, type WordKind } from './words.ts';
 
 /** A place that was found to vary; `<*>` is one that masking knew to vary. */
@@ -30,16 +31,31 @@ export type TemplateChange =
 export interface MinerLimits {
   /** Most templates alive; above it new messages fall into the catch-all of their length. */
   maxTemplates: number;
-  /** Most siblings (same length and first word) alive; above it the least alike places are given up. */
+  /** Most siblings (same length and first word) alive, and most of them compared; above it comes their catch-all. */
   maxSiblings: number;
+  /** Most templates of one length alive; above it a message with a new first word falls into the catch-all. */
+  maxOfLength: number;
   /** Most exact keys remembered for the fast path. */
   maxKeys: number;
 }
 
-export const defaultLimits: MinerLimits = { maxTemplates: 100_000, maxSiblings: 400, maxKeys: 200_000 };
+export const defaultLimits: MinerLimits = {
+  maxTemplates: 100_000,
+  maxSiblings: 400,
+  maxOfLength: 4000,
+  maxKeys: 200_000,
+};
 
 /** How many different words one place must have shown before it counts as varying, by the kind of the words. */
-const needed: Record<WordKind, number> = { mask: 2, name: 2, plain: 3, constant: 5, sentence: 9, mark: 99 };
+const needed: Record<WordKind, number> = {
+  mask: 2,
+  name: 2,
+  plain: 3,
+  constant: 5,
+  sentence: 9,
+  type: Infinity,
+  mark: Infinity,
+};
 
 const isGrown = (key: string): boolean => key === grown || key === ' <?>';
 const isMasked = (key: string): boolean => key === '<*>' || key === ' <*>';
@@ -70,6 +86,9 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   const templates = new Map<string, Template>();
   const aliases = new Map<string, string>();
   const buckets = new Map<string, Set<Template>>();
+  /** Templates that keep no word, or only the first: they take part in no comparison. */
+  const catchAlls = new Map<string, Template>();
+  const ofLength = new Map<number, number>();
   const exact = new Map<string, string>();
   const olderExact = new Map<string, string>();
   /** Words seen in places that vary: they are likely values elsewhere too. */
@@ -96,6 +115,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     exact.set(key, id);
   }
 
+  /** Where a template is found: by its first and its last word, or by its length alone when both of these vary. */
   function bucketsOf(keys: readonly string[]): string[] {
     const n = keys.length;
     const first = keys.findIndex(isWord);
@@ -103,24 +123,60 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     let last = n - 1;
     while (!isWord(keys[last] as string)) last--;
     const names = [`${n}<${keys[first]?.trim()}`, `${n}>${keys[last]?.trim()}`];
-    if (keys.some(isGrown)) names.push(`${n}`);
+    if (keys.slice(0, first).some(isGrown) && keys.slice(last + 1).some(isGrown)) names.push(`${n}`);
     return names;
   }
 
+  /** The name of the catch-all that these pieces are, or undefined when they keep more than a first word. */
+  function catchAllName(keys: readonly string[]): string | undefined {
+    const words = keys.filter((key) => !isGrown(key));
+    if (words.length === keys.length || words.length > 1) return undefined;
+    return words.length === 0 ? `${keys.length}` : `${keys.length}<${words[0]?.trim()}`;
+  }
+
   function enlist(template: Template): void {
-    for (const name of bucketsOf(template.keys)) {
-      const bucket = buckets.get(name);
+    const name = catchAllName(template.keys);
+    if (name !== undefined) {
+      catchAlls.set(name, template);
+      return;
+    }
+    ofLength.set(template.keys.length, (ofLength.get(template.keys.length) ?? 0) + 1);
+    for (const bucketName of bucketsOf(template.keys)) {
+      const bucket = buckets.get(bucketName);
       if (bucket) bucket.add(template);
-      else buckets.set(name, new Set([template]));
+      else buckets.set(bucketName, new Set([template]));
     }
   }
 
   function delist(template: Template): void {
-    for (const name of bucketsOf(template.keys)) {
-      const bucket = buckets.get(name);
-      bucket?.delete(template);
-      if (bucket?.size === 0) buckets.delete(name);
+    const name = catchAllName(template.keys);
+    if (name !== undefined) {
+      if (catchAlls.get(name) === template) catchAlls.delete(name);
+      return;
     }
+    ofLength.set(template.keys.length, (ofLength.get(template.keys.length) ?? 1) - 1);
+    for (const bucketName of bucketsOf(template.keys)) {
+      const bucket = buckets.get(bucketName);
+      bucket?.delete(template);
+      if (bucket?.size === 0) buckets.delete(bucketName);
+    }
+  }
+
+  /** The catch-all that a message that fits nothing must go to, because there are too many like it already. */
+  function catchAllFor(keys: readonly string[]): { name: string; keys: string[] } | undefined {
+    const n = keys.length;
+    const first = keys.findIndex(isWord);
+    const grow = (key: string): string => (key.startsWith(' ') ? ' <?>' : grown);
+    if (n > 1 && first !== -1) {
+      const name = `${n}<${keys[first]?.trim()}`;
+      const siblings = buckets.get(name)?.size ?? 0;
+      if (siblings >= limits.maxSiblings)
+        return { name, keys: keys.map((key, i) => (i === first ? key : grow(key))) };
+      if (siblings > 0 && templates.size < limits.maxTemplates) return undefined;
+    }
+    const full =
+      (ofLength.get(n) ?? 0) >= limits.maxOfLength || templates.size >= limits.maxTemplates - 2 * maxTokens;
+    return full ? { name: `${n}`, keys: keys.map(grow) } : undefined;
   }
 
   function* siblings(keys: readonly string[]): Generator<Template> {
@@ -128,11 +184,13 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     for (const name of [...bucketsOf(keys), `${keys.length}`]) {
       const bucket = buckets.get(name);
       if (!bucket) continue;
-      for (const template of bucket)
-        if (!seen.has(template)) {
-          seen.add(template);
-          yield template;
-        }
+      let compared = 0;
+      for (const template of bucket) {
+        if (++compared > limits.maxSiblings) break;
+        if (seen.has(template)) continue;
+        seen.add(template);
+        yield template;
+      }
     }
   }
 
@@ -149,6 +207,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     let best: Template | undefined;
     for (const template of siblings(keys))
       if (fits(template, keys) && (!best || template.born < best.born)) best = template;
+    best ??= catchAlls.get(catchAllFor(keys)?.name ?? '');
     if (best) remember(key, best.id);
     return best?.id;
   }
@@ -166,6 +225,11 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     const changes: TemplateChange[] = [];
     const known = match(keys);
     if (known !== undefined) return { id: known, changes };
+    const catchAll = catchAllFor(keys);
+    if (catchAll) {
+      const id = create(catchAll.keys, changes).id;
+      return { id, changes };
+    }
     let template = create(keys, changes);
     for (let round = 0; round < 6; round++) {
       const next = growOnce(template, changes);
@@ -179,7 +243,9 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   function growOnce(template: Template, changes: TemplateChange[]): Template | undefined {
     const groups = new Map<string, { places: number[]; members: Template[] }>();
     const keys = template.keys;
-    const words = keys.filter(isWord).length;
+    const isWordAt = keys.map(isWord);
+    const words = isWordAt.filter(Boolean).length;
+    const most = Math.max(1, Math.floor(words * 0.4));
     for (const other of siblings(keys)) {
       if (other === template) continue;
       const places: number[] = [];
@@ -188,10 +254,10 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
         const a = keys[i] as string;
         const b = other.keys[i] as string;
         if (a === b) {
-          if (isWord(a)) shared++;
-        } else if (!isGrown(a) && !isGrown(b)) places.push(i);
+          if (isWordAt[i]) shared++;
+        } else if (!isGrown(a) && !isGrown(b) && places.push(i) > most) break;
       }
-      if (shared === 0 || places.length > Math.max(1, Math.floor(words * 0.4))) continue;
+      if (shared === 0 || places.length > most) continue;
       const name = places.join(' ');
       const group = groups.get(name);
       if (group) group.members.push(other);
@@ -214,7 +280,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     let known = 0;
     for (const word of words) {
       const kind = kindOfWord(word);
-      if (kind === 'mark') return false;
+      if (kind === 'mark' || kind === 'type') return false;
       if (kind === 'mask') {
         masked = true;
         continue;

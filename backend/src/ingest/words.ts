@@ -47,9 +47,12 @@ const sentenceEnding =
  * - `constant`: ALL CAPITALS, a state or a code
  * - `plain`: letters that no list knows, a name as likely as a noun
  * - `sentence`: a word of the language
+ * - `type`: an exception's type: two of them are never one error
  * - `mark`: punctuation
  */
-export type WordKind = 'mask' | 'name' | 'constant' | 'plain' | 'sentence' | 'mark';
+export type WordKind = 'mask' | 'name' | 'constant' | 'plain' | 'sentence' | 'type' | 'mark';
+
+const exceptionType = /[A-Za-z](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
 
 const nameShape = /[\d./\\@$_#*~]|[a-z][A-Z]/;
 
@@ -60,6 +63,7 @@ export function kindOfWord(piece: string): WordKind {
   if (!/[A-Za-z\d\u0080-\uffff]/.test(word)) return 'mark';
   if (/^[A-Z][A-Z_-]+$/.test(word))
     return common.has(word.toLowerCase()) && !word.includes('_') ? 'sentence' : 'constant';
+  if (exceptionType.test(word)) return 'type';
   // x, y+, B: the axes and ranks of a system, not its users.
   if (/^[A-Za-z]\W?$/.test(word)) return 'constant';
   if (nameShape.test(word)) return 'name';

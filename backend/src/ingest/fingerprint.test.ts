@@ -1,0 +1,130 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { understand } from './fingerprint.ts';
+
+const identityOf = (message: string): string => {
+  const understood = understand(message);
+  return understood.kind === 'trace' ? understood.fingerprint : understood.keys.join('');
+};
+
+const python = (type: string, line: number, message: string): string =>
+  `Traceback (most recent call last):\n  File "/srv/app/shop/orders.py", line ${line}, in place\n    charge(order)\n  File "/srv/app/shop/pay.py", line ${line + 3}, in charge\n    raise X\n${type}: ${message}`;
+const java = (type: string, line: number, message: string): string =>
+  `${type}: ${message}\n\tat com.example.shop.Orders.place(Orders.java:${line})\n\tat org.springframework.web.Servlet.run(Servlet.java:${line + 9})\n\tat java.base/java.lang.Thread.run(Thread.java:833)`;
+const node = (type: string, line: number, message: string): string =>
+  `${type}: ${message}\n    at place (/srv/app/orders.js:${line}:7)\n    at Object.<anonymous> (/srv/app/node_modules/express/index.js:${line}:3)\n    at node:internal/main:1:2`;
+
+const typeName = fc.stringMatching(/^[A-Z][a-z]{2,8}(?:Error|Exception)$/);
+const lineNumber = fc.integer({ min: 1, max: 99_999 });
+
+describe('understand', () => {
+  it('gives a traceback the same fingerprint whatever its line numbers and message', () => {
+    fc.assert(
+      fc.property(typeName, lineNumber, lineNumber, fc.nat(), fc.nat(), (type, a, b, m, n) => {
+        for (const trace of [python, java, node])
+          expect(identityOf(trace(type, a, `order ${m}`))).toBe(identityOf(trace(type, b, `order ${n}`)));
+      }),
+    );
+  });
+
+  it('never gives two exception types one fingerprint', () => {
+    fc.assert(
+      fc.property(typeName, typeName, lineNumber, (one, other, line) => {
+        fc.pre(one !== other);
+        for (const trace of [python, java, node])
+          expect(identityOf(trace(one, line, 'x'))).not.toBe(identityOf(trace(other, line, 'x')));
+        expect(identityOf(`${one}: x happened`)).not.toBe(identityOf(`${other}: x happened`));
+      }),
+    );
+  });
+
+  it('sees through ids, times, counts and hosts in a plain message', () => {
+    const sample = fc.record({
+      count: fc.nat(),
+      id: fc.uuid(),
+      ip: fc.ipV4(),
+      at: fc.date({ min: new Date('2000-01-01'), max: new Date('2099-01-01'), noInvalidDate: true }),
+      ms: fc.nat({ max: 100_000 }),
+    });
+    const say = ({
+      count,
+      id,
+      ip,
+      at,
+      ms,
+    }: {
+      count: number;
+      id: string;
+      ip: string;
+      at: Date;
+      ms: number;
+    }): string =>
+      `${at.toISOString()} ERROR [worker-${count}] c.e.shop.Orders : order ${id} from ${ip} failed ${count} times in ${ms}ms`;
+    fc.assert(
+      fc.property(sample, sample, (a, b) => void expect(identityOf(say(a))).toBe(identityOf(say(b)))),
+    );
+  });
+
+  it('reads any text without failing', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (text) => void understand(text)));
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ maxLength: 60 }), { maxLength: 20 }),
+        (lines) => void understand(lines.join('\n')),
+      ),
+    );
+  });
+
+  it('tells places apart by function and file of the own frames, library frames passed over', () => {
+    const one = java('com.example.BadThing', 10, 'x');
+    expect(identityOf(one.replace('Orders.place', 'Orders.cancel'))).not.toBe(identityOf(one));
+    expect(identityOf(one.replace('web.Servlet.run', 'web.Filter.walk'))).toBe(identityOf(one));
+  });
+
+  it('counts the turns of a recursion once', () => {
+    const turn = '\n    at walk (/srv/app/tree.js:5:3)';
+    const trace = (turns: number): string =>
+      `RangeError: too deep${turn.repeat(turns)}\n    at main (/srv/app/index.js:9:1)`;
+    expect(identityOf(trace(90))).toBe(identityOf(trace(7)));
+  });
+
+  it('sees the same function behind generated names', () => {
+    const trace = (name: string): string =>
+      `java.lang.IllegalStateException: x\n\tat com.example.Shop.${name}(Shop.java:3)`;
+    expect(identityOf(trace('lambda$run$0'))).toBe(identityOf(trace('lambda$run$7')));
+  });
+
+  it('reads the stack inside a JSON record', () => {
+    const stack = node('TypeError', 3, 'x');
+    const json = JSON.stringify({
+      level: 50,
+      time: 1,
+      msg: 'request failed',
+      err: { type: 'TypeError', message: 'x', stack },
+    });
+    expect(identityOf(json)).toBe(identityOf(stack));
+  });
+
+  it('reads the message inside a JSON record', () => {
+    const json = (user: number): string =>
+      JSON.stringify({ time: user, level: 'error', msg: `order ${user} not found` });
+    expect(understand(json(1))).toEqual(understand(json(2)));
+    expect(understand(json(1)).masked).toBe('order <num> not found');
+  });
+
+  it('names a trace by its type and masked message', () => {
+    const understood = understand(python('shop.errors.PaymentError', 3, 'order 4711 declined'));
+    expect(understood).toMatchObject({
+      kind: 'trace',
+      title: 'shop.errors.PaymentError: order <num> declined',
+    });
+    expect(understood.kind === 'trace' && understood.fingerprint).toMatch(/^v1:[\da-f]{32}$/);
+  });
+
+  it('uses the first entry of an aggregate', () => {
+    const rule = `\n\n${'-'.repeat(72)}\n\n`;
+    expect(identityOf(`Aggregated 2 log entries over 0.5s.\n\nERROR disk full${rule}ERROR other`)).toBe(
+      identityOf('ERROR disk full'),
+    );
+  });
+});

@@ -1,0 +1,223 @@
+// One line of a traceback -> the frame it names, in any of the languages; and whose code the frame is. A table of shapes:
+// a new language is a new row here and, where its library paths are new, in `library`.
+
+export interface Frame {
+  /** Function or method, cleaned of what the compiler or the run made up. */
+  name: string;
+  /** File as its last two path segments, or '' when the language names none. */
+  file: string;
+  /** False for a library's, the language's own or a generated frame. */
+  inApp: boolean;
+}
+
+interface Shape {
+  pattern: RegExp;
+  /** Library frames by the whole line, cleaned name or path. */
+  library: RegExp;
+}
+
+const place = '[^\\s()"]{0,400}';
+
+// Every pattern is anchored at the start and has one variable run per part, so a hostile line costs linear time.
+const shapes: Record<string, Shape> = {
+  python: {
+    pattern: /^[\s|+]*File "(?<file>[^"]{1,400})", line \d+(?:, in (?<name>.{1,200}))?/,
+    library: /site-packages|dist-packages|\/lib\/python\d|\/lib64\/python\d|^<|\\Lib\\|\/python\d\.\d+\//,
+  },
+  // JavaScript comes before Java and .NET: its places end in line and column.
+  javascript: {
+    pattern: new RegExp(
+      `^\\s*at (?:async )?(?:(?<name>[^()]{1,200}?) )?\\(?(?:(?:file|webpack(?:-internal)?|https?|app|node):/{0,3})?(?:(?<file>${place}?):\\d+:\\d+|native|<anonymous>)\\)?,?(?: \\{)?$`,
+    ),
+    library:
+      /node_modules|^node:|^internal\/|^<anonymous>|\bnative\b|webpack\/(?:runtime|bootstrap)|^(?:_stream_|events|net|module|fs|timers)\.js$|\/internal\/|node:internal/,
+  },
+  browser: {
+    pattern: new RegExp(
+      `^\\s*(?<name>[\\w$.<>/*\\[\\] ]{0,120}?)@(?:(?:https?|file|webpack):/{2,3})(?<file>${place}?):\\d+(?::\\d+)?$`,
+    ),
+    library: /node_modules|webpack\/(?:runtime|bootstrap)/,
+  },
+  dotnet: {
+    pattern:
+      /^\s*(?:at|en|bei|à) (?<name>(?:[\w`<>$|.,+[\]]|::){2,300})\((?:[^()]|\([^()]{0,200}\)){0,400}\)(?: (?:in|en|dans) (?<file>.{1,400}):(?:line|línea|ligne) \d+)$/,
+    library:
+      /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|xunit|NUnit)\./,
+  },
+  mono: {
+    pattern:
+      /^\s*at (?<name>[\w`<>$|.,+[\]]{2,400}) ?\([^()]{0,400}\) (?:\[0x[\da-f]+\] )?in (?<file>[^:]{1,300}):\d+\s*$/,
+    library: /^(?:System|Microsoft|Mono)\./,
+  },
+  java: {
+    pattern:
+      /^\s*(?:at|@) (?:[\w.@-]{1,80}\/{1,2}(?:[\w.@-]{1,80}\/)?)?(?<name>[\w$.<>\u00a0-\uffff-]{1,300})\((?<file>[\w$.-]{1,200}\.(?:java|kts?|scala|groovy|cljc?|gen)|Native Method|Unknown Source|<generated>|[\w$-]{1,80})(?::-?\d+)?\)/,
+    library:
+      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf)|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy/,
+  },
+  dotnetBare: {
+    pattern: /^\s*at (?<name>(?:[\w`<>$|.,+[\]]|::){2,300})\((?:[^()]|\([^()]{0,200}\)){0,400}\)\s*$/,
+    library:
+      /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|xunit|NUnit)\./,
+  },
+  ruby: {
+    pattern:
+      /^\s*(?:\d+: )?(?:from )?(?<file>[^\s:]{1,400}\.(?:rb|erb|ru|rake|haml|slim)|[^\s:]{1,200}\/bin\/\w+|<internal:[^>]{1,100}>|-e|\(irb\)):\d+:in [`'](?<name>[^'`]{1,200})'/,
+    library: /\/gems\/|\/ruby\/\d|\/lib\/ruby|<internal:|\/bundle\/|^\s*\w+ \([\d.]+\) /,
+  },
+  rubyGem: {
+    pattern: /^\s*(?:from )?\w[\w-]* \(\d[\w.]*\) (?<file>[^\s:]{1,400}):\d+:in [`'](?<name>[^'`]{1,200})'/,
+    library: /^/,
+  },
+  php: {
+    pattern:
+      /^\s*#\d+ (?:\[internal function\]|(?<file>[^():]{1,400})\(\d+\)): (?<name>[\w\\:{}@>$.-]{1,250})/,
+    library: /\/vendor\/|\[internal function\]/,
+  },
+  dart: {
+    pattern: /^\s*#\d+\s+(?<name>[^(]{1,200}?) \((?<file>(?:package|dart|file):[^():]{1,300})(?::\d+){0,2}\)/,
+    library: /dart:|package:flutter\//,
+  },
+  sanitizer: {
+    pattern:
+      /^\s*#\d+ 0x[\da-f]{1,16} (?:in )?(?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?)(?: (?<file>\/[^\s:]{1,400})(?::\d+){0,2}| \((?:[^()]{1,300})\))?/,
+    library: /libc\b|\/usr\/(?:lib|include)|\.\.\/sysdeps|sanitizer|asan|tsan|__libc|_start$|libstdc\+\+/,
+  },
+  rust: {
+    pattern: /^\s*\d+:\s+(?:0x[\da-f]{1,16} - )?(?<name>[\w<>:{}$&*',.[\]() -]{1,400})$/,
+    library:
+      /^(?:std|core|alloc|backtrace|tokio|futures|hyper|tower|actix_\w+|axum|rayon|tracing|anyhow|eyre|color_eyre|test)::|^<(?:std|core|alloc|tokio|futures)|^<.{1,200} as (?:core|alloc|std)::|rust_begin_unwind|rust_panic|__rust_|^__libc|^_start$|^main$|^__pthread|^start_thread|^clone3?$/,
+  },
+  elixir: {
+    pattern:
+      /^\s*(?:\((?<app>[\w-]{1,60})(?: [\w.+-]{1,40})?\) )?(?<file>[\w./-]{1,200}\.exs?|[\w./-]{1,200}\.erl):\d+: (?<name>.{1,200})/,
+    library:
+      /^\s*\((?:elixir|stdlib|kernel|erts|phoenix\w*|plug\w*|cowboy\w*|ecto\w*|bandit|thousand_island|ex_unit|logger|mix|iex|db_connection|postgrex)\b|^(?:gen_server|proc_lib|gen_statem|erl_eval)/,
+  },
+  perl: {
+    pattern: /^\s*(?<name>[\w:]{1,200})\(.{0,400}\) called at (?<file>[^\s]{1,300}) line \d+/,
+    library: /\/perl5?\/|\/usr\/share\/perl/,
+  },
+  swift: {
+    pattern: /^\s*\d+\s+(?<file>[\w.+-]{1,100})\s+0x[\da-f]{16} (?<name>.{1,250}?) \+ \d+/,
+    library: /^(?:lib\w+|Foundation|CoreFoundation|UIKit\w*|SwiftUI|dyld|\?\?\?)/,
+  },
+};
+
+const goFunction =
+  /^(?<name>[\w.$~%@-]+(?:\/[\w.$~%@-]+)*\.(?:\(\*?[\w[\]., ]{1,100}\)\.)?[\w.$[\]-]+)\((?:.{0,500})\)$/;
+const goCreated = /^created by (?<name>\S{1,300}?)(?: in goroutine \d+)?$/;
+const goPlace = /^\s+(?<file>\S{1,400}\.(?:go|s)):\d+(?: \+0x[\da-f]+)?\s*$/;
+const goLibrary = /\/usr\/local\/go\/|\/go\/src\/|\/pkg\/mod\/|\/vendor\/|\/libexec\/src\/|\/goroot\//i;
+const rustPlace = /^\s+at (?<file>\S{1,400}?):\d+(?::\d+)?$/;
+
+/** The language's own hints in a name that change from build to build or run to run. */
+function cleanName(name: string): string {
+  return name
+    .trim()
+    .replace(
+      /^(?:async |new |static |block (?:\(\d+ levels\) )?in |rescue in |ensure in |anonymous fn\/\d+ in )+/,
+      '',
+    )
+    .replace(/::h[\da-f]{16}$/, '')
+    .replace(/(?:::)?\{\{?closure\}?\}(?:#\d+)?/g, '')
+    .replace(/\$\$(?:Lambda|Enhancer|FastClass|SpringCGLIB|_)[^.]{0,80}/g, '')
+    .replace(/lambda\$(\w{1,80}?)\$\d+/g, '$1')
+    .replace(/<(\w{1,80})>[a-z]__\w{1,20}(?:\.MoveNext)?/g, '$1')
+    .replace(/\$anonfun\$?/g, '$')
+    .replace(/\.func\d+(?:\.\d+)*/g, '')
+    .replace(/\[as \w{1,60}\]/g, '')
+    .replace(/\(.{0,300}\)$/, '')
+    .replace(/@[\da-f]{4,16}\b/g, '')
+    .replace(/\d+/g, '#')
+    .trim();
+}
+
+/** Two last segments, without what a build puts in: hashes and versions. */
+function cleanFile(file: string): string {
+  return file
+    .split(/[\\/]/)
+    .slice(-2)
+    .join('/')
+    .replace(/\?.*$/, '')
+    .replace(/([.-])[\da-f]{6,40}(?=\.)/gi, '$1#')
+    .replace(/\d+/g, '#');
+}
+
+const minifiedFile =
+  /\.min\.|(?:^|[/\\])(?:chunk|bundle|vendor|main|app|runtime|polyfills)[.-][\w]{4,}\.|\.[\da-f]{8,}\./i;
+
+/** A name of a minifier says nothing the next build would repeat. */
+function isMinified(name: string, file: string): boolean {
+  return minifiedFile.test(file) || /^(?:[a-zA-Z_$]{1,2}\d?\.)*[a-zA-Z_$]{1,2}\d?$/.test(name);
+}
+
+export interface FrameReader {
+  /** The frame that this line names; 'part' when it belongs to the frame before; undefined when it is no frame. */
+  read(line: string): Frame | 'part' | undefined;
+}
+
+/** Reads the lines of one traceback, in order: Go and Rust say a frame in two lines. */
+export function createFrameReader(): FrameReader {
+  let pending: Frame | undefined;
+  /** The language of the last frame goes first: a traceback is nearly always of one. */
+  let order = Object.entries(shapes);
+  return {
+    read(line) {
+      const text = line.length > 1000 ? line.slice(0, 1000) : line;
+      if (pending) {
+        const where = (goPlace.exec(text) ?? rustPlace.exec(text))?.groups?.file;
+        if (where !== undefined) {
+          pending.file = cleanFile(where);
+          if (
+            goLibrary.test(where) ||
+            /\/rustc\/|\.cargo\/registry|\/library\/(?:std|core|alloc)\//.test(where)
+          )
+            pending.inApp = false;
+          pending = undefined;
+          return 'part';
+        }
+        pending = undefined;
+      }
+      const go = goFunction.exec(text) ?? goCreated.exec(text);
+      if (go?.groups?.name && !text.startsWith(' ')) {
+        const name = go.groups.name;
+        const standard = !name.split('/')[0]?.includes('.') || name.indexOf('/') === -1;
+        pending = {
+          name: cleanName(name),
+          file: '',
+          inApp: !(
+            standard &&
+            /^(?:runtime|panic|net|os|testing|sync|reflect|syscall|internal|encoding|database|io|fmt|bufio|context|time)\b/.test(
+              name,
+            )
+          ),
+        };
+        return pending;
+      }
+      for (const [language, shape] of order) {
+        const found = shape.pattern.exec(text);
+        if (!found) continue;
+        if (order[0]?.[0] !== language && language !== 'dotnetBare')
+          order = [[language, shape], ...Object.entries(shapes).filter(([other]) => other !== language)];
+        const { name = '', file = '' } = found.groups as { name?: string; file?: string };
+        const cleaned = cleanName(name);
+        const inApp = !(
+          shape.library.test(file) ||
+          shape.library.test(name) ||
+          (language === 'elixir' && shape.library.test(text)) ||
+          (language === 'php' && file === '')
+        );
+        const js = language === 'javascript' || language === 'browser';
+        const frame = {
+          name: js && isMinified(cleaned, file) ? '' : cleaned.replace(/^(?:Object\.)?<anonymous>$/, ''),
+          file: cleanFile(file),
+          inApp: inApp && !(js && file === ''),
+        };
+        if (language === 'rust') pending = frame;
+        return frame;
+      }
+      return undefined;
+    },
+  };
+}

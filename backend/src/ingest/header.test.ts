@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { endOfHeader } from './header.ts';
+
+const messageOf = (line: string): string => line.slice(endOfHeader(line));
+
+describe('endOfHeader', () => {
+  it.each([
+    ['2026-11-22 10:00:00,123 ERROR [http-nio-8080-exec-1] c.e.d.UserService : no such user', 'no such user'],
+    [
+      '2026-11-22T10:00:00.123+01:00 ERROR 1 --- [app] [exec-9] o.h.SqlHelper   : Too many connections',
+      'Too many connections',
+    ],
+    ['2026-11-22 10:00:00,123 - root - ERROR - could not open file', 'could not open file'],
+    ['2026-11-22 10:00:00.123 | ERROR    | app.main:handler:42 - something bad', 'something bad'],
+    ['E, [2026-11-22T10:00:00.123456 #1234] ERROR -- : undefined method', 'undefined method'],
+    ['I1122 10:00:00.123456   12345 reflector.go:341] watch ended', 'watch ended'],
+    ['2026/11/22 10:00:00 main.go:42: failed to dial', 'failed to dial'],
+    ['Nov 22 10:00:00 web-1 sshd[24200]: Connection closed', 'Connection closed'],
+    ['<34>1 2026-11-22T10:00:00Z web-1 app 123 ID47 - su failed', 'su failed'],
+    ['[12345.678901] usb 1-1: device descriptor', 'usb 1-1: device descriptor'],
+    ['[10:00:00 ERR] Unhandled', 'Unhandled'],
+    ['20261122-22:15:29:606|Steps|30002312|walked on', 'walked on'],
+    ['1:M 22 Nov 2026 10:00:00.123 # low on memory', 'low on memory'],
+    ['2026-11-22 10:00:00.123 UTC [16171] app@shop ERROR:  division by zero', 'division by zero'],
+    ['2026-11-22 10:00:00, Info                  CBS    Loaded', 'Loaded'],
+    ['WARNING:root:watch out', 'watch out'],
+  ])('cuts the header off %s', (line, message) => {
+    expect(messageOf(line)).toBe(message);
+  });
+
+  it.each([
+    'Connection lost at 2026-11-22 10:00:00 for user bob',
+    'Error: Cannot find module',
+    'error: something went wrong',
+    'TypeError: x is not a function',
+    'failed to parse: ERROR in line 3',
+    'session opened for user root',
+    '',
+  ])('leaves a message without a header whole: %s', (line) => {
+    expect(endOfHeader(line)).toBe(0);
+  });
+
+  it('keeps the type of an exception that follows the time', () => {
+    expect(messageOf('2026-11-22 10:00:00 ERROR TimeoutError: gone')).toBe('TimeoutError: gone');
+  });
+
+  it('never takes the whole line', () => {
+    expect(messageOf('2026-11-22 10:00:00 ERROR')).toBe('2026-11-22 10:00:00 ERROR');
+  });
+});

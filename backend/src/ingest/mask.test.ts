@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { mask, maskText } from './mask.ts';
+
+describe('mask', () => {
+  it.each([
+    ['took 12 of 30 tries', 'took <num> of <num> tries'],
+    ['dial 10.0.0.1:5432 refused', 'dial <ip> refused'],
+    ['peer fe80::1%eth0 gone', 'peer <ip> gone'],
+    ['id 123e4567-e89b-12d3-a456-426614174000 unknown', 'id <uuid> unknown'],
+    ['at 0xdeadbeef', 'at <hex>'],
+    ['commit b9112fbdd53291f1924bd3ff81d24b4d48e38929 missing', 'commit <hex> missing'],
+    ['open /var/lib/app/x.db failed', 'open <path> failed'],
+    ['open C:\\Temp\\x.txt failed', 'open <path> failed'],
+    ['get https://example.com/a?b=c now', 'get <url> now'],
+    ['mail to ops@example.com bounced', 'mail to <email> bounced'],
+    ['slept 20ms', 'slept <duration>'],
+    ['slept 30 seconds', 'slept <duration>'],
+    ['sent 18846 bytes (18.4 KB) now', 'sent <size> now'],
+    ['since Fri Jun 17 07:07:00 2005', 'since <time>'],
+    ['since 2026-11-22T10:00:00Z', 'since <time>'],
+    ['node-17 is down', 'node-<num> is down'],
+    ['relation "orders" does not exist', 'relation "<str>" does not exist'],
+    ['cached=true', 'cached=<bool>'],
+    ['sizes 1, 2, 3 and 4', 'sizes <num>… and <num>'],
+  ])('masks %s', (message, masked) => {
+    expect(maskText(message)).toBe(masked);
+  });
+
+  it('keeps what tells errors apart: words, exception types, methods, quoted messages', () => {
+    for (const message of [
+      'connection refused',
+      'java.net.ConnectException: refused',
+      `can't open it`,
+      'msg="could not connect"',
+    ])
+      expect(maskText(message)).toBe(message);
+    expect(maskText('"GET /a/b HTTP/1.1"')).toBe('"GET <path> HTTP/<num>"');
+  });
+
+  it('compares every mask as the same', () => {
+    expect(mask('took 5 ms').keys).toEqual(mask('took 00:05').keys);
+  });
+
+  it('gives the text back when its pieces are joined', () => {
+    expect(mask('a=b, (c) [d]  e').shown.join('')).toBe('a=b, (c) [d] e');
+  });
+
+  it('takes a hostile message in linear time', () => {
+    const hostile = [
+      'a.'.repeat(2000),
+      '/'.repeat(4000),
+      '"'.repeat(4000),
+      '1:'.repeat(2000),
+      '{'.repeat(4000),
+      'x@'.repeat(2000),
+    ];
+    for (const message of hostile) expect(mask(message).keys.length).toBeGreaterThan(0);
+  });
+});

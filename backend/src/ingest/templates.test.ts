@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { mask } from './mask.ts';
+import { createTemplateMiner, type TemplateChange, type TemplateMiner } from './templates.ts';
+
+function take(miner: TemplateMiner, message: string, changes: TemplateChange[] = []): string {
+  const { keys } = mask(message);
+  const known = miner.match(keys);
+  if (known !== undefined) return known;
+  const learned = miner.learn(keys);
+  changes.push(...learned.changes);
+  return learned.id;
+}
+
+const titleOf = (miner: TemplateMiner, id: string): string => miner.template(id)?.keys.join('') ?? '';
+
+describe('template miner', () => {
+  it('finds that user alice and user bob are one, once there is a third', () => {
+    const miner = createTemplateMiner();
+    const ids = ['alice', 'bob', 'carol'].map((user) => take(miner, `session closed for user ${user}`));
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(1);
+    expect(titleOf(miner, ids[0] as string)).toBe('session closed for user <?>');
+  });
+
+  it('keeps the identity of the oldest when templates merge', () => {
+    const miner = createTemplateMiner();
+    const first = take(miner, 'session closed for user alice');
+    take(miner, 'session closed for user bob');
+    const third = take(miner, 'session closed for user carol');
+    expect(third).toBe(first);
+    expect(take(miner, 'session closed for user dora')).toBe(first);
+  });
+
+  it('keeps outcomes apart, however many there are', () => {
+    const miner = createTemplateMiner();
+    const outcomes = ['refused', 'reset', 'closed', 'denied', 'aborted', 'lost'];
+    const ids = outcomes.map((outcome) => take(miner, `upstream said connection ${outcome}`));
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(outcomes.length);
+  });
+
+  it('never makes two exception types one', () => {
+    const miner = createTemplateMiner();
+    const ids = Array.from({ length: 40 }, (_, i) =>
+      take(miner, `job failed with X${'abcdefghij'[i % 10]}${'kl'[i % 2]}mError today`),
+    );
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(10);
+  });
+
+  it('takes a changed place at once when its values are sure to be values', () => {
+    const miner = createTemplateMiner();
+    const a = take(miner, 'loading com.example.app.Users into pool');
+    const b = take(miner, 'loading org.example.app.Orders into pool');
+    expect(miner.root(a)).toBe(miner.root(b));
+  });
+
+  it('gives the same templates to a replica that replays the changes', () => {
+    const changes: TemplateChange[] = [];
+    const here = createTemplateMiner();
+    const there = createTemplateMiner();
+    const messages = ['alice', 'bob', 'carol', 'dora'].flatMap((user) => [
+      `user ${user} logged in`,
+      `no mail for ${user} today`,
+    ]);
+    for (const message of messages) take(here, message, changes);
+    for (const change of changes) there.apply(change);
+    for (const message of messages) {
+      const { keys } = mask(message);
+      expect(there.match(keys)).toBe(here.match(keys));
+    }
+    expect(there.size).toBe(here.size);
+  });
+
+  it('stays bounded when every message is different', () => {
+    const miner = createTemplateMiner({
+      maxTemplates: 1000,
+      maxSiblings: 50,
+      maxOfLength: 100,
+      maxKeys: 1000,
+    });
+    let seed = 1;
+    const word = (): string => {
+      seed = (seed * 48271) % 2147483647;
+      return seed.toString(36).replace(/\d/g, 'q');
+    };
+    for (let i = 0; i < 5000; i++) take(miner, Array.from({ length: 3 + (i % 5) }, word).join(' '));
+    expect(miner.size).toBeLessThanOrEqual(600);
+  });
+});

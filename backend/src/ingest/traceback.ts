@@ -1,0 +1,212 @@
+// Message -> traceback: the chain of exception types and the frames of each, whatever the language. What it gives is all
+// that a fingerprint needs; line numbers, addresses and arguments are gone.
+
+import { createFrameReader, type Frame } from './frames.ts';
+
+export interface TracedException {
+  /** `ValueError`, `com.example.BadThing`, `panic`. */
+  type: string;
+  /** Its message, first line, as printed. */
+  message: string;
+  /** In the order printed, recursion collapsed. */
+  frames: Frame[];
+  /** Python prints the frame nearest to the fault last, everyone else first. */
+  framesNearestLast?: boolean;
+}
+
+export interface Traceback {
+  /** In the order printed. */
+  exceptions: TracedException[];
+  /** Which of them the program reports: its title. */
+  reported: TracedException;
+}
+
+const maxLines = 2000;
+const maxFrames = 200;
+
+const typeWord = '[A-Za-z_$][\\w$]*(?:(?:\\.|::|\\\\)[A-Za-z_$][\\w$]*)*';
+/** Exception types of the languages end so; anything dotted may be one too where the language says one must stand. */
+const typeLike = new RegExp(
+  `^(?:Exception in thread "[^"]{0,200}" |Uncaught |Unhandled exception\\. |Unhandled Exception: |Caused by: |Suppressed: |Wrapped by: |\\[cause\\]: |\\[errors\\]: |-{1,3}> |PHP (?:Fatal error|Warning|Notice|Parse error|Recoverable fatal error): {1,2}|Fatal error: |\\[)*(?:Uncaught )?(?<type>Error|Exception|Fatal Python error|${typeWord}(?:Error|Exception|Exit|Interrupt|Warning|Fault|Failure|Iteration|Throwable|Timeout|Group|Cancelled|NotFound|DoesNotExist|Invalid|Panic|Abort|Rejection)|java\\.[\\w.$]+|System\\.[\\w.]+|E[A-Z]{3,12})(?:\`\\d)?(?: \\[[\\w-]{1,40}\\])?(?: \\((?:0x)?[\\da-fA-F]{1,12}\\))?(?::\\s?(?<message>.*))?$`,
+);
+const pythonFinal = new RegExp(`^(?<type>${typeWord})(?::\\s?(?<message>.*))?$`);
+const goPanic = /^(?:panic|fatal error): (?<message>.*?)(?: \[recovered(?:, repanicked)?\])?$/;
+const rustPanic =
+  /^thread '[^']{0,100}'(?: \(\d+\))? panicked at (?:'(?<quoted>.*)', )?(?<place>[^\s']{1,300}?):?$/;
+const rubyFirst =
+  /^(?<frame>.{1,400}:\d+:in [`'][^'`]{1,200}'): (?<message>.*) \((?<type>[A-Z][\w:]{0,200})\)\s*$/;
+const railsFirst = /^(?<type>[A-Z]\w*(?:::[A-Z]\w*)*) \((?<message>.{0,2000})\):?\s*$/;
+const elixirFirst = /^\*\* \((?<type>[A-Z][\w.]{0,200}|exit|throw|EXIT[^)]{0,60})\) ?(?<message>.*)$/;
+const sanitizerFirst =
+  /^(?:==\d+==)?\s*(?:ERROR|WARNING): (?<type>(?:Address|Thread|Memory|Leak|UndefinedBehavior)Sanitizer): (?<message>.*)$/;
+const dartFirst = /^Unhandled exception:\s*$/;
+const perlDied = /^(?<message>.{1,500}?) at (?<file>\S{1,300}) line \d+\.?$/;
+const phpUncaught = new RegExp(
+  `Uncaught (?<type>${typeWord})(?:: (?<message>.*?))? in (?<file>\\S{1,300}?)(?::\\d+| on line \\d+)?$`,
+);
+const phpOld = new RegExp(
+  `(?:Uncaught )?exception '(?<type>${typeWord})' with message '(?<message>.*)' in \\S{1,300}$`,
+);
+/** Lines of a dump that say nothing of what happened. */
+const idle =
+  /^(?:goroutine \d+ |Stack trace:|stack backtrace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
+const pythonStart =
+  /^[\s|+]*(?:.{0,200}\s)?Traceback \(most recent call last\):\s*$|^[\s|+]*\+? Exception Group Traceback/;
+const prefix = /^[\s|+-]*(?:\+-[+-]*)?[\s|]*/;
+
+/** What the line says is thrown, or undefined. `inPython`: between the frames and the exception of a Python traceback. */
+function exceptionOf(line: string, inPython: boolean): { type: string; message: string } | undefined {
+  const text = line.length > 3000 ? line.slice(0, 3000) : line;
+  const bare = text
+    .replace(prefix, '')
+    .replace(/\s+\{$/, '')
+    .trimEnd();
+  if (inPython) {
+    const found = pythonFinal.exec(bare)?.groups;
+    if (found?.type) return { type: found.type, message: found.message ?? '' };
+  }
+  const php = (phpUncaught.exec(bare) ?? phpOld.exec(bare))?.groups;
+  if (php?.type) return { type: php.type, message: php.message ?? '' };
+  const ruby = rubyFirst.exec(bare)?.groups;
+  if (ruby?.type) return { type: ruby.type, message: ruby.message ?? '' };
+  for (const pattern of [typeLike, elixirFirst, sanitizerFirst, railsFirst]) {
+    const found = pattern.exec(bare)?.groups;
+    if (found?.type) return { type: found.type, message: found.message ?? '' };
+  }
+  const go = goPanic.exec(bare)?.groups;
+  if (go) return { type: bare.startsWith('fatal') ? 'fatal error' : 'panic', message: go.message ?? '' };
+  const rust = rustPanic.exec(bare)?.groups;
+  if (rust) return { type: 'panic', message: rust.quoted ?? '' };
+  return undefined;
+}
+
+/** A header in front of the exception (`2026-… ERROR handler - java.io.IOException: x`): the exception at the line's end. */
+const typeInside = new RegExp(
+  `(?:^|[\\s:>|\\]])(?<type>${typeWord}(?:Error|Exception|Fault|Throwable))(?::\\s(?<message>.*))?$`,
+);
+
+/**
+ * Reads a traceback out of a message of several lines; undefined when it holds no frame of any known shape. Linear in
+ * the message; at most 2,000 lines are read.
+ */
+export function readTraceback(message: string): Traceback | undefined {
+  if (message.indexOf('\n') === -1) return undefined;
+  const lines = message.split('\n', maxLines);
+  const reader = createFrameReader();
+  const exceptions: TracedException[] = [];
+  let current: TracedException | undefined;
+  /** Frames whose exception comes after them (Python), or that belong to none yet. */
+  let frames: Frame[] = [];
+  let python = false;
+  let pythonSeen = false;
+  let frameCount = 0;
+  let lastText: string | undefined;
+  let awaitsMessage = false;
+  let goroutines = 0;
+
+  for (const raw of lines) {
+    const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+    if (line.trim() === '') continue;
+    if (pythonStart.test(line)) {
+      python = pythonSeen = true;
+      frames = [];
+      current = undefined;
+      continue;
+    }
+    if (/^goroutine \d+ /.test(line) && ++goroutines > 1) break; // the others did nothing wrong
+    const frame = frameCount < maxFrames ? reader.read(line) : undefined;
+    if (frame === 'part') continue;
+    if (frame) {
+      frameCount++;
+      awaitsMessage = false;
+      if (python) frames.push(frame);
+      else {
+        if (!current) {
+          const inside = lastText === undefined ? undefined : typeInside.exec(lastText)?.groups;
+          current = {
+            type: inside?.type ?? '',
+            message: inside?.message ?? lastText ?? '',
+            frames: [],
+          };
+          exceptions.push(current);
+        }
+        // The first line of a Ruby traceback names a frame and the exception.
+        const both = exceptionOf(line, false);
+        if (both && current.type === '') Object.assign(current, both);
+        else if (both && rubyFirst.test(line.replace(prefix, ''))) {
+          current = { ...both, frames: [] };
+          exceptions.push(current);
+        }
+        current.frames.push(frame);
+      }
+      continue;
+    }
+    if (awaitsMessage && current) {
+      current.message = line.trim();
+      awaitsMessage = false;
+      continue;
+    }
+    if (python && frames.length > 0) {
+      // Source lines and the marks under them are indented more than the exception.
+      if (/^[\s|+]*\s{4}/.test(line) && !/^[\s|]*\|/.test(line)) continue;
+      const thrown = exceptionOf(line, true);
+      if (thrown) {
+        exceptions.push({ ...thrown, frames, framesNearestLast: true });
+        current = undefined;
+        frames = [];
+        python = false;
+      }
+      continue;
+    }
+    const thrown = exceptionOf(line, false);
+    if (thrown) {
+      current = { ...thrown, frames: [] };
+      exceptions.push(current);
+      const rust = rustPanic.exec(line)?.groups;
+      awaitsMessage = rust !== undefined && thrown.message === '';
+      // Without a backtrace the place of the panic is all there is.
+      if (rust?.place) {
+        current.frames.push({
+          name: '',
+          file: rust.place
+            .replace(/:\d+(?::\d+)?$/, '')
+            .split('/')
+            .slice(-2)
+            .join('/'),
+          inApp: true,
+        });
+        frameCount++;
+      }
+    } else if (dartFirst.test(line)) {
+      current = undefined;
+    } else {
+      const inside = typeInside.exec(line)?.groups;
+      if (inside?.type && /\s/.test(line) && exceptions.length === 0) {
+        current = { type: inside.type, message: inside.message ?? '', frames: [] };
+        exceptions.push(current);
+      } else {
+        if (idle.test(line)) continue;
+        const died = exceptions.length === 0 ? perlDied.exec(line)?.groups : undefined;
+        lastText = died?.message ?? line.trim();
+      }
+    }
+  }
+  if (frames.length > 0) exceptions.push({ type: '', message: '', frames, framesNearestLast: python });
+  if (frameCount === 0) return undefined;
+  // What was named but has no frames (an ERROR line above the trace) counts only when nothing else is known of it.
+  const told = exceptions.filter((thrown) => thrown.frames.length > 0 || thrown.type !== '');
+  for (const thrown of told) thrown.frames = collapse(thrown.frames);
+  const reported = pythonSeen ? told.at(-1) : told[0];
+  return reported && { exceptions: told, reported };
+}
+
+/** Each frame once: the turns of a recursion differ from run to run. */
+function collapse(frames: Frame[]): Frame[] {
+  const seen = new Set<string>();
+  return frames.filter((frame) => {
+    const key = `${frame.file}\0${frame.name}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
