@@ -8,12 +8,14 @@ import { wakeChannel } from './queue.ts';
 
 /**
  * Adds them, pending and due at once.
+ * @param createdAt ISO 8601: when their records were received.
  * @returns the records whose alert another transaction made first, under the same coalesce_id and to the same
  * recipients: none of their notifications was added, so their decision is to be `coalesced` and not `notify`.
  */
 export async function addNotifications(
   client: PoolClient,
   notifications: readonly NewNotification[],
+  createdAt: string,
 ): Promise<Set<string>> {
   if (notifications.length === 0) return new Set();
   // Sorted, because rows that share a coalesce_id wait for each other: two batches must wait in the same order.
@@ -22,7 +24,7 @@ export async function addNotifications(
     `insert into notifications
        (id, record_id, bucket, issue_id, channel, to_address, subject, body, html, reason, message_id, coalesce_id,
         next_attempt_at, created_at)
-     select n.*, now(), now()
+     select n.*, now(), $13::timestamptz
      from unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
        $9::text[], $10::text[], $11::text[], $12::text[]) as n
      on conflict (coalesce_id, channel, to_address) where coalesce_id is not null do nothing
@@ -40,22 +42,10 @@ export async function addNotifications(
       rows.map((row) => row.reason),
       rows.map((row) => row.messageId),
       rows.map((row) => row.coalesceId),
+      createdAt,
     ],
   );
   if (added.length > 0) await client.query(`select pg_notify($1, '')`, [wakeChannel]);
   const recordsWithAny = new Set(added.map(({ record_id }) => record_id));
   return new Set(rows.map(({ recordId }) => recordId).filter((recordId) => !recordsWithAny.has(recordId)));
-}
-
-/** Those of the coalesce_ids that made an alert already. */
-export async function coalescedBefore(
-  client: PoolClient,
-  coalesceIds: readonly string[],
-): Promise<Set<string>> {
-  if (coalesceIds.length === 0) return new Set();
-  const { rows } = await client.query<{ coalesce_id: string }>(
-    'select distinct coalesce_id from notifications where coalesce_id = any($1::text[])',
-    [coalesceIds],
-  );
-  return new Set(rows.map(({ coalesce_id }) => coalesce_id));
 }

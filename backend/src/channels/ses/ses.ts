@@ -25,6 +25,8 @@ export function sesChannel({ from }: SesSettings): Channel {
   async function load(): Promise<{ sdk: Sdk; client: SESv2Client }> {
     const sdk = await import('@aws-sdk/client-sesv2');
     const client = new sdk.SESv2Client({
+      // The JavaScript SDK does not read AWS_DEFAULT_REGION, which Python's does, and so the original.
+      ...(process.env.AWS_REGION ? {} : { region: process.env.AWS_DEFAULT_REGION }),
       // The outbox repeats and counts; a second layer of repeats would send twice unseen.
       maxAttempts: 1,
       requestHandler: { connectionTimeout: 10_000, requestTimeout: 30_000, throwOnRequestTimeout: true },
