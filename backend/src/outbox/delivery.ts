@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Channel } from '../channels/channel.ts';
 import type { Pool } from '../db/pool.ts';
+import type { Metrics } from '../http/metrics.ts';
 import { Lane } from './lane.ts';
 import { listen } from './listen.ts';
 import { type RetryPolicy, retryPolicy } from './notification.ts';
@@ -18,6 +19,7 @@ export interface DeliveryOptions {
   /** By the name that `notifications.channel` holds. Notifications of other channels are left to other workers. */
   channels: Readonly<Record<string, Channel>>;
   log: Log;
+  metrics?: Metrics;
   /** Sends at a time, for each channel. */
   concurrency?: number;
   sendTimeoutMs?: number;
@@ -41,7 +43,7 @@ export interface Delivery {
 /** Starts delivering in the background. Nothing that the world does makes it throw or stop. */
 export function startDelivery(options: DeliveryOptions): Delivery {
   const { pool, channels } = options;
-  const report = deliveryReport(options.log);
+  const report = deliveryReport(options.log, options.metrics);
   const worker = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   const lanes = Object.entries(channels).map(
     ([channelName, channel]) =>

@@ -14,13 +14,14 @@ export interface ListenOptions {
   onTrouble: (error: Error) => void;
   /** How often the connection is tried out. */
   heartbeatMs?: number;
+  /** How long connecting or the try-out may take. */
+  timeoutMs?: number;
 }
 
 export interface Listener {
   close(): Promise<void>;
 }
 
-const connectTimeoutMs = 5_000;
 const longestPauseMs = 10_000;
 
 /** Starts listening; connecting happens in the background. */
@@ -53,10 +54,11 @@ async function keepListening(options: ListenOptions, stop: AbortSignal): Promise
 
 /** Listens until the connection breaks (then it throws) or `stop` aborts (then it returns). */
 async function listenOnce(options: ListenOptions, stop: AbortSignal): Promise<void> {
+  const timeoutMs = options.timeoutMs ?? 5_000;
   const client = new pg.Client({
     connectionString: options.connectionString,
-    connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: connectTimeoutMs,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
     keepAlive: true,
     application_name: 'log-detector listen',
   });

@@ -1,6 +1,7 @@
 // What became of notifications -> log lines and counts, in one place, so that the two agree. A failure that keeps coming
 // is one line a minute with a count, however many notifications meet it.
 
+import type { Metrics } from '../http/metrics.ts';
 import type { LeasedNotification, NextState } from './notification.ts';
 
 /** What is needed of pino. */
@@ -27,9 +28,23 @@ export interface DeliveryReport {
 
 const quietMs = 60_000;
 
-/** @param now milliseconds since the epoch. */
-export function deliveryReport(log: Log, now: () => number = Date.now): DeliveryReport {
+/** @param metrics counts go there too, when given. @param now milliseconds since the epoch. */
+export function deliveryReport(log: Log, metrics?: Metrics, now: () => number = Date.now): DeliveryReport {
   const counts: DeliveryCounts = { sent: 0, retried: 0, failed: 0 };
+  const attempts = metrics?.counter(
+    'log_detector_notification_attempts_total',
+    'Attempts to send a notification, by channel and result: sent, retried (it is tried again), failed (for good).',
+  );
+  const seconds = metrics?.histogram(
+    'log_detector_notification_send_seconds',
+    'Time that an attempt took.',
+    [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  );
+  const count = (channel: string, result: keyof DeliveryCounts, ms: number) => {
+    counts[result] += 1;
+    attempts?.add(1, { channel, result });
+    seconds?.observe(ms / 1000);
+  };
   const seen = new Map<string, { until: number; again: number }>();
 
   /** How often this was kept quiet since its last line; undefined while it is to be kept quiet. */
@@ -53,13 +68,13 @@ export function deliveryReport(log: Log, now: () => number = Date.now): Delivery
     notificationSettled(channel, notification, next, ms) {
       const fields = { notification: notification.id, channel, attempts: notification.attempts, ms };
       if (next.status === 'sent') {
-        counts.sent += 1;
+        count(channel, 'sent', ms);
         log.info(fields, 'notification sent');
       } else if (next.status === 'failed') {
-        counts.failed += 1;
+        count(channel, 'failed', ms);
         log.error(fields, `notification failed for good: ${next.errorMessage}`);
       } else {
-        counts.retried += 1;
+        count(channel, 'retried', ms);
         warn(`retry ${channel}`, fields, `notification not sent: ${next.errorMessage}`);
       }
     },
