@@ -1,0 +1,425 @@
+// The spool's oldest batch -> the backend, until it has it; then the next. One request is under way at a time, which keeps
+// the order. What a batch goes through:
+//
+//   to send --taken--> acknowledged            (what is refused in it: set aside)
+//      |----too large, or refused as a whole--> halves, each to send; a single one: alone, without array --> set aside
+//      \----anything else--> waits, to send    (for ever; a longer pause when a person must act)
+
+import { setTimeout as sleepFor } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { WireHole } from '@log-detector/contract';
+import type { Hole } from '../types.ts';
+import { backoffMs } from './backoff.ts';
+import type { Batch, SpooledHole, SpooledRecord } from './batch-reader.ts';
+import { holeId } from './event-id.ts';
+import { judgeHoles, judgeRecords, type Verdict } from './judge.ts';
+import { type Log, reasonOf } from './log.ts';
+import { type Answer, type Connection, connectTo, TooSlow } from './post.ts';
+import type { BatchBounds, Spool } from './spool.ts';
+
+export interface SenderOptions {
+  spool: Spool;
+  /** BACKEND_URL. Holes go beside it: `/api/logs` gives `/api/coverage`. */
+  url: string;
+  apiKey?: string;
+  /** The `host` of holes. */
+  host: string;
+  log: Log;
+  connectTimeoutMs?: number;
+  readTimeoutMs?: number;
+  /** The first wait; each further one is twice as long, up to `mostBackoffMs`. */
+  baseBackoffMs?: number;
+  mostBackoffMs?: number;
+  /** Longest `Retry-After` that is heeded. */
+  mostRetryAfterMs?: number;
+  /** The pause when a person must act: no valid key, or not a backend's address. */
+  longPauseMs?: number;
+  /** How long the request under way may take after a stop. */
+  settleMs?: number;
+  batch?: BatchBounds;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+  random?: () => number;
+  /** Resolves after `ms`; may reject when the signal aborts. */
+  sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export type SenderState = 'idle' | 'sending' | 'retrying' | 'unauthorised' | 'misdirected';
+
+export interface SenderStats {
+  state: SenderState;
+  /** Why the latest try failed, until one succeeds. */
+  failure: string | undefined;
+  /** Tries in a row that failed. */
+  attempts: number;
+  /** Milliseconds since the epoch. */
+  lastTakenAt: number | undefined;
+  /** From here on: since the start. */
+  requests: number;
+  failedRequests: number;
+  /** Of bodies, as they went over the wire. */
+  sentBytes: number;
+  takenRecords: number;
+  refusedRecords: number;
+  takenHoles: number;
+  /** Holes that the backend has no place for. */
+  unwantedHoles: number;
+}
+
+export interface Sender {
+  /**
+   * Sends until the signal aborts. Then the request under way may end, for `settleMs`, and the rest stays in the spool.
+   * Never rejects for what the network or the backend do.
+   */
+  run(signal: AbortSignal): Promise<void>;
+  stats(): SenderStats;
+}
+
+/** From about here on a body is smaller compressed, with the header. */
+const compressFromBytes = 1024;
+/** How long a backend that takes no arrays is not asked again. */
+const aloneMs = 10 * 60_000;
+const defaultBatch: BatchBounds = { maxRecords: 500, maxBytes: 1024 * 1024, lingerMs: 200 };
+
+const compress = promisify(gzip);
+
+export function createSender(options: SenderOptions): Sender {
+  return new HttpSender(options);
+}
+
+/** Records to post in one request. */
+interface Parcel {
+  records: SpooledRecord[];
+  /** As an object, not in an array: what the original backend takes. */
+  alone: boolean;
+}
+
+class HttpSender implements Sender {
+  readonly #options: Required<Omit<SenderOptions, 'apiKey'>> & { apiKey?: string };
+  readonly #records: Connection;
+  readonly #coverage: Connection;
+  /** The backend takes no arrays; until then it is not asked again. */
+  #aloneUntil = 0;
+  #toldOfCoverage = false;
+  readonly #stats: SenderStats = {
+    state: 'idle',
+    failure: undefined,
+    attempts: 0,
+    lastTakenAt: undefined,
+    requests: 0,
+    failedRequests: 0,
+    sentBytes: 0,
+    takenRecords: 0,
+    refusedRecords: 0,
+    takenHoles: 0,
+    unwantedHoles: 0,
+  };
+
+  constructor(options: SenderOptions) {
+    const { batch, now, random, sleep } = options;
+    this.#options = {
+      ...options,
+      connectTimeoutMs: options.connectTimeoutMs ?? 2000,
+      readTimeoutMs: options.readTimeoutMs ?? 5000,
+      baseBackoffMs: options.baseBackoffMs ?? 1500,
+      mostBackoffMs: options.mostBackoffMs ?? 60_000,
+      mostRetryAfterMs: options.mostRetryAfterMs ?? 5 * 60_000,
+      longPauseMs: options.longPauseMs ?? 30_000,
+      settleMs: options.settleMs ?? 3000,
+      batch: batch ?? defaultBatch,
+      now: now ?? Date.now,
+      random: random ?? Math.random,
+      sleep: sleep ?? ((ms, signal) => sleepFor(ms, undefined, { signal })),
+    };
+    this.#records = connectTo(new URL(options.url));
+    this.#coverage = connectTo(coverageUrl(options.url));
+  }
+
+  stats(): SenderStats {
+    return { ...this.#stats };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { spool, batch: bounds, settleMs } = this.#options;
+    const cut = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const stop = () => {
+      timer = setTimeout(() => cut.abort(), settleMs);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      while (!signal.aborted) {
+        this.#stats.state = 'idle';
+        // One by one, so that each is acknowledged: the original backend would store it twice after a crash.
+        const batch = await spool.next(this.#isAlone() ? { ...bounds, maxRecords: 1 } : bounds, signal);
+        if (batch && (await this.#settle(batch, { stop: signal, cut: cut.signal }))) spool.acknowledge(batch);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      clearTimeout(timer);
+      this.#records.close();
+      this.#coverage.close();
+    }
+  }
+
+  /** @returns whether all of it is settled; false when it was told to stop first. */
+  async #settle(batch: Batch, signals: Signals): Promise<boolean> {
+    const parcels: Parcel[] = batch.records.length > 0 ? [{ records: batch.records, alone: false }] : [];
+    for (let parcel = parcels.shift(); parcel; parcel = parcels.shift()) {
+      const rest = await this.#sendParcel(parcel, signals);
+      if (!rest) return false;
+      parcels.unshift(...rest);
+    }
+    const parts: SpooledHole[][] = batch.holes.length > 0 ? [batch.holes] : [];
+    for (let part = parts.shift(); part; part = parts.shift()) {
+      const rest = await this.#sendHoles(part, signals);
+      if (!rest) return false;
+      parts.unshift(...rest);
+    }
+    return true;
+  }
+
+  /** @returns the parcels that it became, none when it is settled, undefined when it was told to stop. */
+  async #sendParcel(parcel: Parcel, signals: Signals): Promise<Parcel[] | undefined> {
+    if (this.#isAlone() && !(parcel.alone && parcel.records.length === 1))
+      return parcel.records.map((record) => ({ records: [record], alone: true }));
+    const { records, alone } = parcel;
+    const { spool, now } = this.#options;
+    const count = alone ? 'one' : records.length;
+    const json = alone ? Buffer.concat(records.map(({ json }) => json)) : arrayOf(records);
+    const verdict = await this.#post(
+      {
+        to: this.#records,
+        json,
+        // The original backend knows no compression.
+        mayCompress: !alone,
+        canShrink: records.length > 1,
+        judge: (answer) => judgeRecords(answer, count, now()),
+      },
+      signals,
+    );
+    if (!verdict) return undefined;
+    if (verdict.is === 'taken') {
+      if (alone && !this.#isAlone()) this.#rememberAlone();
+      for (const { index, reason } of verdict.refused) {
+        const record = records[index];
+        if (record) await spool.setAside(record, reason);
+      }
+      this.#stats.refusedRecords += verdict.refused.length;
+      this.#stats.takenRecords += records.length - verdict.refused.length;
+      return [];
+    }
+    if (records.length > 1) return halvesOf(records).map((half) => ({ records: half, alone }));
+    if (!alone && verdict.is === 'refused') return [{ records, alone: true }];
+    this.#stats.refusedRecords += records.length;
+    for (const record of records) await spool.setAside(record, verdict.reason);
+    return [];
+  }
+
+  async #sendHoles(holes: SpooledHole[], signals: Signals): Promise<SpooledHole[][] | undefined> {
+    const { spool, host, log, now } = this.#options;
+    const json = Buffer.from(JSON.stringify(holes.map(({ hole }) => wireHoleOf(hole, host))));
+    const verdict = await this.#post(
+      {
+        to: this.#coverage,
+        json,
+        mayCompress: true,
+        canShrink: holes.length > 1,
+        judge: (answer) => judgeHoles(answer, now()),
+      },
+      signals,
+    );
+    if (!verdict) return undefined;
+    if (verdict.is === 'taken') {
+      this.#stats.takenHoles += holes.length;
+    } else if (verdict.is !== 'unwanted') {
+      if (holes.length > 1) return halvesOf(holes);
+      for (const hole of holes) await spool.setAside(hole, verdict.reason);
+    } else {
+      this.#stats.unwantedHoles += holes.length;
+      if (!this.#toldOfCoverage)
+        log.warn(
+          { holes: holes.length },
+          'the backend has no place for holes (what could not be read); they are dropped; upgrade the backend to see them',
+        );
+      this.#toldOfCoverage = true;
+    }
+    return [];
+  }
+
+  /**
+   * Posts, and posts again, until the verdict is about what was sent.
+   * @returns undefined when it was told to stop before that.
+   */
+  async #post(request: Request, { stop, cut }: Signals): Promise<Settling | undefined> {
+    const { connectTimeoutMs, readTimeoutMs, apiKey, sleep } = this.#options;
+    const compressed = request.mayCompress && request.json.length > compressFromBytes;
+    const body = compressed ? await compress(request.json, { level: 3 }) : request.json;
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'user-agent': 'log-detector-agent',
+      ...(compressed ? { 'content-encoding': 'gzip' } : {}),
+      ...(apiKey ? { 'x-api-key': apiKey } : {}),
+    };
+    // The answer gives every record back, and adds to it.
+    const maxAnswerBytes = 4 * request.json.length + 4 * 1024 * 1024;
+    for (let slow = 0; !stop.aborted; ) {
+      let verdict: Verdict;
+      try {
+        if (this.#stats.failure === undefined) this.#stats.state = 'sending';
+        this.#stats.requests++;
+        this.#stats.sentBytes += body.length;
+        const answer = await request.to.post(body, headers, {
+          connectTimeoutMs,
+          readTimeoutMs,
+          maxAnswerBytes,
+          signal: cut,
+        });
+        verdict = request.judge(answer);
+      } catch (error) {
+        if (cut.aborted) return undefined;
+        verdict = { is: 'later', reason: reasonOf(error) };
+        // A backend under load may get less done in time. Once may be chance.
+        if (error instanceof TooSlow && ++slow === 2 && request.canShrink) {
+          this.#failed(verdict);
+          return { is: 'too-large', reason: verdict.reason };
+        }
+      }
+      switch (verdict.is) {
+        case 'taken':
+          this.#succeeded();
+          return verdict;
+        case 'too-large':
+        case 'refused':
+        case 'unwanted':
+          return verdict;
+      }
+      const pauseMs = this.#failed(verdict);
+      await sleep(pauseMs, stop).catch(() => {});
+    }
+    return undefined;
+  }
+
+  #succeeded(): void {
+    const stats = this.#stats;
+    if (stats.failure !== undefined)
+      this.#options.log.info({ attempts: stats.attempts }, 'the backend takes records again');
+    stats.failure = undefined;
+    stats.attempts = 0;
+    stats.state = 'sending';
+    stats.lastTakenAt = this.#options.now();
+  }
+
+  /** Counts and tells of it. @returns how long to wait, in ms. */
+  #failed(verdict: Failure): number {
+    const { log, baseBackoffMs, mostBackoffMs, mostRetryAfterMs, longPauseMs, random } = this.#options;
+    const stats = this.#stats;
+    stats.failedRequests++;
+    stats.attempts++;
+    stats.failure = verdict.reason;
+    const before = stats.state;
+    stats.state = verdict.is === 'later' ? 'retrying' : verdict.is;
+    const asked = verdict.is === 'later' ? verdict.waitMs : undefined;
+    let pauseMs = backoffMs(stats.attempts, { baseMs: baseBackoffMs, mostMs: mostBackoffMs }, random());
+    // A tenth on top, so that the agents it told the same do not all come at once.
+    if (asked !== undefined) pauseMs = Math.max(100, Math.min(asked, mostRetryAfterMs)) * (1 + random() / 10);
+    if (verdict.is !== 'later') pauseMs = longPauseMs * (1 + random() / 10);
+    // The same again is one line at each doubling.
+    if (stats.state === before && (stats.attempts & (stats.attempts - 1)) !== 0) return pauseMs;
+    const fields = { attempts: stats.attempts, retryInSeconds: Math.round(pauseMs / 100) / 10 };
+    const where = this.#address;
+    if (verdict.is === 'unauthorised')
+      log.error(
+        fields,
+        `${where} does not accept the API key (${verdict.reason}); set BACKEND_API_KEY to a key that it knows; everything is kept meanwhile`,
+      );
+    else if (verdict.is === 'misdirected')
+      log.error(
+        fields,
+        `${where} is not where records go (${verdict.reason}); set BACKEND_URL to the final address, ending in /api/logs; everything is kept meanwhile`,
+      );
+    else
+      log.warn(
+        fields,
+        `${where} cannot be reached or takes nothing now (${verdict.reason}); retrying for ever`,
+      );
+    return pauseMs;
+  }
+
+  #isAlone(): boolean {
+    return this.#options.now() < this.#aloneUntil;
+  }
+
+  #rememberAlone(): void {
+    if (this.#aloneUntil === 0)
+      this.#options.log.info(
+        {},
+        `${this.#address} takes no arrays of records (an older backend): sends one at a time`,
+      );
+    this.#aloneUntil = this.#options.now() + aloneMs;
+  }
+
+  /** Without credentials or query, which may hold a secret. */
+  get #address(): string {
+    const { host, pathname } = new URL(this.#options.url);
+    return `${host}${pathname}`;
+  }
+}
+
+/** `stop`: begin nothing new. `cut`: break off what is under way. */
+interface Signals {
+  stop: AbortSignal;
+  cut: AbortSignal;
+}
+
+interface Request {
+  to: Connection;
+  json: Buffer;
+  mayCompress: boolean;
+  /** It can be sent in parts, when that helps. */
+  canShrink: boolean;
+  judge(answer: Answer): Verdict;
+}
+
+type Settling = Extract<Verdict, { is: 'taken' | 'too-large' | 'refused' | 'unwanted' }>;
+type Failure = Exclude<Verdict, Settling>;
+
+function arrayOf(records: readonly SpooledRecord[]): Buffer {
+  const pieces: Buffer[] = [];
+  for (const { json } of records) pieces.push(pieces.length === 0 ? openArray : comma, json);
+  return Buffer.concat([...pieces, closeArray]);
+}
+
+const openArray = Buffer.from('[');
+const comma = Buffer.from(',');
+const closeArray = Buffer.from(']');
+
+function halvesOf<T>(items: readonly T[]): T[][] {
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)];
+}
+
+/** A hole as it goes over the wire. */
+export function wireHoleOf(hole: Hole, host: string): WireHole {
+  return {
+    event_id: holeId(hole),
+    host,
+    container: (hole.container || hole.containerId || 'unknown').slice(0, 255),
+    container_id: hole.containerId ? hole.containerId.slice(0, 128) : null,
+    stream: hole.stream ?? null,
+    from: hole.from,
+    to: hole.to,
+    reason: hole.reason,
+    detail: hole.detail?.slice(0, 2000) ?? null,
+    records: hole.records ?? null,
+  };
+}
+
+/** `…/api/logs` -> `…/api/coverage`, whatever stands before it. */
+export function coverageUrl(url: string): URL {
+  const coverage = new URL(url);
+  coverage.pathname = coverage.pathname.replace(/[^/]*\/?$/, 'coverage');
+  return coverage;
+}
