@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { type SmtpTestServer, startSmtpServer } from '../../../test-kit/src/smtp.ts';
-import { mailChannel } from '../channels/registry.ts';
+import { makeChannels } from '../channels/registry.ts';
 import { inTransaction } from '../db/pool.ts';
 import { newId } from '../db/record-id.ts';
 import { addNotifications } from '../outbox/add-notifications.ts';
@@ -21,7 +21,7 @@ beforeAll(async () => {
   delivery = startDelivery({
     pool: database.pool,
     connectionString: database.url,
-    channels: { email: mailChannel({ smtpUrl: smtp.url, from: alertSettings().from }) },
+    channels: makeChannels({ smtpUrl: smtp.url, from: alertSettings().from }),
     log: { info() {}, warn() {}, error() {} },
   });
 });

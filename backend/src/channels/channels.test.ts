@@ -8,7 +8,7 @@ import { type SesTestServer, startSesServer } from '../../../test-kit/src/ses.ts
 import { type SmtpTestServer, startSmtpServer } from '../../../test-kit/src/smtp.ts';
 import type { Channel, OutgoingMessage } from './channel.ts';
 import { NotificationError } from './notification-error.ts';
-import { mailChannel } from './registry.ts';
+import { makeChannels } from './registry.ts';
 import { sesChannel } from './ses/ses.ts';
 import { smtpChannel } from './smtp/smtp.ts';
 import { smtpError } from './smtp/smtp-error.ts';
@@ -137,6 +137,7 @@ describe('the smtp channel', () => {
   it('strikes the password out of an answer that repeats it', () => {
     const failure = smtpError(new Error('who is robot:hunter 22?'), 'smtp', 'hunter%2022');
     expect(failure.message).toBe('smtp: who is robot:***?');
+    expect(smtpError(new Error('no 100%'), 'smtp', '100%').message).toBe('smtp: no ***');
   });
 
   it('sends many at once over a few connections', async () => {
@@ -272,11 +273,10 @@ describe('the ses channel', () => {
   });
 });
 
-describe('mailChannel', () => {
-  it('is SMTP when SMTP_URL is set, else SES, and names no secret', () => {
-    expect(mailChannel({ smtpUrl: 'smtps://me:secret@mail.example.com', from }).name).toBe(
-      'smtp (mail.example.com)',
-    );
-    expect(mailChannel({ from }).name).toBe('ses');
+describe('makeChannels', () => {
+  it('sends mails by SMTP when SMTP_URL is set, else by SES, and names no secret', () => {
+    const smtpUrl = 'smtp://me:secret@mail.example.com';
+    expect(makeChannels({ smtpUrl, from }).email.name).toBe('smtp (mail.example.com)');
+    expect(makeChannels({ from }).email.name).toBe('ses');
   });
 });

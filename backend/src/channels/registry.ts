@@ -1,17 +1,20 @@
-// The channels there are, and which one sends the mails. A new channel is a folder beside these and a line here.
+// The channels there are, by the name that `notifications.channel` holds. A new one is a folder beside these and a line
+// here.
 
 import type { Channel } from './channel.ts';
 import { sesChannel } from './ses/ses.ts';
 import { smtpChannel } from './smtp/smtp.ts';
 
-export interface MailSettings {
+export interface ChannelSettings {
   /** `SMTP_URL`. Set: mails go by SMTP; unset: by SES. */
   smtpUrl?: string | undefined;
   /** `ALERT_EMAIL_FROM`. */
   from: string;
 }
 
-/** @returns the channel that mails go through. */
-export function mailChannel({ smtpUrl, from }: MailSettings): Channel {
-  return smtpUrl ? smtpChannel({ url: smtpUrl, from }) : sesChannel({ from });
+/** All channels. Nothing connects before the first send. */
+export function makeChannels({ smtpUrl, from }: ChannelSettings) {
+  return {
+    email: smtpUrl ? smtpChannel({ url: smtpUrl, from }) : sesChannel({ from }),
+  } satisfies Record<string, Channel>;
 }

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { type SmtpTestServer, startSmtpServer } from '../../../test-kit/src/smtp.ts';
 import type { Channel } from '../channels/channel.ts';
-import { mailChannel } from '../channels/registry.ts';
+import { makeChannels } from '../channels/registry.ts';
 import { type Delivery, type DeliveryOptions, startDelivery } from './delivery.ts';
 import { leaseDueNotifications, writeOutcome } from './queue.ts';
 import { givenPending, rowOf, silentLog, until } from './test-help.ts';
@@ -18,7 +18,7 @@ function deliver(options: Partial<DeliveryOptions> = {}): Delivery {
   const delivery = startDelivery({
     pool: database.pool,
     connectionString: database.url,
-    channels: { email: mailChannel({ smtpUrl: smtp.url, from }) },
+    channels: makeChannels({ smtpUrl: smtp.url, from }),
     log: silentLog,
     ...options,
   });

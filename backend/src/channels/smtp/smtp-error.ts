@@ -39,7 +39,15 @@ function oneLine(text: string): string {
 
 function withoutSecret(text: string, password: string): string {
   if (password === '') return text;
-  const plain = decodeURIComponent(password);
+  const plain = decoded(password);
   const forms = [password, plain, Buffer.from(plain).toString('base64')];
   return forms.reduce((rest, form) => rest.replaceAll(form, '***'), text);
+}
+
+function decoded(password: string): string {
+  try {
+    return decodeURIComponent(password);
+  } catch {
+    return password; // a % that encodes nothing stands for itself
+  }
 }
