@@ -9,6 +9,7 @@ import { alertingRoutes } from './routes.ts';
 
 let database: TestDatabase;
 let app: App;
+const settings = { enabled: true, from: 'alerts@example.com', baseUrl: 'https://logs.example.com' };
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -18,7 +19,7 @@ beforeAll(async () => {
     version: '0.0.0',
     guard: () => {},
   });
-  alertingRoutes(database.pool, { from: 'alerts@example.com', baseUrl: 'https://logs.example.com' })(app);
+  alertingRoutes(database.pool, settings)(app);
 });
 afterAll(async () => {
   await app.close();
@@ -142,6 +143,15 @@ describe('POST /api/recipients/{id}/test', () => {
     expect(body).toMatchObject({ to_address: 'a@x.io', status: 'pending', subject: '[Log Alert] TEST' });
     const { body: history } = await call<{ items: Notification[] }>('GET', '/api/emails');
     expect(history.items).toEqual([body]);
+  });
+
+  it('says so when mails are off, instead of leaving it in the outbox', async () => {
+    const [recipient] = (await add('a@x.io')).body;
+    settings.enabled = false;
+    const { status } = await call('POST', `/api/recipients/${recipient!.id}/test`);
+    settings.enabled = true;
+    expect(status).toBe(409);
+    expect((await call('GET', '/api/emails')).body).toEqual({ items: [], total: 0 });
   });
 
   it('says 404 of an unknown recipient', async () => {

@@ -8,6 +8,7 @@ import { ErrorAnswer, HttpError, notFound } from '../http/errors.ts';
 import { errorAnswers, type Routes } from '../http/http.ts';
 import { checkAddresses } from './addresses.ts';
 import { listNotifications, notificationsOfRecord } from './history.ts';
+import type { AlertSettings } from './plan-alerts.ts';
 import { addRecipients, deactivateRecipient, listRecipients } from './recipients.ts';
 import { addTestNotification } from './test-notification.ts';
 
@@ -18,8 +19,11 @@ const WithId = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const recipients = { tags: ['recipients'] };
 const notifications = { tags: ['notifications'] };
 
-/** @param settings what a test mail says; not read otherwise. */
-export function alertingRoutes(pool: Pool, settings: { from: string; baseUrl: string }): Routes {
+/** @param settings what a test mail needs; not read otherwise. */
+export function alertingRoutes(
+  pool: Pool,
+  settings: Pick<AlertSettings, 'enabled' | 'from' | 'baseUrl'>,
+): Routes {
   return (app) => {
     app.get(
       '/api/recipients',
@@ -91,7 +95,7 @@ export function alertingRoutes(pool: Pool, settings: { from: string; baseUrl: st
           summary: 'Send this recipient a test mail',
           description: 'It goes the way of every alert. Its status shows in `GET /api/emails`.',
           params: WithId,
-          response: { 200: Notification, 404: ErrorAnswer, ...errorAnswers },
+          response: { 200: Notification, 404: ErrorAnswer, 409: ErrorAnswer, ...errorAnswers },
         },
       },
       async ({ params }) => {
@@ -99,6 +103,8 @@ export function alertingRoutes(pool: Pool, settings: { from: string; baseUrl: st
           ({ id }) => id === params.id.toLowerCase(),
         );
         if (!recipient) throw notFound('Recipient');
+        if (!settings.enabled)
+          throw new HttpError(409, 'Mails are off; set ALERT_EMAIL_ENABLED=true and start again');
         return addTestNotification(pool, newId(Date.now()), recipient.email, settings);
       },
     );

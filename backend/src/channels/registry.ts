@@ -13,8 +13,13 @@ export interface ChannelSettings {
 }
 
 /** All channels. Nothing connects before the first send. */
-export function makeChannels({ smtpUrl, from }: ChannelSettings) {
+export function makeChannels(settings: ChannelSettings) {
   return {
-    email: smtpUrl ? smtpChannel({ url: smtpUrl, from }) : sesChannel({ from }),
+    email: mailChannel(settings),
   } satisfies Record<string, Channel>;
+}
+
+/** What mails go through. */
+export function mailChannel({ smtpUrl, from }: ChannelSettings): Channel {
+  return smtpUrl ? smtpChannel({ url: smtpUrl, from }) : sesChannel({ from });
 }
