@@ -117,7 +117,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   }
 
   const ledgers = openLedgers(evidence);
-  for await (const row of evidence.records) enter(row, ledgers, verdict, problem);
+  for await (const row of evidence.records) enter(row, ledgers, evidence, verdict, problem);
 
   const holes = evidence.holes.map((hole) => ({ ...hole, missing: 0 }));
   for (const ledger of ledgers.values()) {
@@ -158,12 +158,18 @@ function openLedgers({ truth, containers }: Evidence): Map<string, Ledger> {
 type Problem = (kind: string, text: string) => void;
 
 /** Enters one stored row into the ledger of its outlet. */
-function enter(row: StoredRow, ledgers: Map<string, Ledger>, verdict: Verdict, problem: Problem): void {
+function enter(
+  row: StoredRow,
+  ledgers: Map<string, Ledger>,
+  evidence: Evidence,
+  verdict: Verdict,
+  problem: Problem,
+): void {
   const shown = JSON.stringify(row.message.length > 120 ? `${row.message.slice(0, 120)}…` : row.message);
   const number = readNumber(row.message);
   const ledger = number && ledgers.get(nameOf(number));
   if (!number || !ledger || number.seq > ledger.printed + 1) {
-    if (isFragment(row.message, ledgers)) verdict.fragments += 1;
+    if (isFragment(row.message, ledgers, evidence)) verdict.fragments += 1;
     else {
       verdict.corrupt += 1;
       problem('corrupt', `${shown} was never printed`);
@@ -196,8 +202,8 @@ function enter(row: StoredRow, ledgers: Map<string, Ledger>, verdict: Verdict, p
   ledger.latest = Math.max(ledger.latest, number.seq);
 }
 
-/** The beginning of a line that was being printed when its program was killed. */
-function isFragment(message: string, ledgers: Map<string, Ledger>): boolean {
+/** The beginning of a line that was being printed when its program was killed, or logged when Docker was. */
+function isFragment(message: string, ledgers: Map<string, Ledger>, { isInDockerLog }: Evidence): boolean {
   const found = /^ERROR (\w+)\.(\d+) (out|err) (\d+) /.exec(message);
   if (!found) return false;
   const source = { key: found[1]!, run: Number(found[2]), outlet: found[3] as Outlet };
@@ -205,7 +211,7 @@ function isFragment(message: string, ledgers: Map<string, Ledger>): boolean {
   const seq = Number(found[4]);
   return (
     ledger !== undefined &&
-    seq === ledger.printed + 1 &&
+    (seq === ledger.printed + 1 || (seq <= ledger.printed && isInDockerLog?.(source, seq) === false)) &&
     expectedMessage(source, seq, ledger.container.profile).startsWith(message)
   );
 }

@@ -2,14 +2,13 @@
 // With names, runs just those and prints them; with --write it also renews their sections of results.md.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, platform, release, totalmem } from 'node:os';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readSections, section, writeSections } from './results.mjs';
 
 const folder = dirname(dirname(fileURLToPath(import.meta.url)));
 const root = dirname(folder);
-const results = join(folder, 'results.md');
 
 if (process.env.LOG_DETECTOR_BENCH) {
   // In the child: one benchmark, its result as the last line.
@@ -44,47 +43,6 @@ async function bundle(name, outfile) {
       },
     ],
   });
-}
-
-/** A Markdown section of one result. */
-function section(name, { title, rows, notes = [] }) {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cell = (value) => String(value ?? '').replaceAll('|', '\\|');
-  const line = (cells) => `| ${cells.join(' | ')} |\n`;
-  const table =
-    rows.length === 0
-      ? ''
-      : line(columns) +
-        line(columns.map(() => '---')) +
-        rows.map((row) => line(columns.map((column) => cell(row[column])))).join('');
-  return `## ${name}: ${title}\n\n${table}${notes.length > 0 ? `\n${notes.map((note) => `- ${note}\n`).join('')}` : ''}`;
-}
-
-/** The sections of the results file as it stands, by the benchmark's name. */
-function readSections() {
-  const sections = new Map();
-  try {
-    for (const part of readFileSync(results, 'utf8').split(/^(?=## )/m)) {
-      const name = /^## ([a-z0-9-]+):/.exec(part)?.[1];
-      if (name) sections.set(name, `${part.trimEnd()}\n`);
-    }
-  } catch {
-    // The first run.
-  }
-  return sections;
-}
-
-function writeSections(sections) {
-  const [cpu] = cpus();
-  const head = `# Benchmark results
-
-Written by \`npm run bench\`; no figure here is typed by hand. Machines are noisy: read the ratios, which are taken in one run.
-
-Machine: ${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, ${platform()} ${release()}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}.
-`;
-  const sorted = [...sections].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
-  writeFileSync(results, [head, ...sorted].join('\n'));
-  console.log(`written: ${results}`);
 }
 
 async function runAll() {

@@ -1,0 +1,210 @@
+// The run: containers print, faults strike, and at the end each number must be stored exactly once or lie in a declared
+// hole.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createStriker, startAgent } from './faults.ts';
+import { judge, readHoles, readRecords, type Verdict } from './oracle.ts';
+import { type Fault, type FaultKind, planFaults, slotNames } from './plan.ts';
+import { watchRecovery } from './recovery.ts';
+import { readTruth, truthCounter } from './truth.ts';
+import { makeWorld, totalShare, type World, waitForHealth } from './world.ts';
+
+export interface ChaosOptions {
+  seed: number;
+  faults: number;
+  /** Numbers to print at least. */
+  lines: number;
+  /** Only these kinds; default all. */
+  kinds?: readonly FaultKind[];
+  /** Gets one line for each thing that happens. */
+  tell(line: string): void;
+  /** Ends the run early, in order; the result is then an error. */
+  signal?: AbortSignal;
+  /** Called before everything is taken away, with the folder that holds the logs of the programs. */
+  onEnd?(folder: string, verdict: Verdict): Promise<void> | void;
+}
+
+export interface ChaosResult {
+  verdict: Verdict;
+  faults: Map<string, number>;
+  /** Longest time until lines printed after the fault were stored, in ms. */
+  recovery: Map<string, number | undefined>;
+  /** From the first line printed to the last fault, then until all was stored, in ms. */
+  printingMs: number;
+  settlingMs: number;
+  /** Requests that met each mode of the proxy. */
+  met: Record<string, number>;
+}
+
+const meanGapMs = 1000;
+/** How long after the last fault everything must have arrived. */
+const settleMs = 180_000;
+/** Nothing came for so long: it is worth a look whether all is there. */
+const calmMs = 2500;
+/** Nothing came for so long: nothing more will. */
+const quietMs = 20_000;
+
+/** @throws when the world cannot be made, or the signal aborts. What the programs do wrong is in the verdict. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { seed, tell } = options;
+  const plan = planFaults(seed, options.faults, { kinds: options.kinds, meanGapMs });
+  tell(`seed ${seed}, ${plan.length} faults, at least ${options.lines} lines`);
+  const world = await makeWorld();
+  const ends: (() => Promise<void>)[] = [];
+  try {
+    world.backend.start();
+    await waitForHealth(world.backendUrl, 120_000);
+    startAgent(world);
+    for (const name of slotNames) await world.makeContainer(name);
+    tell(`the world stands in ${world.folder}, its engine in ${world.engine.folder}`);
+
+    const startedAt = Date.now();
+    const tellAt = (line: string) => tell(`+${((Date.now() - startedAt) / 1000).toFixed(1)} s ${line}`);
+    const count = truthCounter(world.folders.truth);
+    const printing = keepPrinting(world, count, options.lines, startedAt + plan.length * meanGapMs * 1.15);
+    const recovery = watchRecovery(world);
+    ends.push(printing.stop, recovery.stop);
+
+    const problems = await strikeAll(world, plan, recovery, tellAt, options.signal);
+    tellAt(`the faults are over; ${count()} lines are printed`);
+    await printing.untilDone();
+    const printingMs = Date.now() - startedAt;
+    tellAt(`all ${count()} lines are printed; waiting until they are stored`);
+    await untilStored(world, options.signal);
+    const settlingMs = Date.now() - startedAt - printingMs;
+    tellAt('nothing more comes; everything is killed and started once more');
+    await strikeAll(world, [lastFault], recovery, tellAt, options.signal);
+    await waitForHealth(world.backendUrl, 120_000);
+    const verdict = await untilStored(world, options.signal);
+    tellAt('judged');
+    verdict.problems.push(...problems, ...world.unexpected.map((how) => `program: ${how}`));
+    await options.onEnd?.(world.folder, verdict);
+    return {
+      verdict,
+      faults: countBy([...plan, lastFault].map(({ kind }) => kind)),
+      recovery: recovery.longest(),
+      printingMs,
+      settlingMs,
+      met: { ...world.proxy.met },
+    };
+  } finally {
+    for (const end of ends) await end();
+    await world.close();
+  }
+}
+
+/** What was acknowledged must survive it, and what was sent must not come again. */
+const lastFault: Fault = { kind: 'everything kill -9', slot: undefined, ms: 0, afterMs: 0 };
+
+/** Strikes as planned. @returns what went wrong with the faults themselves. */
+async function strikeAll(
+  world: World,
+  plan: readonly Fault[],
+  recovery: ReturnType<typeof watchRecovery>,
+  tell: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const striker = createStriker(world);
+  const problems: string[] = [];
+  const all: Promise<void>[] = [];
+  for (const [index, fault] of plan.entries()) {
+    await sleep(fault.afterMs, undefined, { signal });
+    let begunAt = 0;
+    const { over } = await striker.begin(fault, () => {
+      begunAt = Date.now();
+      const what = [fault.kind, fault.slot, fault.ms > 0 ? `${fault.ms} ms` : undefined]
+        .filter(Boolean)
+        .join(', ');
+      tell(`fault ${index + 1}: ${what}`);
+    });
+    all.push(
+      over.then((error) => {
+        if (error) {
+          problems.push(
+            `fault ${index + 1} (${fault.kind} ${fault.slot ?? ''}) could not be done: ${error.message}`,
+          );
+          tell(problems.at(-1)!);
+          return;
+        }
+        const loud = [...world.slots.values()].filter(({ made }) => made.profile.share > 0);
+        const struck = loud.filter(({ name }) => name === fault.slot);
+        const keys = (struck.length > 0 ? struck : loud).map(({ made }) => made.key);
+        recovery.await(fault.kind, begunAt, Date.now(), keys);
+      }),
+    );
+  }
+  await Promise.all(all);
+  return problems;
+}
+
+/** Lets the containers print so that they are done at about `until`: in gusts, a second strong and a second weak. */
+function keepPrinting(world: World, count: () => number, lines: number, until: number) {
+  let isLastGust = false;
+  const stopped = new AbortController();
+  const printing = (async () => {
+    for (let gust = 0; !stopped.signal.aborted; gust++) {
+      const left = lines - count();
+      if (left <= 0 && isLastGust) break;
+      const tenths = Math.max(50, (until - Date.now()) / 100);
+      const even = Math.max(left, 0) / tenths / totalShare;
+      // Printed out before the last fault: a little goes on, or there would be nothing to lose.
+      const pace = Date.now() >= until ? 120 : Math.max(5, even * (gust % 2 === 0 ? 1.7 : 0.4));
+      world.setPace(Math.min(pace, 250));
+      await sleep(1000, undefined, { signal: stopped.signal }).catch(() => {});
+    }
+    world.setPace(0);
+    // The burst under way ends, and writes down its last number.
+    await sleep(1000, undefined, { signal: stopped.signal }).catch(() => {});
+  })();
+  return {
+    /** Resolves when all lines are printed, and no more come. */
+    untilDone(): Promise<void> {
+      isLastGust = true;
+      return printing;
+    },
+    stop(): Promise<void> {
+      stopped.abort();
+      return printing;
+    },
+  };
+}
+
+/** Waits until all is stored, or nothing more comes, and judges. */
+async function untilStored(world: World, signal: AbortSignal | undefined): Promise<Verdict> {
+  const client = await world.connect();
+  try {
+    const giveUpAt = Date.now() + settleMs;
+    let rowsBefore = -1;
+    let grewAt = Date.now();
+    let judgedAt = 0;
+    for (;;) {
+      const { rows } = await client.query<{ n: number }>(
+        'select (select count(*) from log_records)::int + (select count(*) from coverage_holes)::int as n',
+      );
+      if (rows[0]!.n !== rowsBefore) grewAt = Date.now();
+      rowsBefore = rows[0]!.n;
+      const isOver = Date.now() > giveUpAt || Date.now() - grewAt > quietMs;
+      // What lies in holes does not come: then only the verdict tells whether all is there.
+      if (isOver || (Date.now() - grewAt >= calmMs && grewAt > judgedAt)) {
+        judgedAt = Date.now();
+        const verdict = await judge({
+          truth: readTruth(world.folders.truth),
+          containers: world.containers,
+          records: readRecords(client),
+          holes: await readHoles(client),
+          isInDockerLog: world.dockerLogHas,
+        });
+        if (verdict.lost === 0 || isOver) return verdict;
+      }
+      await sleep(500, undefined, { signal });
+    }
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function countBy(items: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
+  return counts;
+}
