@@ -13,20 +13,17 @@ import { kindOfWord, type WordKind } from './words.ts';
 /** A place that was found to vary; `<*>` is one that masking knew to vary. */
 const grown = '<?>';
 
+/** A template as it stands: what replicas tell each other. */
 export interface Template {
-  /** Fingerprint of its first message: never changes. */
+  /** Hash of its first message: never changes. */
   id: string;
   /** Pieces, `<?>` where grown. */
-  keys: string[];
+  keys: readonly string[];
   /** Order of birth; the older one of a merge stays. */
   born: number;
+  /** The template that took it over. */
+  mergedInto: string | null;
 }
-
-/** What changed, in the order it happened: replaying the list gives the same templates on every replica. */
-export type TemplateChange =
-  | { kind: 'created'; id: string; keys: string[] }
-  | { kind: 'generalised'; id: string; keys: string[] }
-  | { kind: 'merged'; id: string; into: string };
 
 export interface MinerLimits {
   /** Most templates alive; above it new messages fall into the catch-all of their length. */
@@ -67,12 +64,13 @@ const isWord = (key: string): boolean => {
 export interface TemplateMiner {
   /** The template of a message, or undefined when none fits: a read, no change. */
   match(keys: readonly string[]): string | undefined;
-  /** The template of a message that `match` did not know, and what changed by it. */
-  learn(keys: readonly string[]): { id: string; changes: TemplateChange[] };
-  /** Takes over a change made elsewhere. */
-  apply(change: TemplateChange): void;
-  /** The template that `id` is part of by now. */
+  /** The template of a message that `match` did not know, and every template that was changed by it, as it stands now. */
+  learn(keys: readonly string[]): { id: string; changed: Template[] };
+  /** Takes over templates as they stand elsewhere, merged ones last or not. */
+  adopt(states: readonly Template[]): void;
+  /** The id of the template that `id` is part of by now. */
   root(id: string): string;
+  /** The template that `id` is part of by now. */
   template(id: string): Template | undefined;
   readonly size: number;
 }
@@ -89,8 +87,10 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   /** Templates that keep no word, or only the first: they take part in no comparison. */
   const catchAlls = new Map<string, Template>();
   const ofLength = new Map<number, number>();
-  const exact = new Map<string, string>();
-  const olderExact = new Map<string, string>();
+  /** What `match` found for a key, good until a template of that length grows: then an older one may fit. */
+  const exact = new Map<string, { id: string; growth: number }>();
+  const olderExact = new Map<string, { id: string; growth: number }>();
+  const growthOfLength = new Map<number, number>();
   /** Words seen in places that vary: they are likely values elsewhere too. */
   const values = new Set<string>();
   let births = 0;
@@ -106,13 +106,13 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     return at;
   }
 
-  function remember(key: string, id: string): void {
+  function remember(key: string, id: string, length: number): void {
     if (exact.size >= limits.maxKeys / 2) {
       olderExact.clear();
       for (const [k, v] of exact) olderExact.set(k, v);
       exact.clear();
     }
-    exact.set(key, id);
+    exact.set(key, { id, growth: growthOfLength.get(length) ?? 0 });
   }
 
   /** Where a template is found: by its first and its last word, or by its length alone when both of these vary. */
@@ -203,44 +203,44 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   function match(keys: readonly string[]): string | undefined {
     const key = keys.join('\u0000');
     const known = exact.get(key) ?? olderExact.get(key);
-    if (known !== undefined) return root(known);
+    if (known !== undefined && known.growth === (growthOfLength.get(keys.length) ?? 0)) return root(known.id);
     let best: Template | undefined;
     for (const template of siblings(keys))
       if (fits(template, keys) && (!best || template.born < best.born)) best = template;
     best ??= catchAlls.get(catchAllFor(keys)?.name ?? '');
-    if (best) remember(key, best.id);
+    if (best) remember(key, best.id, keys.length);
     return best?.id;
   }
 
-  function create(keys: readonly string[], changes: TemplateChange[]): Template {
-    const template = { id: templateId(keys), keys: [...keys], born: births++ };
+  function create(keys: readonly string[], changed: Set<Template>): Template {
+    const template = { id: templateId(keys), keys: [...keys], born: births++, mergedInto: null };
     templates.set(template.id, template);
     enlist(template);
-    remember(keys.join('\u0000'), template.id);
-    changes.push({ kind: 'created', id: template.id, keys: template.keys });
+    remember(keys.join('\u0000'), template.id, keys.length);
+    changed.add(template);
     return template;
   }
 
-  function learn(keys: readonly string[]): { id: string; changes: TemplateChange[] } {
-    const changes: TemplateChange[] = [];
+  function learn(keys: readonly string[]): { id: string; changed: Template[] } {
+    const changed = new Set<Template>();
     const known = match(keys);
-    if (known !== undefined) return { id: known, changes };
+    if (known !== undefined) return { id: known, changed: [] };
     const catchAll = catchAllFor(keys);
     if (catchAll) {
-      const id = create(catchAll.keys, changes).id;
-      return { id, changes };
+      const { id } = create(catchAll.keys, changed);
+      return { id, changed: [...changed] };
     }
-    let template = create(keys, changes);
+    let template = create(keys, changed);
     for (let round = 0; round < 6; round++) {
-      const next = growOnce(template, changes);
+      const next = growOnce(template, changed);
       if (!next) break;
       template = next;
     }
-    return { id: root(template.id), changes };
+    return { id: root(template.id), changed: [...changed] };
   }
 
   /** Merges `template` with the siblings that show where it varies; the merged one, or undefined when nothing varies. */
-  function growOnce(template: Template, changes: TemplateChange[]): Template | undefined {
+  function growOnce(template: Template, changed: Set<Template>): Template | undefined {
     const groups = new Map<string, { places: number[]; members: Template[] }>();
     const keys = template.keys;
     const isWordAt = keys.map(isWord);
@@ -266,7 +266,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     const sorted = [...groups.values()].sort((a, b) => a.places.length - b.places.length);
     for (const group of sorted) {
       if (group.places.every((place) => varies(template, group.members, place, group.places.length)))
-        return merge([template, ...group.members], group.places, changes);
+        return merge([template, ...group.members], group.places, changed);
     }
     return undefined;
   }
@@ -301,7 +301,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     return words.size + (masked ? 1 : 0) >= need;
   }
 
-  function merge(members: Template[], places: number[], changes: TemplateChange[]): Template {
+  function merge(members: Template[], places: number[], changed: Set<Template>): Template {
     members.sort((a, b) => a.born - b.born);
     const oldest = members[0] as Template;
     const keys = [...oldest.keys];
@@ -318,45 +318,57 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
         const word = (member.keys[place] as string).trim();
         if (kindOfWord(word) === 'plain' && values.size < 10_000) values.add(word);
       }
-    for (const member of members.slice(1)) absorb(member, oldest, changes);
-    generalise(oldest, keys, changes);
+    for (const member of members.slice(1)) absorb(member, oldest, changed);
+    generalise(oldest, keys, changed);
     // What the grown template covers now is part of it.
     for (const other of siblings(keys))
-      if (other !== oldest && fits(oldest, other.keys)) absorb(other, oldest, changes);
+      if (other !== oldest && fits(oldest, other.keys)) absorb(other, oldest, changed);
     return oldest;
   }
 
-  function generalise(template: Template, keys: string[], changes: TemplateChange[]): void {
+  function generalise(template: Template, keys: readonly string[], changed: Set<Template>): void {
     delist(template);
     template.keys = keys;
     enlist(template);
-    changes.push({ kind: 'generalised', id: template.id, keys });
+    growthOfLength.set(keys.length, (growthOfLength.get(keys.length) ?? 0) + 1);
+    changed.add(template);
   }
 
-  function absorb(template: Template, into: Template, changes: TemplateChange[]): void {
+  function absorb(template: Template, into: Template, changed: Set<Template>): void {
     delist(template);
     templates.delete(template.id);
+    template.mergedInto = into.id;
     aliases.set(template.id, into.id);
-    changes.push({ kind: 'merged', id: template.id, into: into.id });
+    changed.add(template);
   }
 
-  function apply(change: TemplateChange): void {
-    const template = templates.get(root(change.id));
-    const ignored: TemplateChange[] = [];
-    if (change.kind === 'created') {
-      if (!template) create(change.keys, ignored);
-    } else if (change.kind === 'generalised') {
-      if (template) generalise(template, change.keys, ignored);
-    } else {
-      const into = templates.get(root(change.into));
-      if (template && into && template !== into) absorb(template, into, ignored);
+  function adopt(states: readonly Template[]): void {
+    const ignored = new Set<Template>();
+    for (const { id, keys, born, mergedInto } of states) {
+      births = Math.max(births, born + 1);
+      growthOfLength.set(keys.length, (growthOfLength.get(keys.length) ?? 0) + 1);
+      const own = templates.get(id);
+      if (mergedInto !== null) {
+        if (own) {
+          delist(own);
+          templates.delete(id);
+        }
+        aliases.set(id, mergedInto);
+      } else if (own) {
+        own.born = born;
+        if (own.keys.join('\u0000') !== keys.join('\u0000')) generalise(own, keys, ignored);
+      } else {
+        const template = { id, keys, born, mergedInto };
+        templates.set(id, template);
+        enlist(template);
+      }
     }
   }
 
   return {
     match,
     learn,
-    apply,
+    adopt,
     root,
     template: (id) => templates.get(root(id)),
     get size() {

@@ -1,0 +1,162 @@
+// Requests -> transactions. Requests that arrive while transactions are under way share the next one, so that one commit
+// to disk serves many; each gets its own answers after the commit. What cannot be stored is found by halving the batch
+// and refused alone; what the database cannot do now is tried again a few times, then the senders are told to come again.
+//
+//   waiting --(a transaction is free)--> under way --commit--> answered
+//      ^                                    |  data refused: halve, until it stands alone: refused
+//      +--------(try again, bounded)--------+  database away: 503, Retry-After
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogRecord } from '@log-detector/contract';
+import { bucketOf, idMaker } from '../db/record-id.ts';
+import { comeAgain, isDatabaseAway } from '../http/errors.ts';
+import { instantOf } from './instant.ts';
+import type { Draft } from './store.ts';
+import type { IncomingRecord } from './types.ts';
+
+/** The answer to a record: as stored, or why it never can be. */
+export type Outcome = { record: LogRecord } | { refusedBecause: string };
+
+export interface GroupCommitOptions {
+  /** Stores all drafts or none: acceptBatch. */
+  store: (drafts: readonly Draft[], mayBeStored: boolean) => Promise<LogRecord[]>;
+  now?: () => number;
+  /** Transactions at a time. A second one works while the first waits for the disk. */
+  transactions?: number;
+  /** Most records of a transaction that several requests share. */
+  maxRecords?: number;
+  /** Waits before each further attempt, in ms. */
+  retryAfterMs?: readonly number[];
+  /** Told of each attempt that failed and is tried again, or given up. */
+  onTrouble?: (error: Error, isGivenUp: boolean) => void;
+}
+
+interface Waiting {
+  records: readonly IncomingRecord[];
+  answer: (outcomes: Outcome[]) => void;
+  fail: (error: unknown) => void;
+}
+
+export class GroupCommit {
+  readonly #options: Required<Omit<GroupCommitOptions, 'onTrouble'>> & Pick<GroupCommitOptions, 'onTrouble'>;
+  readonly #makeId = idMaker();
+  #waiting: Waiting[] = [];
+  #underWay = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = {
+      now: Date.now,
+      transactions: 2,
+      maxRecords: 1000,
+      retryAfterMs: [50, 250, 1000],
+      ...options,
+    };
+  }
+
+  /** Requests waiting for a transaction. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * Stores the records of one request, in order.
+   * @throws {HttpError} 503 when the database cannot take them now; they may be sent again.
+   */
+  submit(records: readonly IncomingRecord[]): Promise<Outcome[]> {
+    if (records.length === 0) return Promise.resolve([]);
+    return new Promise((answer, fail) => {
+      this.#waiting.push({ records, answer, fail });
+      this.#startNext();
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async drained(): Promise<void> {
+    while (this.#underWay > 0 || this.#waiting.length > 0)
+      await new Promise<void>((done) => this.#idle.push(done));
+  }
+
+  #startNext(): void {
+    while (this.#underWay < this.#options.transactions && this.#waiting.length > 0) {
+      this.#underWay += 1;
+      void this.#run(this.#takeTogether()).finally(() => {
+        this.#underWay -= 1;
+        this.#startNext();
+        if (this.#underWay === 0) for (const done of this.#idle.splice(0)) done();
+      });
+    }
+  }
+
+  /** As many requests as share the next transaction: at least one, in the order they came. */
+  #takeTogether(): Waiting[] {
+    let records = this.#waiting[0]!.records.length;
+    let count = 1;
+    while (count < this.#waiting.length) {
+      records += this.#waiting[count]!.records.length;
+      if (records > this.#options.maxRecords) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #run(together: readonly Waiting[]): Promise<void> {
+    try {
+      const outcomes = await this.#store(this.#draft(together.flatMap(({ records }) => records)));
+      let from = 0;
+      for (const { records, answer } of together) {
+        answer(outcomes.slice(from, from + records.length));
+        from += records.length;
+      }
+    } catch (error) {
+      for (const { fail } of together) fail(error);
+    }
+  }
+
+  /** Ids and times are given once, so that a further attempt stores the same records. */
+  #draft(records: readonly IncomingRecord[]): Draft[] {
+    const receivedAtMs = this.#options.now();
+    const receivedAt = instantOf(receivedAtMs);
+    return records.map((record) => {
+      const bucket = bucketOf(record.host, record.container);
+      return { ...record, id: this.#makeId(receivedAtMs, bucket), bucket, receivedAt, receivedAtMs };
+    });
+  }
+
+  async #store(drafts: readonly Draft[]): Promise<Outcome[]> {
+    try {
+      const records = await this.#storePersistently(drafts);
+      return records.map((record) => ({ record }));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (drafts.length === 1) return [{ refusedBecause: (error as Error).message }];
+      const half = drafts.length >> 1;
+      return [...(await this.#store(drafts.slice(0, half))), ...(await this.#store(drafts.slice(half)))];
+    }
+  }
+
+  async #storePersistently(drafts: readonly Draft[]): Promise<LogRecord[]> {
+    const { retryAfterMs, onTrouble, store } = this.#options;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await store(drafts, attempt > 0);
+      } catch (error) {
+        if (!isWorthTryingAgain(error)) throw error;
+        const waitMs = retryAfterMs[attempt];
+        onTrouble?.(error as Error, waitMs === undefined);
+        if (waitMs === undefined) throw comeAgain('the database cannot store records now; try again', 2);
+        await sleep(waitMs);
+      }
+    }
+  }
+}
+
+/** Also a key that exists already: the attempt before, thought lost, was committed just now. */
+function isWorthTryingAgain(error: unknown): boolean {
+  return isDatabaseAway(error) || (error as { code?: string }).code === '23505';
+}
+
+/** PostgreSQL says that these data cannot be stored: wrong values, broken constraints, limits of the server. */
+function isRefusal(error: unknown): boolean {
+  return /^(22|23|54)...$/.test((error as { code?: string }).code ?? '');
+}

@@ -1,0 +1,126 @@
+// One fingerprint becomes another's -> its issues go along, service by service, and keep their identity: an issue whose
+// new key is free takes it with its id, and one that meets an older issue there becomes part of that.
+
+import type { PoolClient } from '../db/pool.ts';
+
+const columns = `service, id, title, severity, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
+  count, resolved_at, regressed_at, regressed_record_id, notified_at, notified_count, merged_into, hosts, containers,
+  last_record_id`;
+
+/**
+ * Moves the issues of `from` to `to`, and what was counted on them since they were moved before. Call inside a transaction;
+ * calling it again changes nothing.
+ */
+export async function moveIssues(client: PoolClient, from: string, to: string): Promise<void> {
+  if (from === to) return;
+  const { rows } = await client.query<Source>(
+    `select service, id, first_seen, last_seen, count, hosts, containers, notified_at
+    from issues
+    where fingerprint = $1 and (merged_into is null or count > 0)
+    order by service
+    for update`,
+    [from],
+  );
+  for (const source of rows) {
+    const target = await leadingIssue(client, to, source.service);
+    if (!target) await rekey(client, from, to, source.service);
+    else if (target.id !== source.id) await joinIssues(client, { ...source, fingerprint: from }, target);
+  }
+}
+
+export interface IssueKey {
+  id: string;
+  fingerprint: string;
+  service: string;
+}
+
+/** The issue that this key leads to by now, merges followed; undefined when there is none. Its row is locked. */
+async function leadingIssue(
+  client: PoolClient,
+  fingerprint: string,
+  service: string,
+): Promise<IssueKey | undefined> {
+  const { rows } = await client.query<IssueKey & { merged_into: string | null }>(
+    'select id, fingerprint, service, merged_into from issues where fingerprint = $1 and service = $2 for update',
+    [fingerprint, service],
+  );
+  const row = rows[0];
+  if (!row || row.merged_into === null) return row;
+  const { rows: targets } = await client.query<IssueKey>(
+    'select id, fingerprint, service from issues where id = $1',
+    [row.merged_into],
+  );
+  // merged_into never points at an issue that was merged itself: joinIssues moves what pointed there.
+  return targets[0];
+}
+
+/** The key cannot be updated (it is the distribution column on Citus): the row is written anew under it. */
+async function rekey(client: PoolClient, from: string, to: string, service: string): Promise<void> {
+  const { rows } = await client.query<Record<string, unknown>>(
+    `delete from issues where fingerprint = $1 and service = $2 returning ${columns}`,
+    [from, service],
+  );
+  const row = rows[0];
+  if (!row) return;
+  const names = Object.keys(row);
+  await client.query(
+    `insert into issues (fingerprint, ${names.join(', ')})
+    values ($1, ${names.map((_, index) => `$${index + 2}`).join(', ')})`,
+    [to, ...Object.values(row)],
+  );
+}
+
+/** `source` becomes part of `target`. */
+export async function joinIssues(
+  client: PoolClient,
+  source: Source & { fingerprint: string },
+  target: IssueKey,
+): Promise<void> {
+  // Its count moves too, and begins anew: what a backend that has not heard of this still counts on it is moved later.
+  await client.query(
+    'update issues set merged_into = $3, count = 0 where fingerprint = $1 and service = $2',
+    [source.fingerprint, source.service, target.id],
+  );
+  // What was merged into it before goes along.
+  await client.query('update issues set merged_into = $2 where merged_into = $1', [source.id, target.id]);
+  await client.query(
+    `update issues as i
+    set first_seen = least(i.first_seen, $3::timestamptz),
+      last_seen = greatest(i.last_seen, $4::timestamptz),
+      count = i.count + $5::bigint,
+      hosts = (array(select distinct h from unnest(i.hosts || $6::text[]) as h order by h limit 50)),
+      containers = (array(select distinct c from unnest(i.containers || $7::text[]) as c order by c limit 50)),
+      notified_at = greatest(i.notified_at, $8::timestamptz)
+    where fingerprint = $1 and service = $2`,
+    [
+      target.fingerprint,
+      target.service,
+      source.first_seen,
+      source.last_seen,
+      source.count,
+      source.hosts,
+      source.containers,
+      source.notified_at,
+    ],
+  );
+}
+
+/** What of an issue goes into another. */
+export interface Source {
+  service: string;
+  id: string;
+  first_seen: string;
+  last_seen: string;
+  count: number;
+  hosts: string[];
+  containers: string[];
+  notified_at: string | null;
+}
+
+/** A template that grew more general names its issues so. */
+export async function retitleIssues(client: PoolClient, fingerprint: string, title: string): Promise<void> {
+  await client.query('update issues set title = $2 where fingerprint = $1 and title <> $2', [
+    fingerprint,
+    title,
+  ]);
+}
