@@ -14,12 +14,14 @@
 // first character and a few words (benchmarks/detect-speed.ts).
 
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
-import { introduces } from './shapes.ts';
-import { bracketDepth, hasTimeNearStart, indentOf, startsLog, visible } from './text.ts';
+import { readPlainLevel } from './level.ts';
+import { cause, frame, goroutine, introduces } from './shapes.ts';
+import { bracketDepth, hasTimeNearStart, indentOf, isDigit, startsLog, visible } from './text.ts';
 import {
   type Beginning,
   beginnings,
   openingState,
+  type Row,
   type Seen,
   type State,
   table,
@@ -63,11 +65,15 @@ interface Open {
   unstamped: number;
   /** Brackets open, while the entry may be JSON over several lines. */
   depth: number;
+  /** Whether each line has the same prefix; undefined until it shows. */
+  prefixed: boolean | undefined;
 }
 
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
 const stampedEnough = 4;
 const unstampedEnough = 24;
+/** Such a line comes with the line before, at most so many ms later. */
+const stampedGapMs = 50;
 /** Lines whose Docker time stamps lie further apart, in ms, are never one entry. */
 const longestGapMs = 1000;
 /** States that tell nothing of a traceback yet: its beginning is not theirs, unless they announce it. */
@@ -87,13 +93,25 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     take(entry, line, now);
   }
 
-  function take(entry: Open, line: Line, now: number) {
-    if (multilineStart) return takeConfigured(entry, line, now);
+  function take(entry: Open, line: Line, now: number): void {
+    if (multilineStart) {
+      takeConfigured(entry, line, now);
+      return;
+    }
     const { text } = line;
-    if (!isOrdinary(text) || tracebackPattern?.test(text)) return step(entry, line, visible(text), now);
-    if (entry.state !== 'line' && entry.state !== 'block') return step(entry, line, text, now);
+    if (!isOrdinary(text) || tracebackPattern?.test(text)) {
+      step(entry, line, visible(text), now);
+      return;
+    }
+    if (entry.state !== 'line' && entry.state !== 'block') {
+      step(entry, line, text, now);
+      return;
+    }
     const stamped = hasTimeNearStart(text);
-    if (!stamped && continuesStamped(entry, line)) return append(entry, line, text, 'block', 'proves', now);
+    if (!stamped && continuesStamped(entry, line)) {
+      append(entry, line, text, 'block', 'proves', now);
+      return;
+    }
     if (entry.held.length > 0) give(entry, entry.held.length, now);
     begin(entry, line, text, 'line', stamped);
   }
@@ -101,7 +119,9 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   /** In a stream whose lines begin with a time, a line without one is the rest of the line before. */
   function continuesStamped(entry: Open, line: Line): boolean {
     if (entry.stamped < stampedEnough || entry.held.length === 0) return false;
-    return ++entry.unstamped <= unstampedEnough && gapMs(entry.held.at(-1)!, line) <= 50;
+    if (++entry.unstamped > unstampedEnough || gapMs(entry.held.at(-1)!, line) > stampedGapMs) return false;
+    // A line with a level of its own is an event, with or without a time.
+    return readPlainLevel(line.text) === 'unknown';
   }
 
   function takeConfigured(entry: Open, line: Line, now: number): void {
@@ -117,39 +137,67 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   }
 
   /** One step of the state machine. */
-  function step(entry: Open, line: Line, text: string, now: number) {
+  function step(entry: Open, line: Line, text: string, now: number): void {
     const blank = text.trim() === '';
     const beginning = blank ? undefined : findBeginning(text);
     const state = beginning?.to ?? (blank ? 'line' : openingState(text));
     if (entry.held.length > 0 && gapMs(entry.held.at(-1)!, line) > longestGapMs) close(entry, now, true);
     if (entry.held.length === 0 && !entry.continued) {
-      return begin(entry, line, text, state, hasTimeNearStart(text));
+      begin(entry, line, text, state, hasTimeNearStart(text));
+      return;
     }
     const seen = look(entry, text, blank, beginning !== undefined);
     // A traceback that begins under its announcement belongs to it.
     if (beginning?.joins && untold.has(entry.state) && announces(entry)) {
-      return append(entry, line, text, beginning.to, 'proves', now);
+      append(entry, line, text, beginning.to, 'proves', now);
+      return;
     }
     const row =
-      beginning && untold.has(entry.state)
+      beginning && untold.has(entry.state) && beginning.to !== entry.state
         ? undefined
-        : table[entry.state].find(({ when }) => (typeof when === 'function' ? when(seen) : when.test(text)));
+        : rowFor(entry.state, seen);
     if (row) {
+      if (entry.held.length > 2) entry.prefixed ??= false;
       if (entry.state === 'json' || state === 'json') entry.depth = seen.depth;
-      return append(entry, line, text, row.to, row.effect, now);
+      append(entry, line, text, row.to, row.effect, now);
+      return;
+    }
+    const behind = beginning ? undefined : rowBehindPrefix(entry, text);
+    if (behind) {
+      append(entry, line, behind.text, behind.row.to, behind.row.effect, now);
+      return;
     }
     if (entry.held.length > entry.proven) {
       // The lines that waited are taken anew, and this line may continue one of those.
       close(entry, now, false);
-      return take(entry, line, now);
+      take(entry, line, now);
+      return;
     }
     const plain = (entry.state === 'line' || entry.state === 'block') && state === 'line';
     const stamped = hasTimeNearStart(text);
     if (plain && !blank && !stamped && !startsLog(text) && continuesStamped(entry, line)) {
-      return append(entry, line, text, 'block', 'proves', now);
+      append(entry, line, text, 'block', 'proves', now);
+      return;
     }
     close(entry, now, false);
     begin(entry, line, text, state, stamped);
+  }
+
+  /**
+   * A logger, syslog or compose may put the same prefix before each line of a traceback: the row that fits the line
+   * without what it shares with the entry's first line.
+   */
+  function rowBehindPrefix(entry: Open, text: string): { row: Row; text: string } | undefined {
+    if (entry.prefixed === false || entry.held.length === 0) return undefined;
+    const length = sharedPrefix(entry.head, text);
+    if (length < 4) return undefined;
+    const rest = text.slice(length);
+    const blank = rest.trim() === '';
+    const told = blank || entry.trace || frame.test(rest) || cause.test(rest) || goroutine.test(rest);
+    const row = told ? rowFor(entry.state, look(entry, rest, blank, false)) : undefined;
+    if (row?.effect !== (blank ? 'waits' : 'proves')) return undefined;
+    entry.prefixed = true;
+    return { row, text: rest };
   }
 
   function look(entry: Open, text: string, blank: boolean, begins: boolean): Seen {
@@ -188,6 +236,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     entry.previous = text;
     entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
     entry.depth = state === 'json' ? bracketDepth(text) : 0;
+    entry.prefixed = undefined;
     if (state === 'line' || stamped) entry.stamped = stamped ? entry.stamped + 1 : 0;
     entry.unstamped = 0;
   }
@@ -204,7 +253,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (entry.held.length >= maxLines || (entry.held.length > 0 && entry.bytes + bytes > maxBytes)) {
       if (entry.proven < entry.held.length) {
         close(entry, now, false);
-        return take(entry, line, now);
+        take(entry, line, now);
+        return;
       }
       give(entry, entry.held.length, now);
       entry.continued = true;
@@ -284,6 +334,7 @@ function newOpen(stream: Stream): Open {
     stamped: 0,
     unstamped: 0,
     depth: 0,
+    prefixed: undefined,
   };
 }
 
@@ -294,6 +345,34 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+function rowFor(state: State, seen: Seen): Row | undefined {
+  for (const row of table[state]) {
+    if (typeof row.when === 'function' ? row.when(seen) : row.when.test(seen.text)) return row;
+  }
+  return undefined;
+}
+
+/** How many characters of `text` repeat the begin of `head`, digits being as good as others, up to a space. */
+function sharedPrefix(head: string, text: string): number {
+  let i = 0;
+  let j = 0;
+  let end = 0;
+  while (i < head.length && j < text.length) {
+    const a = head.charCodeAt(i);
+    const b = text.charCodeAt(j);
+    if (isDigit(a) && isDigit(b)) {
+      while (isDigit(head.charCodeAt(i))) i++;
+      while (isDigit(text.charCodeAt(j))) j++;
+      continue;
+    }
+    if (a !== b) break;
+    i++;
+    j++;
+    if (b === 32 || b === 9) end = j;
+  }
+  return end;
 }
 
 /** Milliseconds between two lines by Docker's time stamps; 0 when they cannot be read. */
@@ -352,6 +431,10 @@ for (const start of [
   'Exception in thread',
   'at ',
   'Next ',
+  'Raised ',
+  'Re-raised ',
+  'Called ',
+  'Message: ',
   'BEGIN failed',
   'Compilation failed',
 ])
@@ -370,24 +453,27 @@ function isOrdinary(text: string): boolean {
   const code = text.charCodeAt(0);
   if (!(code < 128)) return code < 0x2500 && !hasSpecialWord(text);
   if (looked[code] === 1) return false;
+  if (code >= 48 && code <= 57 && (text.charCodeAt(2) === 124 || text.charCodeAt(3) === 124)) return false;
+  // `Nov 22, 2026 5:52:38 PM app.Main run`: java.util.logging.
+  if (text.charCodeAt(3) === 32 && text.length < 160 && / [AP]M /.test(text)) return false;
   for (const start of knownStarts[code]!) if (text.startsWith(start)) return false;
   return !hasSpecialWord(text);
 }
 
+/** Nanoseconds for 200 characters each: 15 to 50 by its first letter; one regular expression for all takes 300. */
 function hasSpecialWord(text: string): boolean {
   return (
     text.indexOf(' ') === -1 ||
     text.includes('Exception') ||
     text.includes('Error') ||
-    text.includes('anic ') ||
     text.includes('Traceback') ||
-    text.includes('ssertion') ||
+    text.includes('Throwable') ||
+    text.includes('Assertion') ||
+    text.includes('untime error: ') ||
+    text.includes('ncaught') ||
+    text.includes('nhandled') ||
     text.includes(':in ') ||
     text.includes(': <') ||
-    text.includes(' PM ') ||
-    text.includes(' AM ') ||
-    text.includes('Throwable') ||
-    text.includes('ncaught') ||
-    text.includes('nhandled')
+    text.includes('panic')
   );
 }

@@ -115,8 +115,17 @@ export function readLevel(text: string): Level {
   return readPlainLevel(text);
 }
 
+/** The level that the logger gave a plain line: a mere "error" in a sentence is none. */
+export function readHeadLevel(text: string): Level {
+  return readText(text, 3);
+}
+
 /** As `readLevel`, for a line that is known not to be JSON. */
 export function readPlainLevel(text: string): Level {
+  return readText(text, 1);
+}
+
+function readText(text: string, weakest: number): Level {
   const head = stripAnsi(text.length > 4 * longest ? text.slice(0, 4 * longest) : text)
     .slice(0, longest)
     .trimStart();
@@ -137,7 +146,8 @@ export function readPlainLevel(text: string): Level {
   if (strong.strength > 2) return strong.level;
   found = bracketedLetter.exec(head) ?? tornado.exec(head) ?? bareLetter.exec(body);
   if (found && !/^[A-Z] [a-z]/.test(body)) return levelByLetter[found[1]!]!;
-  if (strong.strength > 0) return strong.level;
+  if (strong.strength >= weakest) return strong.level;
+  if (weakest > 1) return 'unknown';
   return exception.test(head) ? 'error' : 'unknown';
 }
 

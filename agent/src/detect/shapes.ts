@@ -1,7 +1,7 @@
 // The shapes of single lines in tracebacks: exception heads, frames, titles. Language by language, words of the
 // runtimes alone; traces.ts says in which order they may follow each other.
 
-import { readPlainLevel } from './level.ts';
+import { readHeadLevel } from './level.ts';
 import { afterStamp, startsLog } from './text.ts';
 
 const typeWord = 'Exception|Error|Throwable|Failure|Fault|Interrupt|Exit|Panic|Timeout|NotFound';
@@ -15,7 +15,7 @@ const exceptionHead = new RegExp(
 
 /** The same behind a logger's prefix: enough to wait a few lines for the frames. */
 const exceptionWithin =
-  /(?:^|[\s:>\])"'(=-])(?:[\w$]+(?:\.|::|\\|\/))*[\w$]*(?:Exception|Error|Throwable)(?:\s?\(.*\))?(?:: |:?\s*$|; | \[)|\b(?:[Uu]nhandled|[Uu]ncaught)\b|[Pp]anic recovered/;
+  /(?:^|[\s:>\])"'(=-])(?:[\w$]+(?:\.|::|\\|\/))*[\w$]*(?:Exception|Error|Throwable)(?:\s?\(.*\))?(?:: |[:)]{0,2}\s*$|; | \[)|\b(?:[Uu]nhandled|[Uu]ncaught)\b|[Pp]anic recovered/;
 
 /** Whether the line begins with an exception's type. */
 export function isExceptionHead(text: string): boolean {
@@ -28,14 +28,14 @@ export function namesException(text: string): boolean {
 }
 
 const introduction =
-  /^(?:Uncaught|Unhandled|Unexpected|Failed|Fatal|Exception (?:in|ignored|on|while|occurred|during|caught)|Error (?:in|on|while|during|handling|processing|executing)|An? (?:error|exception)|(?:[A-Z][a-z]+ ){1,3}Error\b|-{2,} .*error.* -{2,}$|\S+ aborted!$|Task exception|.*\bterminat(?:ing|ed)$)/;
+  /^(?:Fatal error: |Uncaught|Unhandled|Unexpected|Failed|Fatal|Exception (?:in|ignored|on|while|occurred|during|caught)|Error (?:in|on|while|during|handling|processing|executing)|An? (?:error|exception)|(?:[A-Z][a-z]+ ){1,3}Error\b|-{2,} .*error.* -{2,}$|\S+ aborted!$|Task exception|.*\bterminat(?:ing|ed)$)/;
 
 /** Whether the line announces what went wrong, so that a traceback right below it belongs to it. */
 export function introduces(text: string): boolean {
   const body = afterStamp(text).trim();
-  if (body.endsWith(':') || introduction.test(body)) return true;
+  if (body === '' || body.endsWith(':') || introduction.test(body)) return true;
   if (body === text.trim() && exceptionHead.test(body)) return false;
-  const level = readPlainLevel(text);
+  const level = readHeadLevel(text);
   return level === 'error' || level === 'fatal' || level === 'warn';
 }
 

@@ -45,9 +45,10 @@ export function hasTimeNearStart(text: string): boolean {
 }
 
 // Dates and times as loggers write them at the head of a line, with what often stands before them.
+const month = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}';
 const date =
-  String.raw`(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[-/. ][A-Z][a-z]{2,8}[-/. ]\d{2,4}|` +
-  String.raw`(?:[A-Z][a-z]{2}[, ]+)?[A-Z][a-z]{2,8} +\d{1,2}(?:,? +\d{4})?(?:,| at)?|\d{6})`;
+  String.raw`(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[-/. ]${month}[-/. ]\d{2,4}|` +
+  String.raw`(?:[A-Z][a-z]{2}[, ]+)?${month} +\d{1,2}(?!\w)(?:,? +\d{4})?(?:,| at)?|\d{6}(?= ))`;
 const time = String.raw`\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?: ?[AaPp][Mm])?`;
 const zone = String.raw`(?: ?(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})(?![A-Za-z]))?`;
 const stamp = String.raw`(?:${date}(?:[T :_,-]+${time})?(?: \d{4})?${zone}|${time}${zone})`;
@@ -56,7 +57,7 @@ const level =
 
 const stampAtStart = new RegExp(String.raw`^\s*[[(<]?\s*${stamp}`);
 const levelAtStart = new RegExp(
-  String.raw`^\s*(?:\[\s*(?:${level}|${level.toLowerCase()})\s*\]|<${level}>|${level}(?=[\s:|\][(/-]|$)|${level.toLowerCase()}: )`,
+  String.raw`^\s*(?:\[\s*(?:${level}|${level.toLowerCase()})\s*\]|<${level}>|${level}(?=[\s:|\][(/-]|$))|^${level.toLowerCase()}: `,
 );
 const syslogAtStart = /^<\d{1,3}>\S/;
 const klogAtStart = /^[IWEF]\d{4} \d{2}:\d{2}:\d{2}/;

@@ -128,6 +128,8 @@ const and =
 const traceback = /Traceback \(most recent call (?:last|first)\)/;
 const groupTraceback = /^\s*\+ Exception Group Traceback \(most recent call last\):/;
 const chained = /^\s*(?:During handling of the above exception|The above exception was the direct cause)/;
+/** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
+const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
 const sanitizer = /^==\d+==\s?(?:ERROR|WARNING): \w+Sanitizer/;
 const rule = /^[=*-]{10,}$/;
 const nodeTail = /^(?:Node\.js v\d|Bun v\d|\(Use `node --)/;
@@ -137,22 +139,29 @@ const starred = /^\*\*\* .+/;
 const excResumes = (seen: Seen) =>
   isExceptionHead(seen.text) &&
   !startsLog(seen.text) &&
-  (/:\s*$/.test(seen.previous) || (seen.held - seen.waiting === 1 && introduces(seen.head)));
+  (/:\s*$/.test(seen.previous) ||
+    ((seen.waiting === 0 || seen.previous.trim() === '') &&
+      (introduces(seen.head) || introduces(seen.previous))));
 
 /** Rows that several states share, in the order in which they are asked. */
 const proofs: Row[] = [
+  { when: /^(?:Raised|Re-raised|Called) (?:at|from|by) /, to: 'titled', effect: 'proves' },
+  { when: and(caret, (seen) => seen.indent > 0), to: 'frames', effect: 'proves' },
+  { when: /^\S+: note: /, to: 'block', effect: 'extends' },
   { when: deeperFrame, to: 'frames', effect: 'proves' },
   { when: cause, to: 'cause', effect: 'proves' },
   { when: /^\.\.\. \d+ (?:more|common frames omitted)/, to: 'frames', effect: 'proves' },
   { when: stackTitle, to: 'titled', effect: 'proves' },
   { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
   { when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' },
-  { when: nodeTail, to: 'end', effect: 'proves' },
+  { when: nodeTail, to: 'frames', effect: 'proves' },
 ];
 
 export const table: Record<State, Row[]> = {
   // An ordinary line. What is below it and deeper belongs to it.
   line: [
+    { when: /^\S+: note: /, to: 'block', effect: 'extends' },
+    { when: and(/^(?:Raised|Re-raised|Called) (?:at|from|by) /, introduced), to: 'titled', effect: 'proves' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
     { when: deeper, to: 'block', effect: 'proves' },
     { when: blank, to: 'gap', effect: 'waits' },
@@ -172,13 +181,14 @@ export const table: Record<State, Row[]> = {
     { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
     { when: and(starred, introduced), to: 'abort', effect: 'proves' },
     { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
-    { when: nodeTail, to: 'end', effect: 'extends' },
+    { when: nodeTail, to: 'frames', effect: 'extends' },
     { when: (seen) => goName.test(seen.text) && !isExceptionHead(seen.text), to: 'go-name', effect: 'waits' },
     {
       when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
       to: 'wrap',
       effect: 'waits',
     },
+    { when: pythonObject, to: 'detail', effect: 'proves' },
     { when: /^[a-z_]{3,24}: <\S/, to: 'detail', effect: 'waits' },
   ],
   block: [
@@ -192,7 +202,7 @@ export const table: Record<State, Row[]> = {
       effect: 'proves',
     },
     { when: stackTitle, to: 'titled', effect: 'proves' },
-    { when: nodeTail, to: 'end', effect: 'extends' },
+    { when: nodeTail, to: 'frames', effect: 'extends' },
     {
       when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
       to: 'wrap',
@@ -207,7 +217,7 @@ export const table: Record<State, Row[]> = {
     { when: and(/^Caused by:/, introduced), to: 'cause', effect: 'proves' },
     { when: and(stackTitle, introduced), to: 'titled', effect: 'proves' },
     { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
-    { when: and(nodeTail, (seen) => isExceptionHead(seen.head)), to: 'end', effect: 'proves' },
+    { when: and(nodeTail, (seen) => isExceptionHead(seen.head)), to: 'frames', effect: 'proves' },
     {
       when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
       to: 'wrap',
@@ -215,7 +225,10 @@ export const table: Record<State, Row[]> = {
     },
   ],
   // `future: <Task finished …>` between an announcement and its traceback.
-  detail: [{ when: and(/^[a-z_]{3,24}: \S/, (seen) => seen.waiting < 6), to: 'detail', effect: 'waits' }],
+  detail: [
+    { when: pythonObject, to: 'detail', effect: 'proves' },
+    { when: and(/^[a-z_]{3,24}: \S/, (seen) => seen.waiting < 6), to: 'detail', effect: 'waits' },
+  ],
   // An exception's message, until its frames come.
   wrap: [
     ...proofs,
@@ -265,21 +278,23 @@ export const table: Record<State, Row[]> = {
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
     {
-      when: /^(?:note: |BEGIN failed--|Compilation failed in require|Message: |Arguments: )/,
+      when: /^(?:note: |BEGIN failed--|Compilation failed in require|Message: |Arguments: |ClientConnectionId:|Error Number:)/,
       to: 'frames',
       effect: 'proves',
     },
     { when: aborted, to: 'end', effect: 'proves' },
-    { when: nodeTail, to: 'end', effect: 'proves' },
+    { when: nodeTail, to: 'frames', effect: 'proves' },
     { when: blank, to: 'frames-gap', effect: 'waits' },
   ],
   'frames-gap': [
     { when: (seen) => seen.blank && seen.waiting < 3, to: 'frames-gap', effect: 'waits' },
-    { when: nodeTail, to: 'end', effect: 'proves' },
+    { when: nodeTail, to: 'frames', effect: 'proves' },
     { when: cause, to: 'cause', effect: 'proves' },
     {
       when: (seen) =>
-        seen.indent > seen.headIndent && (frame.test(seen.text) || seen.indent >= 4) && !startsLog(seen.text),
+        seen.indent > seen.headIndent &&
+        (frame.test(seen.text) || seen.indent >= 4 || /^\s+━/.test(seen.text)) &&
+        !startsLog(seen.text),
       to: 'frames',
       effect: 'proves',
     },
@@ -317,7 +332,7 @@ export const table: Record<State, Row[]> = {
     { when: (seen) => bareRubyFrame.test(seen.text), to: 'ruby', effect: 'proves' },
     { when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' },
     { when: cause, to: 'cause', effect: 'proves' },
-    { when: nodeTail, to: 'end', effect: 'proves' },
+    { when: nodeTail, to: 'frames', effect: 'proves' },
     { when: blank, to: 'frames-gap', effect: 'waits' },
   ],
   // `f@https://…:1:2`, as browsers other than Chrome print frames.
@@ -477,7 +492,7 @@ export const table: Record<State, Row[]> = {
     { when: /^={10,}$/, to: 'end', effect: 'proves' },
     { when: indented, to: 'race', effect: 'proves' },
     {
-      when: /^(?:Previous|Read|Write|Atomic|Goroutine|Mutex|Thread|Location|As if|SUMMARY:)\b/,
+      when: /^(?:Previous|Read|Write|Atomic|Goroutine|Mutex|Thread|Location|As if|SUMMARY)\b/,
       to: 'race',
       effect: 'proves',
     },
@@ -511,7 +526,7 @@ export const table: Record<State, Row[]> = {
   'rust-message': [
     { when: /^stack backtrace:/, to: 'rust-frames', effect: 'proves' },
     { when: /^note: /, to: 'rust-frames', effect: 'proves' },
-    { when: /^fatal runtime error: /, to: 'rust-message', effect: 'proves' },
+    { when: /^(?:fatal runtime error|Message|Location): /, to: 'rust-message', effect: 'proves' },
     { when: aborted, to: 'end', effect: 'proves' },
     { when: indented, to: 'rust-message', effect: 'extends' },
     {
@@ -521,6 +536,7 @@ export const table: Record<State, Row[]> = {
     },
   ],
   'rust-wrap': [
+    { when: /^(?:Backtrace omitted|Run with |\s+━)/, to: 'rust-frames', effect: 'proves' },
     { when: /^stack backtrace:/, to: 'rust-frames', effect: 'proves' },
     { when: /^note: (?:run with|Some details)/, to: 'rust-frames', effect: 'proves' },
     {
@@ -547,12 +563,12 @@ export const table: Record<State, Row[]> = {
   ],
   'source-caret': [
     { when: blank, to: 'source-caret', effect: 'proves' },
-    { when: (seen) => !startsLog(seen.text), to: 'wrap', effect: 'proves' },
+    { when: (seen) => !seen.blank, to: 'wrap', effect: 'proves' },
   ],
 
   elixir: [
     { when: indented, to: 'elixir', effect: 'proves' },
-    { when: /^\*\* /, to: 'elixir', effect: 'proves' },
+    { when: /^\*\* (?!\([A-Z]\w*)/, to: 'elixir', effect: 'proves' },
     { when: elixirField, to: 'elixir', effect: 'proves' },
     { when: blank, to: 'elixir', effect: 'waits' },
   ],
@@ -653,16 +669,18 @@ export const beginnings: Beginning[] = [
   { when: /^\s*[╭┌+].{0,3}[─-]+.*Traceback \(most recent call last\)/, to: 'box', joins: true },
   { when: traceback, to: 'python', joins: true },
   { when: /^\s+File "[^"]+", line \d+$/, to: 'python' },
+  { when: /^\*\*\* Check failure stack trace/, to: 'abort', joins: true },
+  { when: /^\d+ \| /, to: 'source-line' },
   { when: /^Fatal Python error: /, to: 'python-fault' },
   { when: goroutine, to: 'go', joins: true },
   {
-    when: /^(?:panic: |fatal error: |runtime: |SIG[A-Z]{2,6}: |unexpected fault address|thread \d+ panic: )|\bpanic serving\b|\b[Pp]anic recovered:/,
+    when: /^(?:(?:.{0,80}(?:[|\]:>]|std(?:err|out) F) )?panic: |fatal error: |runtime: |SIG[A-Z]{2,6}: |unexpected fault address|thread \d+ panic: )|\bpanic serving\b|\b[Pp]anic recovered:/,
     to: 'go-head',
   },
   { when: sanitizer, to: 'sanitizer' },
   { when: rule, to: 'rule' },
   {
-    when: /^(?:terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|SIG|Aborted at|Check failure)|(?:free|malloc|realloc|malloc_consolidate|munmap_chunk|corrupted \w+|double free or corruption)\b.*(?:\(\): |: invalid|corrupt|detected))|: Assertion [`'].*' failed\.?$/,
+    when: /^(?:terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|SIG|Aborted at)|(?:free|malloc|realloc|malloc_consolidate|munmap_chunk|corrupted \w+|double free or corruption)\b.*(?:\(\): |: invalid|corrupt|detected))|: Assertion [`'].*' failed\.?$/,
     to: 'abort',
   },
   { when: /^thread '[^']*'(?: \(\d+\))? panicked at .*:\d+:\d+:$/, to: 'rust' },
@@ -675,11 +693,11 @@ export const beginnings: Beginning[] = [
     when: /^(?:file:\/\/)?(?:[A-Za-z]:)?[^\s:'"]+\.(?:[cm]?[jt]sx?|vue|svelte):\d+$|^(?:node:\S+|\[(?:eval|stdin)\]|evalmachine\.<anonymous>):\d+$/,
     to: 'source',
   },
-  { when: /^\*\* \((?:exit|EXIT|stop|throw|[A-Z]\w*)[\w.]*\)/, to: 'elixir' },
+  { when: /^\*\* \((?:exit|EXIT|stop|throw|[A-Z]\w*)[\w.]*\)/, to: 'elixir', joins: true },
   { when: /^=(?:ERROR|CRASH|SUPERVISOR) REPORT====/, to: 'erlang' },
   { when: /^# (?:A fatal error has been|There is insufficient memory)/, to: 'jvm-crash' },
   { when: /^#$/, to: 'jvm-hash' },
-  { when: /^Full thread dump /, to: 'thread-dump' },
+  { when: /^Full thread dump /, to: 'thread-dump', joins: true },
   { when: /^(?:💣|\*\*\*) (?:Program crashed|Signal \d+)/u, to: 'swift', joins: true },
   { when: /^[A-Z][a-z]{2} \d{1,2}, \d{4},? \d{1,2}:\d{2}:\d{2} [AP]M [\w.$]+(?: \S+)?$/, to: 'jul' },
   // Rails and others print the head of an error indented by a blank or two.
@@ -693,5 +711,5 @@ export const beginnings: Beginning[] = [
 export function openingState(text: string): State {
   const first = text.charCodeAt(0);
   if ((first === 123 || (first === 91 && text.length < 4)) && bracketDepth(text) > 0) return 'json';
-  return namesException(text) ? 'wrap' : 'line';
+  return namesException(text) || text.includes(': runtime error: ') ? 'wrap' : 'line';
 }
