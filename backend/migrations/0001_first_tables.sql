@@ -69,10 +69,11 @@ create table log_counts (
   held bigint not null,                 -- of these, without a notification row of their own
   primary key (bucket, minute, host, container, severity)
 ) with (fillfactor = 70);
--- Totals and time windows of everything, of a host, of a container.
+-- Totals and time windows of everything, of a host, of a container, of a severity.
 create index log_counts_minute on log_counts (minute);
 create index log_counts_host on log_counts (host, minute);
 create index log_counts_container on log_counts (container, minute);
+create index log_counts_severity on log_counts (severity, minute);
 
 -- Groups of like records. The key is (fingerprint, service): the same error of two services is two issues.
 create table issues (
@@ -89,7 +90,8 @@ create table issues (
   previous_seen timestamptz,            -- last_seen before the latest batch
   count bigint not null,
   resolved_at timestamptz,
-  regressed_at timestamptz,             -- when a record last came in after it was resolved
+  regressed_at timestamptz,             -- when a record last opened it again after it was resolved, and which
+  regressed_record_id uuid,
   notified_at timestamptz,              -- when a record of it last made an alert, and count at that moment
   notified_count bigint,
   merged_into uuid,                     -- id of the issue that took this one over

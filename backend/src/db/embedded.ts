@@ -29,6 +29,7 @@ import pg from 'pg';
 import { type FileLock, lockFile } from './file-lock.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { choosePostgresUser, type ProgramUser, spawnAs } from './postgres-user.ts';
+import { StartError } from './start-error.ts';
 
 export interface EmbeddedOptions {
   /** Made when missing. */
@@ -118,7 +119,7 @@ class Server implements EmbeddedPostgres {
 
   async open(): Promise<void> {
     if (process.platform === 'win32')
-      throw new Error(
+      throw new StartError(
         'the embedded PostgreSQL does not run on Windows; set DATABASE_URL, or use Docker or WSL',
       );
     try {
@@ -126,7 +127,7 @@ class Server implements EmbeddedPostgres {
       this.#backendLock = this.#lockBackend();
     } catch (error) {
       if (!/^E(ACCES|PERM|ROFS)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
-      throw new Error(
+      throw new StartError(
         `cannot write DATA_DIR ${this.#folder}: ${(error as Error).message}; give the folder to the user that starts this, or set DATABASE_URL`,
       );
     }
@@ -165,7 +166,7 @@ class Server implements EmbeddedPostgres {
       lock === 'busy' ||
       (lock === 'unsupported' && holderPid !== process.pid && looksLike(holderPid, /node/))
     )
-      throw new Error(
+      throw new StartError(
         `DATA_DIR ${this.#folder} is in use by another backend${holderPid ? ` (process ${holderPid})` : ''}; stop that one, give this one a DATA_DIR of its own, or set the same DATABASE_URL for both`,
       );
     writeFileSync(holder, `${process.pid}\n`);
@@ -189,7 +190,7 @@ class Server implements EmbeddedPostgres {
   #checkVersion(): void {
     const version = readFileSync(join(this.#data, 'PG_VERSION'), 'utf8').trim();
     if (version !== majorVersion)
-      throw new Error(
+      throw new StartError(
         `${this.#data} was made by PostgreSQL ${version}, and this is ${majorVersion}; dump it with the version that made it and restore, or set another DATA_DIR`,
       );
   }
@@ -197,7 +198,7 @@ class Server implements EmbeddedPostgres {
   #readPassword(): string {
     const path = join(this.#folder, 'postgres.password');
     if (existsSync(path)) return readFileSync(path, 'utf8').trim();
-    throw new Error(
+    throw new StartError(
       `${path} is gone, and ${this.#data} cannot be opened without it; restore the file from a backup, or move the folder away to start empty`,
     );
   }
@@ -230,7 +231,9 @@ class Server implements EmbeddedPostgres {
     const code = await exited(initdb);
     rmSync(passwordForInitdb, { force: true });
     if (code !== 0)
-      throw new Error(`cannot make a database in ${this.#folder}: ${this.#lastWords.slice(-6).join(' ')}`);
+      throw new StartError(
+        `cannot make a database in ${this.#folder}: ${this.#lastWords.slice(-6).join(' ')}`,
+      );
     renameSync(unfinished, this.#data);
   }
 
@@ -280,11 +283,11 @@ class Server implements EmbeddedPostgres {
     const started = Date.now();
     for (;;) {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined)
-        throw new Error(`the embedded PostgreSQL did not start: ${this.#lastWords.slice(-6).join(' ')}`);
+        throw new StartError(`the embedded PostgreSQL did not start: ${this.#lastWords.slice(-6).join(' ')}`);
       const answer = await this.#tryConnect();
       if (answer === 'ready') return;
       if (answer instanceof Error || Date.now() - started > startTimeoutMs)
-        throw new Error(`the embedded PostgreSQL started but does not answer`, { cause: answer });
+        throw new StartError(`the embedded PostgreSQL started but does not answer`, { cause: answer });
       await sleep(20, undefined, { signal: this.#stopping.signal });
     }
   }
@@ -372,7 +375,7 @@ class Server implements EmbeddedPostgres {
         const processes = this.#processesOfServer();
         const signal = signals[waitedMs / 3_000];
         if (!signal)
-          throw new Error(
+          throw new StartError(
             `${this.#data} is in use by a PostgreSQL server that this process cannot stop; stop the container or program that runs it`,
           );
         if (processes.length)

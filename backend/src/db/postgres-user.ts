@@ -5,6 +5,7 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { StartError } from './start-error.ts';
 
 export interface ProgramUser {
   uid: number;
@@ -24,7 +25,7 @@ export function choosePostgresUser(dataFolder: string): ProgramUser | undefined 
     .map((name) => passwd.find(([candidate]) => candidate === name))
     .find(Boolean);
   if (!entry) {
-    throw new Error(
+    throw new StartError(
       'started as root, and PostgreSQL must not run as root, but /etc/passwd has neither "postgres" nor "nobody"; start as another user, or set DATABASE_URL',
     );
   }
@@ -63,7 +64,7 @@ export function spawnAs(
   const mustPass = user !== undefined && !paths.every((path) => mayReach(user, path));
   if (!hasSetpriv()) {
     if (mustPass)
-      throw new Error(
+      throw new StartError(
         `started as root, and the user that PostgreSQL would run as may not enter ${paths.find((path) => !mayReach(user, path))}; set DATA_DIR to a folder that all users may enter (and keep the program in one), install util-linux, or set DATABASE_URL`,
       );
     return spawn(program, args, { ...spawnOptions, ...user });

@@ -1,0 +1,101 @@
+// The backend's parts put together into one app, which never listens: serve.ts does that, and tests use inject().
+
+import type { Logger } from 'pino';
+import { Type } from 'typebox';
+import { apiKeyGuard } from './access/api-key.ts';
+import { planAlerts } from './alerting/plan-alerts.ts';
+import { alertingRoutes } from './alerting/routes.ts';
+import type { Pool } from './db/pool.ts';
+import { newId } from './db/record-id.ts';
+import { type App, buildHttp } from './http/http.ts';
+import { Metrics } from './http/metrics.ts';
+import { acceptBatch } from './ingest/accept-batch.ts';
+import { coverageRoutes } from './ingest/coverage-routes.ts';
+import { createGrouping } from './ingest/group.ts';
+import { GroupCommit } from './ingest/group-commit.ts';
+import { ingestRoutes } from './ingest/routes.ts';
+import { searchRoutes } from './search/routes.ts';
+import type { BackendSettings } from './settings.ts';
+
+export interface AppOptions {
+  settings: Pick<BackendSettings, 'apiKey' | 'dedupeWindowMs' | 'alerts'>;
+  pool: Pool;
+  /** For ingest alone, so that readers cannot keep records waiting; `pool` when left out. */
+  ingestPool?: Pool;
+  logger: Logger;
+  version: string;
+  metrics?: Metrics;
+  /** Of all requests with records under way together. */
+  maxHeldBytes?: number;
+}
+
+/** Every route, ready to listen or to be injected. Close it with `app.close()`, which waits for requests under way. */
+export async function buildApp(options: AppOptions): Promise<App> {
+  const { settings, pool, logger, version, metrics = new Metrics() } = options;
+  const app = await buildHttp({ logger, metrics, version, guard: apiKeyGuard(settings.apiKey) });
+  const grouping = createGrouping();
+  const parts = {
+    pool: options.ingestPool ?? pool,
+    grouping,
+    dedupeWindowMs: settings.dedupeWindowMs,
+    planAlerts: (question: Parameters<typeof planAlerts>[0]) =>
+      planAlerts(question, settings.alerts, () => newId(question.now)),
+  };
+  const commits = new GroupCommit({
+    store: (drafts, mayBeStored) => acceptBatch(parts, drafts, mayBeStored),
+    onTrouble: sayOnce(logger),
+  });
+
+  metrics.gauge(
+    'log_detector_ingest_waiting_requests',
+    'Requests that wait for a transaction.',
+    () => commits.waiting,
+  );
+  ingestRoutes({ commits, metrics, maxHeldBytes: options.maxHeldBytes })(app);
+  coverageRoutes({ pool })(app);
+  searchRoutes({ pool })(app);
+  alertingRoutes(pool, settings.alerts)(app);
+  app.get(
+    '/health',
+    {
+      config: { scope: 'none' },
+      schema: {
+        tags: ['operation'],
+        summary: 'Say that the backend is there',
+        security: [],
+        response: { 200: Type.Object({ status: Type.Literal('ok') }) },
+      },
+    },
+    () => ({ status: 'ok' as const }),
+  );
+  app.get(
+    '/metrics',
+    { schema: { tags: ['operation'], summary: 'Numbers for Prometheus', response: { 200: Type.String() } } },
+    async (_request, reply) => {
+      reply.type('text/plain; version=0.0.4; charset=utf-8').serializer(String);
+      return metrics.toString();
+    },
+  );
+  return app;
+}
+
+/** The same failure again within a minute is one line with a count. */
+function sayOnce(logger: Logger): (error: Error, isGivenUp: boolean) => void {
+  let quietUntil = 0;
+  let kept = 0;
+  return (error, isGivenUp) => {
+    if (Date.now() < quietUntil) {
+      kept += 1;
+      return;
+    }
+    const again = kept > 0 ? ` (${kept} more in the last minute)` : '';
+    logger.warn(
+      { err: error },
+      isGivenUp
+        ? `the database cannot store records; senders are told to come again${again}`
+        : `storing records failed; trying again${again}`,
+    );
+    quietUntil = Date.now() + 60_000;
+    kept = 0;
+  };
+}

@@ -1,0 +1,46 @@
+// Rows -> the `values (…), (…)` of an upsert, with parameters. Upserts take this form and not `select from unnest`,
+// because Citus lets no other transaction write meanwhile with the latter (docs/scale-out.md).
+
+import type { PoolClient } from './pool.ts';
+
+/** PostgreSQL takes 65535 parameters. */
+const maxParameters = 60_000;
+
+/**
+ * Runs `statement(values)` for the rows, in as few statements as the number of parameters allows.
+ * @param rows sorted by key, so that two batches lock rows in the same order and cannot deadlock.
+ * @returns all rows that `returning` gave, in no order that means anything.
+ */
+export async function upsert<Row extends object>(
+  client: PoolClient,
+  rows: readonly (readonly unknown[])[],
+  statement: (values: string) => string,
+): Promise<Row[]> {
+  const columns = rows[0]?.length ?? 1;
+  const perStatement = Math.floor(maxParameters / columns);
+  const returned: Row[] = [];
+  for (let from = 0; from < rows.length; from += perStatement) {
+    const part = rows.slice(from, from + perStatement);
+    const answer = await client.query<Row>(statement(valuesText(part.length, columns)), part.flat());
+    returned.push(...answer.rows);
+  }
+  return returned;
+}
+
+function valuesText(rows: number, columns: number): string {
+  const key = rows * 100 + columns;
+  let text = texts.get(key);
+  if (text === undefined) {
+    let n = 0;
+    const row = () => `(${Array.from({ length: columns }, () => `$${++n}`).join(',')})`;
+    text = Array.from({ length: rows }, row).join(',');
+    if (rows <= 1000) texts.set(key, text);
+  }
+  return text;
+}
+const texts = new Map<number, string>();
+
+/** Compares texts by UTF-16 units: the same order on every machine, whatever its locale. */
+export function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

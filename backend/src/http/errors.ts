@@ -1,0 +1,99 @@
+// Errors as the wire says them: {"detail": "words"}, or for a body or query that does not fit, 422 with
+// {"detail": [{loc, msg, type}]}. Whatever else is thrown is a fault of ours: 500, logged, and not told to the client.
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+
+/** One thing that does not fit: where it stands (`["body", "host"]`), in words, and as one word. */
+export interface Misfit {
+  loc: (string | number)[];
+  msg: string;
+  type: string;
+}
+
+/** Thrown by a route to answer with `status` and `detail`. */
+export class HttpError extends Error {
+  readonly status: number;
+  readonly detail: string | Misfit[];
+  readonly headers: Record<string, string>;
+  constructor(status: number, detail: string | Misfit[], headers: Record<string, string> = {}) {
+    super(
+      typeof detail === 'string'
+        ? detail
+        : detail.map(({ loc, msg }) => `${loc.join('.')}: ${msg}`).join('; '),
+    );
+    this.status = status;
+    this.detail = detail;
+    this.headers = headers;
+  }
+}
+
+export function notFound(what: string): HttpError {
+  return new HttpError(404, `${what} not found`);
+}
+
+/** The sender shall come again in a while: 503 with Retry-After. */
+export function comeAgain(why: string, retryAfterSeconds = 1): HttpError {
+  return new HttpError(503, why, { 'retry-after': String(retryAfterSeconds) });
+}
+
+/** The error bodies, for the OpenAPI document. */
+export const ErrorAnswer = Type.Object({ detail: Type.String() }, { $id: 'Error' });
+export const MisfitAnswer = Type.Object(
+  {
+    detail: Type.Array(
+      Type.Object({
+        loc: Type.Array(Type.Union([Type.String(), Type.Integer()])),
+        msg: Type.String(),
+        type: Type.String(),
+      }),
+    ),
+  },
+  { $id: 'ValidationError' },
+);
+
+/** SQLSTATE classes and socket errors that say: the database cannot be worked with now, and may be later. */
+export function isDatabaseAway(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string };
+  if (code !== undefined) {
+    if (/^(08|53|57|58)...$/.test(code) || ['40001', '40P01', '55P03', '25006', 'XX000'].includes(code))
+      return true;
+    if (
+      /^E(CONN\w+|PIPE|NOENT|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN|ACCES)$/.test(code) ||
+      code === 'ENOTFOUND'
+    )
+      return true;
+  }
+  // What `pg` says of its own connections has no code.
+  return /Connection terminated|connection timeout|timeout exceeded when trying to connect|Query read timeout|not queryable|Client was closed/i.test(
+    message ?? '',
+  );
+}
+
+/** Fastify's error handler. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const answer = toHttpError(error);
+  if (answer) return reply.code(answer.status).headers(answer.headers).send({ detail: answer.detail });
+  request.log.error({ err: error, route: request.routeOptions?.url }, 'bug: a request failed');
+  return reply.code(500).send({ detail: 'Internal Server Error' });
+}
+
+function toHttpError(error: unknown): HttpError | undefined {
+  if (error instanceof HttpError) return error;
+  const { statusCode, code, message, misfits } = error as {
+    statusCode?: number;
+    code?: string;
+    message?: string;
+    misfits?: Misfit[];
+  };
+  if (misfits) return new HttpError(422, misfits);
+  if (isDatabaseAway(error)) return comeAgain('the database is not available; try again', 2);
+  // Fastify's own parser of JSON bodies.
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY')
+    return new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
+  if (code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error instanceof SyntaxError)
+    return new HttpError(422, [{ loc: ['body'], msg: 'JSON decode error', type: 'json_invalid' }]);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new HttpError(statusCode, message ?? 'Bad Request');
+  return undefined;
+}

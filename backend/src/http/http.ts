@@ -1,0 +1,130 @@
+// A Fastify server without routes: how every route's input is checked, errors are answered, access is asked for and the
+// OpenAPI document is made. It never listens; serve.ts does, and tests use inject().
+
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { answerError, ErrorAnswer, HttpError, MisfitAnswer } from './errors.ts';
+import type { Metrics } from './metrics.ts';
+import { compileValidator } from './validation.ts';
+
+/** What a route lets its caller do. Keys and users will be given some of these. */
+export type Scope = 'ingest' | 'read' | 'admin';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call; without one, a reader. `none`: anybody. */
+    scope?: Scope | 'none';
+  }
+}
+
+/** Lets a request pass, or throws the HttpError to answer. */
+export type Guard = (request: FastifyRequest, scope: Scope) => void | Promise<void>;
+
+export interface HttpOptions {
+  logger: Logger;
+  metrics: Metrics;
+  version: string;
+  guard: Guard;
+}
+
+/** A Fastify that knows TypeBox schemas: `app.get('/x', { schema }, handler)` has typed requests. */
+export type App = FastifyInstance<
+  import('node:http').Server,
+  import('node:http').IncomingMessage,
+  import('node:http').ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** Adds a folder's routes to the server. */
+export type Routes = (app: App) => void;
+
+/** Schemas of the errors that any route may answer, to be spread into its `response`. */
+export const errorAnswers = {
+  401: ErrorAnswer,
+  422: MisfitAnswer,
+  503: ErrorAnswer,
+};
+
+export async function buildHttp({ logger, metrics, version, guard }: HttpOptions): Promise<App> {
+  const app: App = Fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    // A body that trickles in must not hold its connection for ever.
+    requestTimeout: 120_000,
+    keepAliveTimeout: 75_000,
+    // Ends idle connections at once when closing; those with a request under way finish it.
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    exposeHeadRoutes: true,
+    routerOptions: { maxParamLength: 1000, querystringParser: parseQuery },
+    // A path that cannot be decoded never reaches a route.
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    schemaErrorFormatter: (errors) => errors as unknown as Error,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.setValidatorCompiler(compileValidator);
+  // Answers are ours and right by type; a serializer made of their schemas costs more than JSON.stringify.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
+  app.addHook('onRequest', async (request) => {
+    const scope = request.routeOptions.config?.scope ?? 'read';
+    if (scope !== 'none') await guard(request, scope);
+  });
+  countRequests(app, metrics);
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Log Detector',
+        version,
+        description:
+          'Records of what containers log, the issues they belong to, and the notifications they caused.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+          bearer: { type: 'http', scheme: 'bearer' },
+        },
+      },
+      // The empty one: with API_KEY unset no key is asked for.
+      security: [{ apiKey: [] }, { bearer: [] }, {}],
+    },
+    refResolver: { buildLocalReference: (schema, _base, _fragment, i) => String(schema.$id ?? `Schema${i}`) },
+  });
+  app.addSchema(ErrorAnswer);
+  app.addSchema(MisfitAnswer);
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  return app;
+}
+
+/** The last of a repeated parameter counts, as in the original. */
+function parseQuery(text: string): Record<string, string> {
+  return text === '' ? {} : Object.fromEntries(new URLSearchParams(text));
+}
+
+function countRequests(app: App, metrics: Metrics): void {
+  const requests = metrics.counter(
+    'log_detector_http_requests_total',
+    'Requests answered, by route and status.',
+  );
+  const seconds = metrics.histogram(
+    'log_detector_http_request_seconds',
+    'Time from a request to its answer.',
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  );
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    requests.add(1, { method: request.method, route, status: String(reply.statusCode) });
+    seconds.observe(reply.elapsedTime / 1000);
+  });
+}
+
+export { HttpError };

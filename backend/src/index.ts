@@ -1,0 +1,3 @@
+// The backend for the command line: what runs it, and what brings its database up to date.
+
+export { migrateCommand, serve } from './serve.ts';

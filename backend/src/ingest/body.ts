@@ -1,0 +1,113 @@
+// A request's bytes, plain or compressed -> its text, never more than the limit, whatever the sender claims: a bomb is
+// cut off where it passes the limit.
+
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import type { FastifyRequest } from 'fastify';
+import { Decompress } from 'fzstd';
+import { HttpError } from '../http/errors.ts';
+import type { Share } from './budget.ts';
+
+const gunzip = promisify(zlib.gunzip);
+
+/**
+ * Reads the whole body.
+ * @param maxBytes of the body, compressed and not.
+ * @throws {HttpError} 413 too long; 415 a content encoding we do not know; 422 broken; 503 no room for it now.
+ */
+export async function readBody(
+  headers: FastifyRequest['headers'],
+  payload: AsyncIterable<Buffer>,
+  maxBytes: number,
+  share: Share,
+): Promise<string> {
+  const decompress = decompressorOf(headers['content-encoding']);
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLong(maxBytes);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of payload) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw tooLong(maxBytes);
+    share.take(chunk.length);
+    chunks.push(chunk);
+  }
+  let body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  if (decompress) {
+    body = await decompress(body, maxBytes).catch((error) => {
+      if (error instanceof HttpError) throw error;
+      if (error.code === 'ERR_BUFFER_TOO_LARGE') throw tooLong(maxBytes);
+      throw new HttpError(422, [
+        { loc: ['body'], msg: `cannot decompress: ${error.message}`, type: 'value_error' },
+      ]);
+    });
+    share.take(body.length);
+  }
+  const text = body.toString('utf8');
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
+
+type Decompressor = (body: Buffer, maxBytes: number) => Promise<Buffer>;
+
+function decompressorOf(encoding: string | undefined): Decompressor | undefined {
+  switch (encoding?.trim().toLowerCase() ?? '') {
+    case '':
+    case 'identity':
+      return undefined;
+    case 'gzip':
+    case 'x-gzip':
+      return (body, maxOutputLength) => gunzip(body, { maxOutputLength });
+    case 'zstd':
+      return unzstd;
+    default:
+      throw new HttpError(415, `Content-Encoding ${encoding} is not known here; send gzip, zstd, or none`);
+  }
+}
+
+function tooLong(maxBytes: number): HttpError {
+  return new HttpError(413, `the body is longer than ${maxBytes} bytes; send fewer records at a time`);
+}
+
+type NativeUnzstd = (
+  body: Buffer,
+  options: { maxOutputLength: number },
+  done: (error: Error | null, result: Buffer) => void,
+) => void;
+const native = (zlib as unknown as { zstdDecompress?: NativeUnzstd }).zstdDecompress;
+
+/** Node's own where it has one (22.15 and up), else fzstd. */
+const unzstd: Decompressor = native
+  ? (body, maxOutputLength) => promisify(native)(body, { maxOutputLength })
+  : async (body, maxBytes) => {
+      if (windowBytes(body) > maxBytes + 1024) throw tooLong(maxBytes);
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      const stream = new Decompress((chunk) => {
+        bytes += chunk.length;
+        if (bytes > maxBytes) throw tooLong(maxBytes);
+        chunks.push(Buffer.from(chunk));
+      });
+      // In small steps: the limit is looked at between blocks, of which each gives at most 128 KiB.
+      const step = 64 * 1024;
+      for (let from = 0; from < body.length; from += step)
+        stream.push(body.subarray(from, from + step), from + step >= body.length);
+      return Buffer.concat(chunks);
+    };
+
+/** How much memory the first frame asks for (RFC 8878, 3.1.1.1); fzstd would allocate it without asking. */
+function windowBytes(body: Buffer): number {
+  if (body.length < 6 || body.readUInt32LE(0) !== 0xfd2fb528) return 0;
+  const descriptor = body[4]!;
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  if (!isSingleSegment) {
+    const exponent = body[5]! >> 3;
+    const base = 2 ** (10 + exponent);
+    return base + (base / 8) * (body[5]! & 7);
+  }
+  const sizeFlag = descriptor >> 6;
+  const at = 5 + [0, 1, 2, 4][descriptor & 3]!;
+  if (body.length < at + 8) return 0;
+  if (sizeFlag === 0) return body[at]!;
+  if (sizeFlag === 1) return body.readUInt16LE(at) + 256;
+  if (sizeFlag === 2) return body.readUInt32LE(at);
+  return Number(body.readBigUInt64LE(at));
+}

@@ -1,0 +1,141 @@
+// POST /api/logs: receive > validate > share a transaction > answer after its commit.
+
+import type { IncomingMessage } from 'node:http';
+import { BatchResult, LogRecord, limits, WireRecord } from '@log-detector/contract';
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { ErrorAnswer, HttpError, type Misfit } from '../http/errors.ts';
+import { type App, errorAnswers, type Routes } from '../http/http.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { readBody } from './body.ts';
+import { Budget, type Share } from './budget.ts';
+import type { GroupCommit, Outcome } from './group-commit.ts';
+import { type Received, receive } from './receive.ts';
+import { validate } from './validate.ts';
+
+export interface IngestRoutesOptions {
+  commits: Pick<GroupCommit, 'submit'>;
+  metrics: Metrics;
+  /** Of all requests under way together. */
+  maxHeldBytes?: number;
+}
+
+const Batch = Type.Object({
+  items: Type.Array(BatchResult, { description: 'One result per record, in order.' }),
+});
+
+/** Body of a request that was read, with the memory it holds. */
+interface Body {
+  text: string;
+  share: Share;
+}
+
+export function ingestRoutes({
+  commits,
+  metrics,
+  maxHeldBytes = 96 * 1024 * 1024,
+}: IngestRoutesOptions): Routes {
+  const budget = new Budget(maxHeldBytes);
+  metrics.gauge('log_detector_ingest_held_bytes', 'Bytes of requests not answered yet.', () => budget.held);
+  const records = metrics.counter('log_detector_records_total', 'Records, by what became of them.');
+
+  async function accept(
+    { text, share }: Body,
+    contentType: string | undefined,
+  ): Promise<LogRecord | { items: BatchResult[] }> {
+    try {
+      const received = receive(contentType, text);
+      const answer =
+        received.kind === 'one'
+          ? await acceptOne(received.value)
+          : { items: await acceptBatch(received.items) };
+      return answer;
+    } finally {
+      share.give();
+    }
+  }
+
+  async function acceptOne(value: unknown): Promise<LogRecord> {
+    const validated = validate(value, ['body']);
+    if ('misfits' in validated) {
+      records.add(1, { outcome: 'refused' });
+      throw new HttpError(422, validated.misfits);
+    }
+    const [outcome] = await commits.submit([validated.record]);
+    if ('record' in outcome!) {
+      records.add(1, { outcome: 'stored' });
+      return outcome.record;
+    }
+    records.add(1, { outcome: 'refused' });
+    throw new HttpError(422, [refusal(outcome!.refusedBecause, ['body'])]);
+  }
+
+  async function acceptBatch(items: Extract<Received, { kind: 'batch' }>['items']): Promise<BatchResult[]> {
+    const validated = items.map((item, index) =>
+      'misfits' in item ? item : validate(item.value, ['body', index]),
+    );
+    const good = validated.flatMap((item) => ('record' in item ? [item.record] : []));
+    const outcomes = (await commits.submit(good))[Symbol.iterator]();
+    const results = validated.map((item, index): BatchResult => {
+      if ('misfits' in item) return { index, error: item.misfits };
+      const outcome: Outcome = outcomes.next().value!;
+      if ('record' in outcome) return outcome.record;
+      return { index, error: [refusal(outcome.refusedBecause, ['body', index])] };
+    });
+    const refused = results.filter((result) => 'error' in result).length;
+    records.add(results.length - refused, { outcome: 'stored' });
+    if (refused > 0) records.add(refused, { outcome: 'refused' });
+    return results;
+  }
+
+  return (app: App) => {
+    void app.register(async (scope) => {
+      // In place of Fastify's own: any content type reaches us, compressed or not, and is read once.
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser(
+        '*',
+        async (request: FastifyRequest, payload: IncomingMessage): Promise<Body> => {
+          const share = budget.open();
+          try {
+            return { text: await readBody(request.headers, payload, limits.bodyBytes, share), share };
+          } catch (error) {
+            share.give();
+            throw error;
+          }
+        },
+      );
+      scope.post(
+        '/api/logs',
+        {
+          config: { scope: 'ingest' },
+          bodyLimit: limits.bodyBytes,
+          // The schema is for the document; validate.ts does what it says.
+          validatorCompiler: () => () => true,
+          schema: {
+            tags: ['records'],
+            summary: 'Store one record, an array of records, or NDJSON',
+            description:
+              'Answered after the commit. A batch answers with one result per record, in order: a bad record is refused alone. Bodies may be compressed (`Content-Encoding: gzip` or `zstd`). A record with an `event_id` may be sent again: the first one is the answer.',
+            consumes: ['application/json', 'application/x-ndjson'],
+            body: Type.Union([WireRecord, Type.Array(WireRecord, { maxItems: limits.batchRecords })]),
+            response: {
+              200: Type.Union([LogRecord, Batch]),
+              413: ErrorAnswer,
+              415: ErrorAnswer,
+              ...errorAnswers,
+            },
+          },
+        },
+        async (request) => {
+          const body = request.body as unknown as Body | undefined;
+          if (!body) throw new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
+          return accept(body, request.headers['content-type']);
+        },
+      );
+    });
+  };
+}
+
+function refusal(why: string, loc: Misfit['loc']): Misfit {
+  return { loc, msg: `the record cannot be stored: ${why}`, type: 'value_error' };
+}

@@ -1,0 +1,175 @@
+// Records with their groups -> the issues they belong to, made or counted up, as they stand after this batch.
+
+import type { PoolClient } from '../db/pool.ts';
+import { newId } from '../db/record-id.ts';
+import { byText, upsert } from '../db/values.ts';
+import type { Group, Issue, IssueState } from '../ingest/types.ts';
+
+/** How many hosts and containers an issue names. */
+const maxPlaces = 50;
+
+export interface Occurrence {
+  id: string;
+  host: string;
+  container: string;
+  service: string;
+  severity: string;
+  receivedAt: string;
+  receivedAtMs: number;
+}
+
+interface Addition {
+  group: Group;
+  service: string;
+  severity: string;
+  firstAt: string;
+  firstAtMs: number;
+  lastAt: string;
+  lastId: string;
+  count: number;
+  hosts: Set<string>;
+  containers: Set<string>;
+}
+
+interface Row {
+  fingerprint: string;
+  service: string;
+  id: string;
+  title: string;
+  state: IssueState;
+  muted_until: string | null;
+  muted_until_count: number | null;
+  first_seen: string;
+  last_seen: string;
+  previous_seen: string | null;
+  count: number;
+  regressed_record_id: string | null;
+  notified_at: string | null;
+  notified_count: number | null;
+  hosts: string[];
+  containers: string[];
+  inserted: boolean;
+}
+
+/** @returns the issue of each occurrence, in order. @param groups of the occurrences, in order. */
+export async function recordOccurrences(
+  client: PoolClient,
+  occurrences: readonly Occurrence[],
+  groups: readonly Group[],
+): Promise<Issue[]> {
+  const additions = new Map<string, Addition>();
+  const keys = occurrences.map((occurrence, index) => addTo(additions, occurrence, groups[index]!));
+  const sorted = [...additions].sort(([a], [b]) => byText(a, b));
+  const rows = await upsert<Row>(client, sorted.map(toRow), upsertIssues);
+  const issues = new Map<string, Issue>();
+  for (const row of rows) {
+    const key = keyOf(row.fingerprint, row.service);
+    const addition = additions.get(key)!;
+    if (!row.inserted) await notePlaces(client, row, addition);
+    issues.set(key, toIssue(row, addition));
+  }
+  return keys.map((key) => issues.get(key)!);
+}
+
+const upsertIssues = (values: string) => `
+  insert into issues as i (
+    fingerprint, service, id, title, severity, first_seen, last_seen, count, hosts, containers, last_record_id)
+  values ${values}
+  on conflict (fingerprint, service) do update
+  set severity = excluded.severity,
+    previous_seen = i.last_seen,
+    last_seen = greatest(i.last_seen, excluded.last_seen),
+    count = i.count + excluded.count,
+    last_record_id = excluded.last_record_id,
+    regressed_at = case when i.state = 'resolved' then excluded.last_seen else i.regressed_at end,
+    regressed_record_id = case when i.state = 'resolved' then excluded.last_record_id else i.regressed_record_id end,
+    state = case when i.state = 'resolved' then 'open' else i.state end
+  returning fingerprint, service, id, title, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
+    count, regressed_record_id, notified_at, notified_count, hosts, containers, xmax = 0 as inserted`;
+
+function keyOf(fingerprint: string, service: string): string {
+  return `${fingerprint}\0${service}`;
+}
+
+function addTo(additions: Map<string, Addition>, occurrence: Occurrence, group: Group): string {
+  const { id, host, container, service, severity, receivedAt, receivedAtMs } = occurrence;
+  const key = keyOf(group.fingerprint, service);
+  let addition = additions.get(key);
+  if (!addition) {
+    addition = {
+      group,
+      service,
+      severity,
+      firstAt: receivedAt,
+      firstAtMs: receivedAtMs,
+      lastAt: receivedAt,
+      lastId: id,
+      count: 0,
+      hosts: new Set(),
+      containers: new Set(),
+    };
+    additions.set(key, addition);
+  }
+  addition.severity = severity;
+  addition.lastAt = receivedAt;
+  addition.lastId = id;
+  addition.count += 1;
+  if (addition.hosts.size < maxPlaces) addition.hosts.add(host);
+  if (addition.containers.size < maxPlaces) addition.containers.add(container);
+  return key;
+}
+
+function toRow([, addition]: [string, Addition]): unknown[] {
+  const { group, service, severity, firstAt, firstAtMs, lastAt, lastId, count, hosts, containers } = addition;
+  return [
+    group.fingerprint,
+    service,
+    newId(firstAtMs),
+    group.title,
+    severity,
+    firstAt,
+    lastAt,
+    count,
+    [...hosts],
+    [...containers],
+    lastId,
+  ];
+}
+
+/** A host or container that an issue does not name yet is rare; the row is locked by the upsert, so nobody else adds one. */
+async function notePlaces(client: PoolClient, row: Row, addition: Addition): Promise<void> {
+  const hosts = withNew(row.hosts, addition.hosts);
+  const containers = withNew(row.containers, addition.containers);
+  if (hosts === row.hosts && containers === row.containers) return;
+  await client.query(
+    'update issues set hosts = $3, containers = $4 where fingerprint = $1 and service = $2',
+    [row.fingerprint, row.service, hosts, containers],
+  );
+}
+
+function withNew(known: string[], seen: ReadonlySet<string>): string[] {
+  if (known.length >= maxPlaces) return known;
+  const fresh = [...seen].filter((place) => !known.includes(place));
+  return fresh.length > 0 ? [...known, ...fresh].slice(0, maxPlaces) : known;
+}
+
+function toIssue(row: Row, addition: Addition): Issue {
+  return {
+    id: row.id,
+    fingerprint: row.fingerprint,
+    service: row.service,
+    title: row.title,
+    state: row.state,
+    mutedUntil: row.muted_until,
+    mutedUntilCount: row.muted_until_count,
+    firstSeen: row.first_seen,
+    lastSeen: row.last_seen,
+    previousSeen: row.previous_seen,
+    count: row.count,
+    added: addition.count,
+    isNew: row.inserted,
+    isRegressed: !row.inserted && row.regressed_record_id === addition.lastId,
+    notifiedAt: row.notified_at,
+    notifiedCount: row.notified_count,
+  };
+}

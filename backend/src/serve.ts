@@ -1,0 +1,224 @@
+// `log-detector serve`: settings > database > migrations > listen > deliver > upkeep, and the same backwards at the end.
+// Requests under way finish; everything ends within 5 s.
+
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Logger, pino } from 'pino';
+import { buildApp } from './app.ts';
+import { mailChannel } from './channels/registry.ts';
+import { startEmbedded } from './db/embedded.ts';
+import { migrate } from './db/migrate.ts';
+import { createPool } from './db/pool.ts';
+import { StartError } from './db/start-error.ts';
+import { isDatabaseAway } from './http/errors.ts';
+import type { App } from './http/http.ts';
+import { Metrics } from './http/metrics.ts';
+import { startDelivery } from './outbox/delivery.ts';
+import { type BackendSettings, readBackendSettings } from './settings.ts';
+import { makePartitionsAhead, startUpkeep } from './upkeep/upkeep.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What is done at the end, last first. */
+type Closing = (() => Promise<unknown>)[];
+
+/** An ingest statement that takes longer is ended, and its senders come again. */
+const ingestStatementMs = 10_000;
+const readStatementMs = 30_000;
+// In a compose file the database may start at the same time: it is given so many seconds.
+const databaseAttempts = 60;
+const endingSignals = ['SIGTERM', 'SIGINT'] as const;
+
+// Filled in by the build.
+declare const LOG_DETECTOR_VERSION: string | undefined;
+const version = typeof LOG_DETECTOR_VERSION === 'string' ? LOG_DETECTOR_VERSION : '0.0.0-source';
+
+/** How long requests under way may take to finish. */
+const finishMs = 2_500;
+
+/**
+ * Runs the backend until `signal` aborts, or the process is asked to end (SIGTERM, SIGINT). Resolves when all is closed.
+ * @throws {SettingsError} and errors whose message says what to do.
+ */
+export async function serve(
+  env: Environment = process.env,
+  options: { signal?: AbortSignal } = {},
+): Promise<void> {
+  const settings = readBackendSettings(env);
+  const logger = pino({ level: settings.logLevel, base: undefined });
+  const stop = stopSignal(options.signal);
+  const closing: Closing = [];
+  try {
+    await start(settings, logger, closing, stop.signal);
+    await aborted(stop.signal);
+    logger.info('stopping');
+  } finally {
+    for (const close of closing.reverse()) {
+      await close().catch((error: Error) => logger.warn({ err: error }, 'closing failed'));
+    }
+    stop.forget();
+  }
+}
+
+/** Brings the database to the newest schema and ends. */
+export async function migrateCommand(env: Environment = process.env): Promise<void> {
+  const settings = readBackendSettings({ ...env, HOST: undefined });
+  const closing: Closing = [];
+  const logger = pino({ level: settings.logLevel, base: undefined });
+  try {
+    const connectionString = await openDatabase(settings, logger, closing);
+    const applied = await migrate(connectionString);
+    process.stdout.write(
+      applied.length > 0 ? `applied ${applied.join(', ')}\n` : 'the database is up to date\n',
+    );
+  } finally {
+    for (const close of closing.reverse()) await close();
+  }
+}
+
+async function start(
+  settings: BackendSettings,
+  logger: Logger,
+  closing: Closing,
+  signal: AbortSignal,
+): Promise<void> {
+  const connectionString = await openDatabase(settings, logger, closing);
+  for (const name of await migrate(connectionString)) logger.info(`applied migration ${name}`);
+
+  const onIdleError = (error: Error) =>
+    logger.debug({ err: error }, 'an idle connection to the database broke');
+  const pool = createPool({ connectionString, max: 10, statementTimeoutMs: readStatementMs, onIdleError });
+  const ingestPool = createPool({
+    connectionString,
+    max: 4,
+    statementTimeoutMs: ingestStatementMs,
+    onIdleError,
+  });
+  closing.push(() => Promise.all([pool.end(), ingestPool.end()]));
+  await makePartitionsAhead(pool, Date.now());
+
+  const metrics = new Metrics();
+  const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics });
+  if (signal.aborted) return;
+  await listen(app, settings);
+  closing.push(() => Promise.race([app.close(), sleep(finishMs, undefined, { ref: false })]));
+
+  const upkeep = startUpkeep({
+    pool,
+    log: logger,
+    retentionDays: settings.retentionDays,
+    dedupeWindowMs: settings.dedupeWindowMs,
+  });
+  closing.push(() => upkeep.stop());
+  if (settings.alerts.enabled) {
+    const channel = mailChannel({ smtpUrl: settings.smtpUrl, from: settings.alerts.from });
+    const delivery = startDelivery({
+      pool,
+      connectionString,
+      channels: { email: channel },
+      log: logger,
+      metrics,
+    });
+    closing.push(() => delivery.stop(1_500));
+    announce(settings, app.server.address(), `mails go out by ${channel.name}`);
+  } else announce(settings, app.server.address(), 'mails are off (set ALERT_EMAIL_ENABLED=true)');
+}
+
+/** @returns how to connect; the embedded server is started when DATABASE_URL is unset. */
+async function openDatabase(settings: BackendSettings, logger: Logger, closing: Closing): Promise<string> {
+  if (settings.databaseUrl !== undefined) return waitForDatabase(settings.databaseUrl, logger);
+  const server = await startEmbedded({
+    dataDir: settings.dataDir,
+    log: {
+      debug: (message) => logger.debug(message),
+      info: (message) => logger.info(message),
+      warn: (message) => logger.warn(message),
+    },
+  });
+  closing.push(() => server.stop());
+  return server.connectionString;
+}
+
+/** In a compose file both start at once: the database of DATABASE_URL is given a while to come up. */
+async function waitForDatabase(connectionString: string, logger: Logger): Promise<string> {
+  const client = () => createPool({ connectionString, max: 1 });
+  for (let attempt = 1; ; attempt += 1) {
+    const pool = client();
+    try {
+      await pool.query('select 1');
+      return connectionString;
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (attempt === databaseAttempts || !isDatabaseAway(error)) {
+        throw new StartError(
+          `cannot use the database at ${placeOf(connectionString)}: ${message || code}; check DATABASE_URL, and that the server runs and lets this user in`,
+          { cause: error },
+        );
+      }
+      if (attempt === 1) logger.info(`waiting for the database at ${placeOf(connectionString)}`);
+      await sleep(1000);
+    } finally {
+      await pool.end();
+    }
+  }
+}
+
+/** Host and database, without the password. */
+function placeOf(connectionString: string): string {
+  const { host, pathname, searchParams } = new URL(
+    connectionString.replace(/\/\/([^/@]*@)?\//, '//$1localhost/'),
+  );
+  return `${searchParams.get('host') ?? host}${pathname}`;
+}
+
+async function listen(app: App, { host, port }: BackendSettings): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const remedy =
+      code === 'EADDRINUSE' ? 'stop what listens there, or set PORT to another one' : 'check HOST and PORT';
+    throw new StartError(`cannot listen on ${host}:${port}: ${message}; ${remedy}`, { cause });
+  }
+}
+
+/** A few plain lines for a person, beside the log. */
+function announce(settings: BackendSettings, address: string | AddressInfo | null, mails: string): void {
+  const port = typeof address === 'object' && address ? address.port : settings.port;
+  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+  const database = settings.databaseUrl
+    ? placeOf(settings.databaseUrl)
+    : `embedded PostgreSQL in ${resolve(settings.dataDir)}`;
+  process.stdout.write(
+    [
+      `Log Detector ${version} is listening on http://${host}:${port}`,
+      `  API docs   http://${host}:${port}/docs`,
+      `  database   ${database}`,
+      `  mail       ${mails}`,
+      '',
+    ].join('\n'),
+  );
+}
+
+/** Aborts when the caller's signal does, or the process is asked to end. */
+function stopSignal(given: AbortSignal | undefined): { signal: AbortSignal; forget: () => void } {
+  const stopping = new AbortController();
+  // Asked twice is asked once: Ctrl-C reaches us directly, and again through whoever started us.
+  const stop = () => stopping.abort();
+  // Whoever gives a signal hears the process's own.
+  if (given) given.addEventListener('abort', stop, { once: true });
+  else for (const name of endingSignals) process.on(name, stop);
+  if (given?.aborted) stopping.abort();
+  return {
+    signal: stopping.signal,
+    forget: () => {
+      for (const name of endingSignals) process.off(name, stop);
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((done) => signal.addEventListener('abort', () => done(), { once: true }));
+}

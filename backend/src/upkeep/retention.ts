@@ -1,0 +1,67 @@
+// What is kept for how long, and the statements that drop the rest, in small steps that hold up nobody.
+
+import { dropPartitions, firstIdOf, startOfDay } from '../db/partitions.ts';
+import type { Pool } from '../db/pool.ts';
+
+const dayMs = 86_400_000;
+const rowsAtATime = 10_000;
+
+/**
+ * Events are remembered as long as the records, and never for less than this. An agent sends a batch until it is
+ * acknowledged, so a repeat comes when the acknowledgement was lost: at once when the agent lives, or when it is started
+ * again, be it after a month's holiday. An agent that lost its own state reads its containers' logs again from the
+ * start; what it then repeats is known for as long as the record itself is kept.
+ */
+export const eventsKeptDays = 30;
+
+export interface Kept {
+  /** Whole days; 0: for ever. */
+  retentionDays: number;
+  dedupeWindowMs: number;
+}
+
+/** @returns how many partitions and rows were dropped. */
+export async function dropOld(
+  pool: Pool,
+  kept: Kept,
+  now: number,
+): Promise<{ partitions: number; rows: number }> {
+  let rows = await deleteInSteps(pool, `dedupe_state`, 'bucket, host, container, log_hash', 'last_at < $1', [
+    new Date(now - Math.max(kept.dedupeWindowMs, dayMs)),
+  ]);
+  if (kept.retentionDays === 0) return { partitions: 0, rows };
+  // Whole days, so that records, counts and history end at the same instant.
+  const before = startOfDay(now) - kept.retentionDays * dayMs;
+  const eventsBefore = Math.min(before, startOfDay(now) - eventsKeptDays * dayMs);
+  const partitions = await dropPartitions(pool, before);
+  rows += await deleteInSteps(
+    pool,
+    'log_counts',
+    'bucket, minute, host, container, severity',
+    'minute < $1',
+    [new Date(before)],
+  );
+  rows += await deleteInSteps(pool, 'record_events', 'event_id', 'record_id < $1', [firstIdOf(eventsBefore)]);
+  rows += await deleteInSteps(pool, 'notifications', 'id', `created_at < $1 and status <> 'pending'`, [
+    new Date(before),
+  ]);
+  rows += await deleteInSteps(pool, 'coverage_holes', 'event_id', 'received_at < $1', [new Date(before)]);
+  return { partitions: partitions.length, rows };
+}
+
+async function deleteInSteps(
+  pool: Pool,
+  table: string,
+  key: string,
+  where: string,
+  values: unknown[],
+): Promise<number> {
+  for (let deleted = 0; ; ) {
+    const { rowCount } = await pool.query(
+      `delete from ${table} where (${key}) in (select ${key} from ${table} where ${where} limit ${rowsAtATime})`,
+      values,
+    );
+    deleted += rowCount ?? 0;
+    if ((rowCount ?? 0) < rowsAtATime) return deleted;
+  }
+}

@@ -1,0 +1,66 @@
+// The job that runs beside everything, every hour: partitions are made a week ahead and old data dropped. Any number of
+// backends may run it; one at a time works.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makePartitions } from '../db/partitions.ts';
+import type { Pool } from '../db/pool.ts';
+import { dropOld, type Kept } from './retention.ts';
+
+export interface UpkeepOptions extends Kept {
+  pool: Pool;
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+  now?: () => number;
+  everyMs?: number;
+}
+
+const dayMs = 86_400_000;
+const daysAhead = 7;
+const advisoryLock = 7_320_615_003;
+
+/** Makes what ingest needs at once: today's partition, yesterday's for clocks that differ, and a week ahead. */
+export async function makePartitionsAhead(pool: Pool, now: number): Promise<number> {
+  return makePartitions(pool, now - dayMs, now + daysAhead * dayMs);
+}
+
+/** Runs in the background until stopped. Nothing that the database does ends it. */
+export function startUpkeep(options: UpkeepOptions): { stop(): Promise<void> } {
+  const { log, now = Date.now, everyMs = 3_600_000 } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const running = (async () => {
+    while (!signal.aborted) {
+      const failed = await runOnce(options, now()).catch((error: Error) => {
+        log.warn({ err: error }, 'upkeep failed; trying again in a minute');
+        return true;
+      });
+      // Spread out, so that backends started together do not stay in step.
+      const waitMs = failed === true ? 60_000 : everyMs * (0.9 + Math.random() / 5);
+      await sleep(waitMs, undefined, { signal, ref: false }).catch(() => {});
+    }
+  })();
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.race([running, sleep(1000, undefined, { ref: false })]);
+    },
+  };
+}
+
+async function runOnce({ pool, log, ...kept }: UpkeepOptions, now: number): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await makePartitionsAhead(pool, now);
+    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
+      advisoryLock,
+    ]);
+    if (!rows[0]!.locked) return; // another backend is at it
+    try {
+      const dropped = await dropOld(pool, kept, now);
+      if (dropped.partitions > 0) log.info(dropped, 'dropped what is older than RETENTION_DAYS');
+    } finally {
+      await client.query('select pg_advisory_unlock($1)', [advisoryLock]);
+    }
+  } finally {
+    client.release();
+  }
+}
