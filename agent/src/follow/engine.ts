@@ -1,0 +1,179 @@
+// What the follower asks of a Docker engine. Two ways give it: the Engine API (engine-api.ts) and the docker command
+// (engine-command.ts).
+
+import type { Container } from '../types.ts';
+import type { Source } from './reader.ts';
+import { stampOfNanos, toStamp } from './timestamps.ts';
+
+/** A container as inspection shows it. Times are in the form of `Position.at`; one that never was is the year 1. */
+export interface Inspected extends Container {
+  createdAt: string;
+  startedAt: string;
+  finishedAt: string;
+  /** Its process runs now. While a restart policy waits it does not. */
+  running: boolean;
+  status: string;
+  /** It is being removed, or its removal failed: its log is no longer given. */
+  removing: boolean;
+  driver: string;
+  /** Bytes at which its log is rotated; undefined when it grows without end. */
+  rotatesAt: number | undefined;
+}
+
+/** A container as the list shows it. */
+export interface Listed {
+  id: string;
+  name: string;
+  labels: Record<string, string>;
+  running: boolean;
+  createdAt: string;
+}
+
+/** Something that happened to a container: `create`, `start`, `die`, `oom`, `health_status: unhealthy`, `rename`, `destroy` … */
+export interface ContainerEvent {
+  action: string;
+  id: string;
+  name: string;
+  at: string;
+  /** What Docker adds: image, exitCode, labels, oldName. */
+  attributes: Record<string, string>;
+}
+
+/** Takes bytes of a log; their memory is free again when it returns. After a promise, no more come until it resolves. */
+export type OnBytes = (source: Source, bytes: Buffer, from: number, to: number) => Promise<void> | undefined;
+
+export interface LogRequest {
+  id: string;
+  tty: boolean;
+  follow?: boolean;
+  /** Unix seconds with a fraction; inclusive. */
+  since?: string;
+  until?: string;
+  /** The last so many pieces alone. */
+  tail?: number;
+  signal: AbortSignal;
+  onBytes: OnBytes;
+}
+
+export interface Engine {
+  /** Where it is, for messages. */
+  readonly label: string;
+  /** Asks whether the engine answers and agrees on a version. @throws EngineError */
+  connect(signal: AbortSignal): Promise<{ version: string; time: string }>;
+  /** All containers, stopped ones too. @throws EngineError */
+  list(signal: AbortSignal): Promise<Listed[]>;
+  /** @throws EngineError, with kind `not-found` */
+  inspect(id: string, signal: AbortSignal): Promise<Inspected>;
+  /** Gives events until the stream ends (then it resolves) or fails. `since` is unix seconds. @throws EngineError */
+  events(options: {
+    since?: string;
+    signal: AbortSignal;
+    onOpen?(): void;
+    onEvent(event: ContainerEvent): void;
+  }): Promise<void>;
+  /** Resolves when the log stream has ended. @throws EngineError */
+  logs(request: LogRequest): Promise<void>;
+}
+
+export type EngineErrorKind =
+  /** Nobody answers: it is down, or not allowed. */
+  | 'unreachable'
+  | 'not-found'
+  /** Being removed. */
+  | 'gone'
+  /** The logging driver gives nothing back. */
+  | 'unreadable'
+  | 'failed';
+
+export class EngineError extends Error {
+  override name = 'EngineError';
+  readonly kind: EngineErrorKind;
+  constructor(kind: EngineErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** Which kind of failure the engine's own words tell of. */
+export function kindOf(message: string, status?: number): EngineErrorKind {
+  if (/does not support reading|cache-disabled/i.test(message)) return 'unreadable';
+  if (/dead or marked for removal|removal of container .* is already in progress/i.test(message))
+    return 'gone';
+  if (status === 404 || /no such (container|object)/i.test(message)) return 'not-found';
+  if (status === 409) return 'gone';
+  if (status === 501) return 'unreadable';
+  if (/cannot connect to the docker daemon|permission denied|is the docker daemon running/i.test(message)) {
+    return 'unreachable';
+  }
+  return 'failed';
+}
+
+/** The JSON of an inspection, as both ways give it. */
+export interface InspectJson {
+  Id: string;
+  Name?: string;
+  Created?: string;
+  State?: {
+    Status?: string;
+    Running?: boolean;
+    Restarting?: boolean;
+    Dead?: boolean;
+    StartedAt?: string;
+    FinishedAt?: string;
+  };
+  Config?: { Tty?: boolean; Image?: string; Labels?: Record<string, string> | null };
+  HostConfig?: { LogConfig?: { Type?: string; Config?: Record<string, string> | null } };
+}
+
+const never = '0001-01-01T00:00:00.000000000Z';
+
+export function readInspected(json: InspectJson): Inspected {
+  const state = json.State ?? {};
+  const log = json.HostConfig?.LogConfig ?? {};
+  const driver = log.Type ?? '';
+  const size = log.Config?.['max-size'] ?? (driver === 'local' ? '20m' : undefined);
+  return {
+    id: json.Id,
+    name: (json.Name ?? '').replace(/^\//, '') || json.Id.slice(0, 12),
+    image: json.Config?.Image ?? '',
+    labels: json.Config?.Labels ?? {},
+    tty: json.Config?.Tty ?? false,
+    createdAt: toStamp(json.Created ?? '') ?? never,
+    startedAt: toStamp(state.StartedAt ?? '') ?? never,
+    finishedAt: toStamp(state.FinishedAt ?? '') ?? never,
+    running: state.Running === true && state.Restarting !== true,
+    status: state.Status ?? '',
+    removing: state.Dead === true || state.Status === 'removing' || state.Status === 'dead',
+    driver,
+    rotatesAt: readSize(size),
+  };
+}
+
+/** Docker's sizes: `10m`, `64k`, `1g`, `-1` for none. */
+function readSize(text: string | undefined): number | undefined {
+  const [, number, unit = ''] = /^(\d+)([bkmg]?)b?$/i.exec(text ?? '') ?? [];
+  if (number === undefined) return undefined;
+  return Number(number) * 1024 ** ' kmg'.indexOf(unit.toLowerCase().replace('b', '') || ' ');
+}
+
+export interface EventJson {
+  Type?: string;
+  Action?: string;
+  status?: string;
+  Actor?: { ID?: string; Attributes?: Record<string, string> };
+  id?: string;
+  time?: number;
+  timeNano?: number;
+}
+
+/** One line of the events stream; undefined for what is no container's. */
+export function readEvent(line: string): ContainerEvent | undefined {
+  const json = JSON.parse(line) as EventJson;
+  const id = json.Actor?.ID ?? json.id;
+  const action = json.Action ?? json.status;
+  if ((json.Type ?? 'container') !== 'container' || !id || !action) return undefined;
+  const attributes = json.Actor?.Attributes ?? {};
+  // More digits than a JSON number keeps, so they are read from the text.
+  const nanos = /"timeNano":(\d+)/.exec(line)?.[1] ?? `${json.time ?? 0}000000000`;
+  return { action, id, name: attributes.name ?? '', at: stampOfNanos(BigInt(nanos)), attributes };
+}

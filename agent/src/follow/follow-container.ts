@@ -1,0 +1,555 @@
+// One container's log -> its sinks, through restarts, broken connections, silence and rotation, until the container is
+// gone.
+//
+//   look --created, or read to its end--> wait --start, or listed as running--> look
+//   look --running--> follow --stream ended, broken or silent--> look
+//   look --stopped--> read to the end --> end of the sink --> wait
+//   look --not there--> gone (a hole, if it may have printed after the last read)
+
+import type { Container, Hole, Position, Stream } from '../types.ts';
+import { backoffMs, defer, pause } from './backoff.ts';
+import { type ContainerEvent, type Engine, EngineError, type Inspected } from './engine.ts';
+import { InBandError } from './frames.ts';
+import type { Limit } from './limits.ts';
+import type { Log } from './log.ts';
+import { firstLine, hasLinesBetween, lastLine } from './probe.ts';
+import { createReader, type Reader } from './reader.ts';
+import {
+  type Cursors,
+  comparePositions,
+  endOrdinal,
+  newestOf,
+  oldestOf,
+  overlapSeconds,
+  sinceOf,
+} from './resume.ts';
+import type { Sink } from './sink.ts';
+import { moved, nextInstant, stampOf, unixTime } from './timestamps.ts';
+
+/** A stream that does not end by itself this long after the container did is one that hangs. */
+const endGraceMs = 2000;
+/** Longest pause between two checks of a silent stream. */
+const longestSilenceMs = 60_000;
+/** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
+const fastestLog = 100_000;
+
+/** The connection to the engine, as all containers share it. */
+export interface Link {
+  /** Counts the times that the connection was lost. */
+  readonly losses: number;
+  /** Resolves when the engine answers (at once, when it does). */
+  whenUp(signal: AbortSignal): Promise<void>;
+}
+
+export interface FollowContainerOptions {
+  engine: Engine;
+  link: Link;
+  /** For short questions, and for reading stopped containers' logs. */
+  limits: { short: Limit; long: Limit };
+  id: string;
+  /** As the event or the list told it. */
+  name: string;
+  cursor(stream: Stream): Position | undefined;
+  /** Where to begin when there is no cursor. */
+  beginAt(container: Inspected): string;
+  open(container: Container): Sink;
+  hole(hole: Hole): void;
+  log: Log;
+  maxLineBytes: number;
+  /** Longest wait between attempts. */
+  retryMs: number;
+  /** A stream that is silent for this long is checked, and then at twice the time, up to a minute. */
+  silenceMs: number;
+  now(): number;
+  random(): number;
+  signal: AbortSignal;
+}
+
+export type FollowedState = 'looking' | 'following' | 'reading' | 'waiting' | 'unreadable' | 'gone';
+
+export type Followed = ReturnType<typeof followContainer>;
+
+/** Begins at once. `done` resolves when the container is gone or the signal fires; what was delivered was delivered in full lines. */
+export function followContainer(options: FollowContainerOptions) {
+  const { engine, link, limits, id, log, signal, now } = options;
+  let { name } = options;
+  let state: FollowedState = 'looking';
+  /** It is known where its reading begins, so that a restart of the agent will find it again. */
+  let attached = false;
+  let known: Cursors = {};
+  let sink: Sink | undefined;
+  let reader: Reader | undefined;
+  let last: Inspected | undefined;
+  /** The run (by its start) whose log was read to the end. */
+  let completeRun: string | undefined;
+  let everStarted = false;
+  let firstEventAt: string | undefined;
+  let diedAt: string | undefined;
+  let destroyedAt: string | undefined;
+  /** The last follow stream came to its end by itself, with so many losses of the connection. */
+  let endedByItself: { losses: number } | undefined;
+  let diedWithLosses = -1;
+  let failures = 0;
+  const bell = newBell();
+  let current: Current | undefined;
+
+  const container = (seen: Inspected): Container => ({
+    id: seen.id,
+    name: seen.name,
+    image: seen.image,
+    labels: seen.labels,
+    tty: seen.tty,
+  });
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        state = 'looking';
+        const rung = bell.rung;
+        const seen = await limits.short(() => engine.inspect(id, signal));
+        renamed(seen);
+        last = seen;
+        if (seen.removing) {
+          await Promise.race([bell.wait(signal), pause(options.retryMs, signal)]);
+          continue;
+        }
+        if (!hasMore(seen)) {
+          attached = true;
+          state = 'waiting';
+          if (bell.rung === rung) await bell.wait(signal);
+          continue;
+        }
+        everStarted = true;
+        await read(seen);
+        if (!seen.running) await finishIfStill(seen);
+      } catch (error) {
+        if (signal.aborted) break;
+        const { kind } = error as Partial<EngineError>;
+        if (kind === 'not-found') return gone();
+        if (kind === 'unreadable') return unreadable(error as EngineError);
+        await troubled(error);
+      }
+    }
+  }
+
+  /** Whether there is anything to read that was not. */
+  function hasMore(seen: Inspected): boolean {
+    if (seen.startedAt.startsWith('0001')) return false;
+    if (seen.running) return true;
+    if (completeRun !== undefined) return completeRun !== seen.startedAt;
+    const { stdout, stderr } = cursorsFor(seen);
+    const wasEnded = (position?: Position) =>
+      position?.ordinal === endOrdinal && position.at > seen.startedAt && position.at > seen.finishedAt;
+    return !(wasEnded(stdout) && (seen.tty || wasEnded(stderr)));
+  }
+
+  /** Where to resume: from memory, else from disk, else by the rule for containers never read. */
+  function cursorsFor(seen: Inspected): Cursors {
+    const begin = { at: options.beginAt(seen), ordinal: -1 };
+    const of = (stream: Stream) => known[stream] ?? options.cursor(stream) ?? begin;
+    return seen.tty ? { stdout: of('stdout') } : { stdout: of('stdout'), stderr: of('stderr') };
+  }
+
+  async function read(seen: Inspected): Promise<void> {
+    if (seen.driver === 'none') {
+      throw new EngineError('unreadable', 'its logging driver is none, which keeps no log');
+    }
+    let cursors = cursorsFor(seen);
+    const strict = await hasSteppedBack(seen, cursors);
+    if (strict) cursors = await onlyOwnLines(seen, cursors);
+    const { sink: to, reader: from } = openSink(seen, cursors);
+
+    const me: Current = {
+      stop: new AbortController(),
+      seen,
+      silence: options.silenceMs,
+      checkedAt: now(),
+      checking: false,
+      isPaused: false,
+      jumps: [],
+    };
+    current = me;
+    const given = AbortSignal.any([signal, me.stop.signal]);
+    from.begin({
+      cursors,
+      strict,
+      startedAt: seen.startedAt,
+      tty: seen.tty,
+      jumpMs: seen.rotatesAt === undefined ? undefined : Math.ceil(seen.rotatesAt / fastestLog),
+      onGap: (firstAt) => checkGap(seen, cursors, firstAt, given),
+      onJump: (stream, before, afterAt) => noteJump(me, stream, before, afterAt),
+    });
+    attached = true;
+    state = seen.running ? 'following' : 'reading';
+    endedByItself = undefined;
+    const { losses } = link;
+    const began = now();
+    const request = {
+      id,
+      tty: seen.tty,
+      follow: seen.running,
+      since: strict ? undefined : sinceOf(cursors),
+      signal: given,
+      onBytes(...bytes: Parameters<typeof from.bytes>) {
+        const waiting = from.bytes(...bytes);
+        if (waiting === undefined) return undefined;
+        me.isPaused = true;
+        return waiting.finally(() => {
+          me.isPaused = false;
+          me.checkedAt = now();
+        });
+      },
+    };
+    try {
+      await (seen.running ? engine.logs(request) : limits.long(() => engine.logs(request)));
+      if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
+      endedByItself = { losses };
+      if (failures > 0) log.info({ container: name }, 'reading the log again');
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted || !me.stop.signal.aborted) throw error;
+      log.debug({ container: name, why: String(me.stop.signal.reason) }, 'asking for the log again');
+    } finally {
+      clearTimeout(me.endTimer);
+      current = undefined;
+      known = me.rewound ?? from.cursors;
+    }
+    if (me.rewound) {
+      // What comes again must not be joined to what is held.
+      await to.end(now());
+      sink = undefined;
+      reader = undefined;
+    }
+    // A stream that ends at once, though the container runs, must not be asked for in a hot loop.
+    if (seen.running && now() - began < 1000 && from.lastBytesAt <= began) {
+      await pause(backoffMs(1, options.retryMs, options.random()), signal);
+    }
+  }
+
+  function openSink(seen: Inspected, cursors: Cursors): { sink: Sink; reader: Reader } {
+    if (!sink || !reader) {
+      sink = options.open(container(seen));
+      reader = createReader({ sink, maxLineBytes: options.maxLineBytes, now });
+      for (const stream of ['stdout', 'stderr'] as const) {
+        const position = cursors[stream];
+        if (position && !options.cursor(stream)) sink.seen(stream, position);
+      }
+    }
+    return { sink, reader };
+  }
+
+  /** After a stopped container's log was read: ends the sink, unless it was started again meanwhile. */
+  async function finishIfStill(seen: Inspected): Promise<void> {
+    const after = await limits.short(() => engine.inspect(id, signal));
+    renamed(after);
+    if (after.running || after.startedAt !== seen.startedAt) return;
+    await endSink(seen);
+    completeRun = seen.startedAt;
+  }
+
+  /** Everything was read: gives out what is open, and marks the end so that a restart need not read the log again. */
+  async function endSink(seen: Inspected | undefined): Promise<void> {
+    if (!sink || !reader) return;
+    reader.flush();
+    known = reader.cursors;
+    const newest = newestOf(known);
+    if (seen && newest && newest.ordinal !== -1) {
+      const end = nextInstant([newest.at, seen.finishedAt].sort()[1]!);
+      known = { stdout: { at: end, ordinal: endOrdinal }, stderr: { at: end, ordinal: endOrdinal } };
+      for (const stream of ['stdout', 'stderr'] as const) sink.seen(stream, known[stream]!);
+    }
+    const ending = sink;
+    sink = undefined;
+    reader = undefined;
+    await ending.end(now());
+  }
+
+  async function gone(): Promise<void> {
+    // What tells how it ended may come a moment later than its absence.
+    for (let round = 0; round < 10 && destroyedAt === undefined && !signal.aborted; round++) {
+      await pause(100, signal);
+    }
+    if (signal.aborted) return;
+    state = 'gone';
+    const wasRead =
+      (completeRun !== undefined && completeRun === last?.startedAt) ||
+      (endedByItself !== undefined &&
+        diedWithLosses === endedByItself.losses &&
+        link.losses === endedByItself.losses);
+    const from = newestOf(known)?.at ?? newestOf(storedCursors())?.at ?? last?.createdAt ?? firstEventAt;
+    await endSink(undefined);
+    if (wasRead || !everStarted) return;
+    const to = destroyedAt ?? diedAt ?? stampOf(now());
+    options.hole({
+      containerId: id,
+      container: name,
+      from: from ?? to,
+      to: from !== undefined && from > to ? from : to,
+      reason: 'container-removed',
+      detail: 'it was removed before its log was read to the end',
+    });
+    log.info({ container: name }, 'removed before its log was read to the end');
+  }
+
+  function storedCursors(): Cursors {
+    return { stdout: options.cursor('stdout'), stderr: options.cursor('stderr') };
+  }
+
+  async function unreadable(error: EngineError): Promise<void> {
+    state = 'unreadable';
+    attached = true;
+    options.hole({
+      containerId: id,
+      container: name,
+      from: last?.startedAt ?? stampOf(now()),
+      to: stampOf(now()),
+      reason: 'unreadable-driver',
+      detail: `logging driver ${last?.driver || 'unknown'}: ${error.message}`,
+    });
+    log.error(
+      { container: name, driver: last?.driver },
+      'its logging driver gives no log back; start the container with json-file, local or journald to have it followed',
+    );
+    while (destroyedAt === undefined && !signal.aborted) await bell.wait(signal);
+    state = 'gone';
+  }
+
+  async function troubled(error: unknown): Promise<void> {
+    const fields = { container: name, error: (error as Error).message, attempt: failures + 1 };
+    const again = backoffMs(failures, options.retryMs, options.random());
+    // The connection's own failures are told once, by those who hold it.
+    const level = failures === 0 && (error as EngineError).kind !== 'unreachable' ? 'warn' : 'debug';
+    log[level](fields, `cannot read the log; retrying in ${(again / 1000).toFixed(1)} s`);
+    failures++;
+    await pause(again, signal);
+    await link.whenUp(signal);
+  }
+
+  /** Whether the log's last line is older than what was read: then the clock stepped back, and `since` would hide the new lines. */
+  async function hasSteppedBack(seen: Inspected, cursors: Cursors): Promise<boolean> {
+    const newest = newestOf(cursors);
+    if (!newest || newest.ordinal < 0) return false;
+    const line = await limits.short(() => lastLine(engine, seen, signal));
+    return line !== undefined && line.at < moved(newest.at, -overlapSeconds);
+  }
+
+  /** For reading in the order of the log alone: a cursor whose own line is not there cannot be waited for. */
+  async function onlyOwnLines(seen: Inspected, cursors: Cursors): Promise<Cursors> {
+    log.warn({ container: name }, 'the clock has stepped back; reading the whole log to find where to go on');
+    const own: Cursors = {};
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const cursor = cursors[stream];
+      if (!cursor || cursor.ordinal < 0) continue;
+      const at = unixTime(cursor.at);
+      const between = {
+        since: at,
+        until: at,
+        after: `${cursor.at.slice(0, 29)}`,
+        before: nextInstant(cursor.at),
+      };
+      if (await limits.short(() => hasLinesBetween(engine, seen, stream, between, signal)))
+        own[stream] = cursor;
+      else declareRotated(cursor.at, stampOf(now()));
+    }
+    return own;
+  }
+
+  /** The first line read is later than where the log was left: has the log lost what lay between, or was nothing printed? */
+  async function checkGap(
+    seen: Inspected,
+    cursors: Cursors,
+    firstAt: string,
+    given: AbortSignal,
+  ): Promise<void> {
+    // Before the first line ever read there is nothing to miss a line by.
+    if (newestOf(cursors)?.ordinal === -1) return;
+    const oldest = oldestOf(cursors)!;
+    const first = await limits.short(() => firstLine(engine, seen, given));
+    if (first && first.at > oldest.at) declareRotated(oldest.at, firstAt);
+  }
+
+  function declareRotated(from: string, to: string): void {
+    options.hole({
+      containerId: id,
+      container: name,
+      from,
+      to,
+      reason: 'rotated',
+      detail: 'the log no longer holds these lines: it was rotated or truncated before they were read',
+    });
+    log.warn({ container: name, from, to }, 'lines were rotated away before they were read');
+  }
+
+  /** The lines' time ran ahead: were lines between the two missed? Then reading goes back to before them. */
+  function noteJump(me: Current, stream: Stream, before: Position, afterAt: string): void {
+    if (me.jumps.length >= 100 || me.rewound) return;
+    me.jumps.push({ stream, before, afterAt });
+    if (me.jumps.length === 1) checkJumps(me).catch(() => {});
+  }
+
+  async function checkJumps(me: Current): Promise<void> {
+    const given = AbortSignal.any([signal, me.stop.signal]);
+    for (let jump = me.jumps[0]; jump; jump = me.jumps[0]) {
+      const { stream, before, afterAt } = jump;
+      const missed = await limits.short(async () => {
+        const between = {
+          since: unixTime(before.at),
+          until: unixTime(afterAt),
+          after: before.at,
+          before: afterAt,
+        };
+        if (await hasLinesBetween(engine, me.seen, stream, between, given)) return true;
+        const first = await firstLine(engine, me.seen, given);
+        return first === undefined || first.at > before.at;
+      });
+      me.jumps.shift();
+      if (!missed) continue;
+      const other = stream === 'stdout' ? 'stderr' : 'stdout';
+      const cursors = reader?.cursors ?? {};
+      const place = { at: before.at, ordinal: -1 };
+      const others = cursors[other];
+      me.rewound = { [stream]: before };
+      if (!me.seen.tty && others) me.rewound[other] = comparePositions(others, place) < 0 ? others : place;
+      log.debug({ container: name, from: before.at }, 'the engine left lines out; reading them again');
+      me.stop.abort('lines were left out');
+      return;
+    }
+  }
+
+  /** A stream that goes quiet without ending is a known fault: compares what was read with the log's last line. */
+  async function checkSilence(me: Current, from: Reader): Promise<void> {
+    me.checking = true;
+    try {
+      const given = AbortSignal.any([signal, me.stop.signal]);
+      const hasNewer = async () => {
+        const line = await limits.short(() => lastLine(engine, me.seen, given));
+        if (!line) return newestOf(from.cursors)?.ordinal !== -1;
+        const begun = from.begunAt(line.stream);
+        if (begun !== undefined) return begun !== line.at;
+        const cursor = from.cursors[line.stream];
+        return cursor === undefined || line.at > cursor.at;
+      };
+      const { lastBytesAt } = from;
+      if (!(await hasNewer())) return;
+      // It may be on its way.
+      await pause(1000, given);
+      if (from.lastBytesAt !== lastBytesAt || given.aborted || !(await hasNewer())) return;
+      if (from.lastBytesAt === lastBytesAt) me.stop.abort('the stream is silent, but the log goes on');
+    } catch {
+      // The engine is busy or away: others find out.
+    } finally {
+      me.checking = false;
+      me.checkedAt = now();
+    }
+  }
+
+  /** The container ended, so its stream must. What is still coming is waited for: it may be the only copy. */
+  function expectEnd(me: Current): void {
+    clearTimeout(me.endTimer);
+    me.endTimer = setTimeout(() => {
+      const quietMs = now() - Math.max(reader?.lastBytesAt ?? 0, me.checkedAt);
+      if (me.isPaused || quietMs < endGraceMs) expectEnd(me);
+      else me.stop.abort('the container ended, but not its stream');
+    }, endGraceMs);
+  }
+
+  function renamed(seen: Inspected): void {
+    const { name: before } = last ?? seen;
+    name = seen.name;
+    if (before !== seen.name) sink?.update(container(seen));
+  }
+
+  return {
+    id,
+    done: run().catch((error) => {
+      if (!signal.aborted) log.error({ container: name, error }, 'bug: following a container failed');
+    }),
+
+    /** Something happened to it. `losses` as in Link. */
+    notify({ action, at, name: named, attributes }: ContainerEvent, losses: number): void {
+      firstEventAt ??= at;
+      if (action === 'start') everStarted = true;
+      if (action === 'die') {
+        diedAt = at;
+        diedWithLosses = losses;
+        if (current?.seen.running) expectEnd(current);
+      }
+      if (action === 'destroy') destroyedAt = at;
+      if (action === 'rename' && named !== '' && last) {
+        renamed({ ...last, name: named });
+        last = { ...last, name: named };
+        log.info({ container: named, before: attributes.oldName }, 'renamed');
+      }
+      bell.ring();
+    },
+
+    /** The list shows it. */
+    listed({ running }: { running: boolean }): void {
+      if (running && state === 'waiting') bell.ring();
+    },
+
+    /** The list does not show it. */
+    missing(): void {
+      if (state === 'waiting') bell.ring();
+      if (state === 'unreadable') {
+        destroyedAt ??= stampOf(now());
+        bell.ring();
+      }
+      if (current) expectEnd(current);
+    },
+
+    /** Call about once a second. */
+    tick(): void {
+      const me = current;
+      if (!me || !reader) return;
+      reader.tick();
+      if (!me.seen.running || me.checking || me.isPaused) return;
+      const quietFrom = Math.max(reader.lastBytesAt, me.checkedAt);
+      if (reader.lastBytesAt > me.checkedAt) me.silence = options.silenceMs;
+      if (now() - quietFrom < me.silence) return;
+      me.silence = Math.min(longestSilenceMs, me.silence * 2);
+      checkSilence(me, reader);
+    },
+
+    status: () => ({ id, name, state, attached, cursors: reader?.cursors ?? known }),
+  };
+}
+
+/** The request under way. */
+interface Current {
+  stop: AbortController;
+  seen: Inspected;
+  /** Silence, in ms, after which to check; and when it was checked last. */
+  silence: number;
+  checkedAt: number;
+  checking: boolean;
+  /** The stages below are full. */
+  isPaused: boolean;
+  endTimer?: ReturnType<typeof setTimeout>;
+  jumps: { stream: Stream; before: Position; afterAt: string }[];
+  /** Where reading goes on instead, because lines were left out. */
+  rewound?: Cursors;
+}
+
+/** Rung when something happened; waiting resolves at the next ring. */
+function newBell() {
+  let rung = 0;
+  let next = defer();
+  return {
+    get rung() {
+      return rung;
+    },
+    ring() {
+      rung++;
+      next.resolve();
+      next = defer();
+    },
+    async wait(signal: AbortSignal): Promise<void> {
+      if (signal.aborted) return;
+      const aborted = defer();
+      signal.addEventListener('abort', aborted.resolve, { once: true });
+      await Promise.race([next.promise, aborted.promise]);
+      signal.removeEventListener('abort', aborted.resolve);
+    },
+  };
+}

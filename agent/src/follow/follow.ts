@@ -1,0 +1,260 @@
+// The engine's containers -> their sinks. It subscribes to events first and lists second, so that nothing starts unseen
+// between the two, lists again after every reconnect and every half minute, and follows what it chose until it is gone.
+
+import type { Container, Hole, Position, Stream } from '../types.ts';
+import { backoffMs, defer, pause } from './backoff.ts';
+import { type ContainerEvent, type Engine, EngineError, type Inspected, type Listed } from './engine.ts';
+import { type Followed, followContainer } from './follow-container.ts';
+import { createLimit } from './limits.ts';
+import type { Log } from './log.ts';
+import { endOrdinal } from './resume.ts';
+import { choose, type Selection } from './select.ts';
+import type { Sink } from './sink.ts';
+import { moved, stampOf, unixTime } from './timestamps.ts';
+
+/** A container of which a cursor is on disk. */
+export interface KnownContainer {
+  containerId: string;
+  container: string;
+}
+
+export interface FollowerOptions {
+  engine: Engine;
+  selection: Selection;
+  /** The position on disk, if there is one. */
+  cursor(containerId: string, stream: Stream): Position | undefined;
+  /** Containers with a position on disk: those that are gone for good are declared, and given to `forget`. */
+  known?(): Iterable<KnownContainer>;
+  /** The container is gone, and all that can be said of it was said: its cursors are of no more use. */
+  forget?(containerId: string): void;
+  /**
+   * The last `status().watchedUntil` that came to disk, not after the cursors of its moment; undefined at the very first
+   * run. A container without a cursor is read from here, or from its beginning if it was created later.
+   */
+  knownSince?(): string | undefined;
+  /** Called for each run of a container: its log goes to this sink. */
+  open(container: Container): Sink;
+  hole(hole: Hole): void;
+  /** What happened to a followed container: `start`, `die` with `exitCode`, `oom`, `health_status: …` and the rest. */
+  event?(event: ContainerEvent): void;
+  log: Log;
+  /** Bytes of text kept of a line. Default 1 MiB. */
+  maxLineBytes?: number;
+  /** Longest wait between attempts, in ms (CONTAINER_RESTART_DELAY). */
+  retryMs?: number;
+  /** How often to list, in ms, in case an event was missed. */
+  reconcileMs?: number;
+  /** See `FollowContainerOptions`. */
+  silenceMs?: number;
+  now?(): number;
+  random?(): number;
+}
+
+export interface FollowerStatus {
+  connected: boolean;
+  /** Everything chosen that existed at this instant is being followed: keep it on disk, for `knownSince`. */
+  watchedUntil: string | undefined;
+  containers: ReturnType<Followed['status']>[];
+}
+
+/** Nothing is done before `run`. Bounded: a line's maximum and one read for each container. */
+export function createFollower(options: FollowerOptions) {
+  const {
+    engine,
+    selection,
+    log,
+    retryMs = 3000,
+    reconcileMs = 30_000,
+    silenceMs = 5000,
+    maxLineBytes = 1024 * 1024,
+    now = Date.now,
+    random = Math.random,
+  } = options;
+  const followed = new Map<string, Followed>();
+  const limits = { short: createLimit(16), long: createLimit(4) };
+  /** Events come again after a reconnect. */
+  const recent = new Set<string>();
+  let signal: AbortSignal;
+  let losses = 0;
+  /** Attempts to connect since the last that succeeded. */
+  let failures = 0;
+  let connected = false;
+  let up = defer();
+  let since = options.knownSince?.();
+  let lastEventAt: string | undefined;
+  let watchedUntil: string | undefined;
+  let lookedForLost = false;
+
+  const link = {
+    get losses() {
+      return losses;
+    },
+    async whenUp(until: AbortSignal): Promise<void> {
+      while (!connected && !until.aborted) await Promise.race([up.promise, pause(1000, until)]);
+    },
+  };
+
+  /** The rule for a container never read: what was printed since the agent last looked; all of it when it is younger. */
+  function beginAt({ createdAt }: Inspected): string {
+    return createdAt > since! ? '1970-01-01T00:00:00.000000000Z' : since!;
+  }
+
+  function consider({ id, name, labels }: Pick<Listed, 'id' | 'name' | 'labels'>): Followed | undefined {
+    const already = followed.get(id);
+    if (already) return already;
+    const choice = choose(selection, { id, name, labels });
+    if (!choice.follow) return undefined;
+    log.info({ container: name, id: id.slice(0, 12), because: choice.reason }, 'following');
+    const one = followContainer({
+      engine,
+      link,
+      limits,
+      id,
+      name,
+      cursor: (stream) => options.cursor(id, stream),
+      beginAt,
+      open: options.open,
+      hole: options.hole,
+      log,
+      maxLineBytes,
+      retryMs,
+      silenceMs,
+      now,
+      random,
+      signal,
+    });
+    followed.set(id, one);
+    one.done.then(() => {
+      followed.delete(id);
+      if (one.status().state === 'gone') options.forget?.(id);
+    });
+    return one;
+  }
+
+  function onEvent(event: ContainerEvent): void {
+    const key = `${event.at} ${event.id} ${event.action}`;
+    if (recent.has(key)) return;
+    recent.add(key);
+    if (recent.size > 1000) for (const old of [...recent].slice(0, 500)) recent.delete(old);
+    if (lastEventAt === undefined || event.at > lastEventAt) lastEventAt = event.at;
+    const begins = event.action === 'create' || event.action === 'start' || event.action === 'rename';
+    const one = begins
+      ? consider({ id: event.id, name: event.name, labels: event.attributes })
+      : followed.get(event.id);
+    if (!one) return;
+    one.notify(event, losses);
+    options.event?.(event);
+  }
+
+  async function reconcile(): Promise<void> {
+    const at = stampOf(now());
+    const listed = await engine.list(signal);
+    const ids = new Set(listed.map(({ id }) => id));
+    for (const container of listed) consider(container)?.listed(container);
+    for (const [id, one] of followed) if (!ids.has(id)) one.missing();
+    if (!lookedForLost) declareLost(ids, at);
+    lookedForLost = true;
+  }
+
+  /** Containers read before that are no longer there: their last lines are lost, unless they had stopped and were read to the end. */
+  function declareLost(ids: ReadonlySet<string>, at: string): void {
+    for (const { containerId, container } of options.known?.() ?? []) {
+      if (ids.has(containerId) || followed.has(containerId)) continue;
+      const positions = (['stdout', 'stderr'] as const).flatMap(
+        (stream) => options.cursor(containerId, stream) ?? [],
+      );
+      const from = positions.map((position) => position.at).sort()[0];
+      const wasRead = positions.length > 0 && positions.every(({ ordinal }) => ordinal === endOrdinal);
+      if (!wasRead && from !== undefined) {
+        options.hole({
+          containerId,
+          container,
+          from,
+          to: at > from ? at : from,
+          reason: 'container-removed',
+          detail: 'it was removed while the agent was away',
+        });
+      }
+      options.forget?.(containerId);
+    }
+  }
+
+  /** One connection to the engine, to its end. */
+  async function session(): Promise<void> {
+    const { time, version } = await engine.connect(signal);
+    since ??= time;
+    const ending = new AbortController();
+    const given = AbortSignal.any([signal, ending.signal]);
+    const opened = defer();
+    const events = engine.events({
+      // A second before, because the clocks of two machines differ; what comes twice is known.
+      since: unixTime(lastEventAt ?? moved(since, -1)),
+      signal: given,
+      onOpen: opened.resolve,
+      onEvent,
+    });
+    try {
+      await Promise.race([opened.promise, events]);
+      await reconcile();
+      connected = true;
+      failures = 0;
+      up.resolve();
+      log.info({ engine: engine.label, api: version, containers: followed.size }, 'connected to Docker');
+      for (;;) {
+        const over = await Promise.race([events.then(() => true), pause(reconcileMs, given)]);
+        if (over || given.aborted) return;
+        await reconcile();
+      }
+    } finally {
+      ending.abort();
+      events.catch(() => {});
+      connected = false;
+      losses++;
+      up = defer();
+    }
+  }
+
+  async function troubled(error: unknown): Promise<void> {
+    const message = error instanceof Error ? error.message : 'Docker ended the stream of events';
+    const fields = { engine: engine.label, attempt: failures + 1 };
+    if (error !== undefined && !(error instanceof EngineError)) {
+      log.error({ ...fields, error }, 'bug: following containers failed; trying again');
+    } else log[failures === 0 ? 'warn' : 'debug'](fields, `${message}; retrying`);
+    await pause(backoffMs(failures++, retryMs, random()), signal);
+  }
+
+  function tick(): void {
+    for (const one of followed.values()) one.tick();
+    // A second back, for events on their way.
+    if (connected && [...followed.values()].every((one) => one.status().attached)) {
+      watchedUntil = stampOf(now() - 1000);
+    }
+  }
+
+  return {
+    /** Follows until the signal fires; then resolves when every reader has stopped. */
+    async run(until: AbortSignal): Promise<void> {
+      signal = until;
+      const ticking = setInterval(tick, 1000);
+      try {
+        while (!signal.aborted) {
+          const error: unknown = await session().catch((failure) => failure);
+          if (!signal.aborted) await troubled(error);
+        }
+      } finally {
+        clearInterval(ticking);
+        await Promise.all([...followed.values()].map((one) => one.done));
+      }
+    },
+
+    status(): FollowerStatus {
+      return {
+        connected,
+        watchedUntil,
+        containers: [...followed.values()].map((one) => one.status()),
+      };
+    },
+  };
+}
+
+export type Follower = ReturnType<typeof createFollower>;

@@ -1,0 +1,342 @@
+// The bytes of one container's log requests -> its sink: frames > lines > what is new. A line that cannot matter is
+// passed over without being decoded or made an object: only its frame's header and its timestamp are looked at.
+
+import type { Line, Position, Stream } from '../types.ts';
+import { createFrames } from './frames.ts';
+import { createLines } from './lines.ts';
+import { type Cursors, comparePositions, createResume, type Resume } from './resume.ts';
+import type { Sink } from './sink.ts';
+import { isStamp, moved, msOf, msOfDay, stampLength } from './timestamps.ts';
+
+const streams = ['stdout', 'stderr'] as const;
+const newline = 0x0a;
+
+/** Where bytes come from: `mux` has frames of both streams; the others are one stream's bytes as they are. */
+export type Source = 'mux' | Stream;
+
+/** How one request is read. */
+export interface Reading {
+  cursors: Cursors;
+  /** See `createResume`. */
+  strict?: boolean;
+  /** When the container was last started. */
+  startedAt: string;
+  /** A terminal's log is one stream. */
+  tty: boolean;
+  /**
+   * The log rotates: when the lines' time runs ahead of the clock by more than this, in ms, the engine's follower may have
+   * missed a whole file (Docker 20.10 does so, silently, when it falls behind).
+   */
+  jumpMs?: number;
+  /** The log no longer reaches back to the cursors, or so it seems: what was read waits until this resolves. */
+  onGap?(firstAt: string): Promise<void>;
+  /** Lines between these two of a stream may have been missed. */
+  onJump?(stream: Stream, before: Position, afterAt: string): void;
+}
+
+export interface ReaderOptions {
+  sink: Sink;
+  /** Bytes of text kept of a line. */
+  maxLineBytes: number;
+  now?(): number;
+}
+
+export type Reader = ReturnType<typeof createReader>;
+
+/** Makes the reader of one container, used for one request after another. */
+export function createReader({ sink, maxLineBytes, now: clock = Date.now }: ReaderOptions) {
+  let resume: Resume = createResume({});
+  let reading: Reading = { cursors: {}, startedAt: '', tty: false };
+  let now = clock();
+  let connectedMs = 0;
+  let lastBytesAt = 0;
+  let unstampedText = '';
+  /** Lines that wait for `onGap`. */
+  let held: Line[] | undefined;
+  let gapAt = '';
+  let gapChecked: Promise<void> | undefined;
+  /** What is known to be read of each stream, though no line stands there. */
+  let quiet: Cursors = {};
+  let quietSecond = '';
+  const told: Record<Stream, Told> = { stdout: newTold(), stderr: newTold() };
+  /** The bytes given to `find`, and its next hit. */
+  let regionTo = 0;
+  let hit = 0;
+
+  function give(line: Line): void {
+    if (resume.reached === 'gap' && held === undefined && gapAt === '') {
+      gapAt = line.position.at;
+      if (reading.onGap) held = [];
+    }
+    if (held) {
+      held.push(line);
+      return;
+    }
+    const state = told[line.stream];
+    state.pushed = true;
+    state.lookback = undefined;
+    state.lookbackFrom = -1;
+    sink.push(line, now);
+    if (sink.find) state.wantsAll = sink.isOpen(line.stream);
+  }
+
+  const lines = createLines({
+    maxLineBytes,
+    wanted: (stream, at, ordinal) => resume.takes(stream, at, ordinal),
+    emit(stream, position, text, cut) {
+      give(cut ? { stream, position, text, cut } : { stream, position, text });
+    },
+    passOver: (stream, bytes, from, to) => {
+      watchTime(stream, bytes, from);
+      if (!mayPassOver(stream, bytes, from, to)) return false;
+      passOver(stream, from, to);
+      return true;
+    },
+    onRegion: findFirst,
+    onRegionEnd: settle,
+    unstamped(_stream, text) {
+      if (unstampedText.length < 4000) unstampedText += `${text.trimEnd()}\n`;
+    },
+  });
+
+  const makeFrames = () =>
+    createFrames({
+      // At least the largest that Docker makes: a piece must not be taken for a line that was cut.
+      maxFrameBytes: Math.max(maxLineBytes, 256 * 1024) + 64,
+      onRegion: findFirst,
+      onRegionEnd(bytes) {
+        settle(bytes);
+        noteQuiet();
+      },
+      onFrame(stream, bytes, from, to, cut) {
+        const stamped = isStamp(bytes, from, to);
+        if (stamped) watchTime(stream, bytes, from);
+        if (
+          stamped &&
+          bytes[to - 1] === newline &&
+          !cut &&
+          !lines.isOpen(stream) &&
+          mayPassOver(stream, bytes, from, to - 1)
+        ) {
+          passOver(stream, from, to - 1);
+          lines.skip(stream, bytes, from);
+        } else lines.frame(stream, bytes, from, to, cut);
+      },
+    });
+  let frames = makeFrames();
+
+  function findFirst(bytes: Buffer, from: number, to: number): void {
+    regionTo = to;
+    hit = sink.find ? nextHit(bytes, from) : from;
+  }
+
+  function nextHit(bytes: Buffer, from: number): number {
+    const at = sink.find!(bytes, from, regionTo);
+    return at < 0 ? Number.POSITIVE_INFINITY : at;
+  }
+
+  /** Whether the whole line cannot matter. If it can, the line before it is given to the sink first. */
+  function mayPassOver(stream: Stream, bytes: Buffer, from: number, to: number): boolean {
+    if (!sink.find) return false;
+    if (hit < from) hit = nextHit(bytes, from);
+    const state = told[stream];
+    if (resume.reached !== 'in-sight' || resume.isWaiting(stream) || state.wantsAll) return false;
+    if (hit >= to) return true;
+    giveLookback(stream, bytes);
+    return false;
+  }
+
+  function giveLookback(stream: Stream, bytes: Buffer): void {
+    const state = told[stream];
+    const position = lines.position(stream);
+    if (!position) return;
+    const [memory, from, to] =
+      state.lookbackFrom >= 0
+        ? [bytes, state.lookbackFrom, state.lookbackTo]
+        : [state.lookback, 0, state.lookback?.length ?? 0];
+    if (!memory) return;
+    let end = to;
+    while (end > from && memory[end - 1] === 0x0d) end--;
+    give({ stream, position, text: memory.toString('utf8', Math.min(from + stampLength + 1, end), end) });
+  }
+
+  function passOver(stream: Stream, from: number, to: number): void {
+    const state = told[stream];
+    state.passed = true;
+    state.lookbackFrom = from;
+    state.lookbackTo = to;
+  }
+
+  /** Tells when a stream's time runs ahead of the clock by more than lines in a row explain. */
+  function watchTime(stream: Stream, bytes: Buffer, from: number): void {
+    if (reading.jumpMs === undefined) return;
+    const state = told[stream];
+    const ms = msOfDay(bytes, from);
+    const ahead = ms - state.ms - (now - state.msAt);
+    const before = ahead >= reading.jumpMs && state.msAt > 0 ? lines.position(stream) : undefined;
+    state.ms = ms;
+    state.msAt = now;
+    if (!before || resume.isWaiting(stream)) return;
+    const at = bytes.toString('latin1', from, from + stampLength);
+    if (msOf(at) >= connectedMs) reading.onJump?.(stream, before, at);
+  }
+
+  /** After a run of bytes: what was passed over is told, and what is still needed of its memory is copied. */
+  function settle(bytes: Buffer): void {
+    for (const stream of streams) {
+      const state = told[stream];
+      if (state.lookbackFrom >= 0) {
+        state.lookback = Buffer.from(bytes.subarray(state.lookbackFrom, state.lookbackTo));
+        state.lookbackFrom = -1;
+      }
+      if (state.passed || state.pushed) {
+        // One run behind, so that the line kept for looking back is never told as done with.
+        const still = quiet[stream];
+        const isNews = state.upTo && (!still || comparePositions(state.upTo, still) > 0);
+        if (!state.pushed && isNews) sink.seen(stream, state.upTo!);
+        state.upTo = lines.position(stream);
+        state.passed = state.pushed = false;
+      }
+    }
+    lines.settle();
+  }
+
+  /**
+   * A stream that prints nothing moves along with the other one, a second behind it, so that a restart need not read the
+   * whole log again to look for its lines. Good only where the order of the log is the order of reading.
+   */
+  function noteQuiet(): void {
+    if (reading.tty || reading.strict || held) return;
+    for (const [stream, other] of [
+      ['stdout', 'stderr'],
+      ['stderr', 'stdout'],
+    ] as const) {
+      const leader = lines.position(other);
+      if (!leader || resume.isWaiting(other) || lines.isOpen(stream)) continue;
+      const second = leader.at.slice(0, 19);
+      if (second === quietSecond) continue;
+      const position = { at: moved(leader.at, -1), ordinal: -1 };
+      const known = cursorOf(stream);
+      if (known && comparePositions(known, position) >= 0) continue;
+      quietSecond = second;
+      quiet[stream] = position;
+      if (resume.isWaiting(stream)) resume.advance(stream, position);
+      if (!sink.isOpen(stream)) sink.seen(stream, position);
+    }
+  }
+
+  function cursorOf(stream: Stream): Position | undefined {
+    const waiting = resume.waitingFor(stream);
+    if (waiting) return waiting;
+    const position = lines.position(stream);
+    const still = quiet[stream];
+    if (!position || !still) return position ?? still;
+    return comparePositions(position, still) >= 0 ? position : still;
+  }
+
+  return {
+    /** The next request begins. What an earlier one left unfinished is read again. */
+    begin(next: Reading): void {
+      now = clock();
+      reading = next;
+      connectedMs = now;
+      lastBytesAt = now;
+      resume = createResume(next.cursors, { strict: next.strict });
+      lines.begin({ startedAt: next.startedAt, now });
+      frames = makeFrames();
+      quiet = {};
+      quietSecond = '';
+      held = undefined;
+      gapChecked = undefined;
+      gapAt = '';
+      unstampedText = '';
+      for (const stream of streams) Object.assign(told[stream], { ...newTold(), upTo: undefined });
+    },
+
+    /**
+     * Takes bytes; their memory is free again when it returns. Gives a promise when no more must come until it resolves.
+     * @throws CorruptFrames, InBandError
+     */
+    bytes(source: Source, chunk: Buffer, from: number, to: number): Promise<void> | undefined {
+      now = clock();
+      lastBytesAt = now;
+      lines.now = now;
+      for (const stream of streams) {
+        const state = told[stream];
+        state.wantsAll = sink.find !== undefined && sink.isOpen(stream);
+      }
+      if (source === 'mux') frames.push(chunk, from, to);
+      else lines.raw(source, chunk, from, to);
+      if (!held) return sink.ready();
+      gapChecked ??= reading.onGap!(gapAt).then(() => {
+        const waiting = held ?? [];
+        held = undefined;
+        gapChecked = undefined;
+        for (const line of waiting) give(line);
+        return sink.ready();
+      });
+      return gapChecked;
+    },
+
+    /** Call about once a second. */
+    tick(): void {
+      now = clock();
+      lines.tick(now);
+      if (now - lastBytesAt >= 2000) noteQuiet();
+    },
+
+    /** The log has ended: gives out the open line. */
+    flush(): void {
+      now = clock();
+      lines.flush(now);
+    },
+
+    /** How far each stream was read: where the next request resumes. */
+    get cursors(): Cursors {
+      return { stdout: cursorOf('stdout'), stderr: cursorOf('stderr') };
+    },
+
+    /** The timestamp of the line that was begun last, whether it was new or not. */
+    begunAt: (stream: Stream) => lines.begunAt(stream),
+
+    /** When bytes last came, in ms since the epoch. */
+    get lastBytesAt(): number {
+      return lastBytesAt;
+    },
+
+    /** What the engine or its command said between the lines: an error. */
+    get unstamped(): string {
+      return unstampedText.trim();
+    },
+  };
+}
+
+/** What a stream's sink has been told. */
+interface Told {
+  pushed: boolean;
+  passed: boolean;
+  wantsAll: boolean;
+  /** The line passed over last: in the memory at hand, or kept from before. */
+  lookbackFrom: number;
+  lookbackTo: number;
+  lookback: Buffer | undefined;
+  /** The last line of the run of bytes before this one. */
+  upTo: Position | undefined;
+  /** Time of day of the last line, and when it was read. */
+  ms: number;
+  msAt: number;
+}
+
+function newTold(): Told {
+  return {
+    pushed: false,
+    passed: false,
+    wantsAll: false,
+    lookbackFrom: -1,
+    lookbackTo: -1,
+    lookback: undefined,
+    upTo: undefined,
+    ms: 0,
+    msAt: 0,
+  };
+}

@@ -1,0 +1,84 @@
+// Which lines of a connection are new. The engine is asked from a second before the older cursor, so what was taken
+// before comes again: per stream everything up to and including the cursor's own line is dropped, the rest is taken.
+// Surprise: after the cursor's own line everything is taken whatever its time, because a clock may step back.
+
+import type { Position, Stream } from '../types.ts';
+import { moved, unixTime } from './timestamps.ts';
+
+/** The cursors of a container's streams. An `ordinal` of -1 stands before every line of that instant. */
+export type Cursors = Partial<Record<Stream, Position>>;
+
+/** The `ordinal` of a cursor that tells that the container had stopped and its log was read to the end. */
+export const endOrdinal = -2;
+
+/** Seconds before the older cursor from which lines are asked for again. */
+export const overlapSeconds = 1;
+
+/** What to ask the engine for: `since` in unix seconds, or undefined for everything. */
+export function sinceOf(cursors: Cursors): string | undefined {
+  const oldest = oldestOf(cursors);
+  if (oldest === undefined) return undefined;
+  return unixTime(moved(oldest.at, -overlapSeconds));
+}
+
+/** The older of the cursors. */
+export function oldestOf({ stdout, stderr }: Cursors): Position | undefined {
+  if (!stdout || !stderr) return stdout ?? stderr;
+  return comparePositions(stdout, stderr) <= 0 ? stdout : stderr;
+}
+
+/** The newer of the cursors. */
+export function newestOf({ stdout, stderr }: Cursors): Position | undefined {
+  if (!stdout || !stderr) return stdout ?? stderr;
+  return comparePositions(stdout, stderr) > 0 ? stdout : stderr;
+}
+
+export function comparePositions(a: Position, b: Position): number {
+  if (a.at !== b.at) return a.at < b.at ? -1 : 1;
+  return a.ordinal - b.ordinal;
+}
+
+/**
+ * Decides line by line, in the order of the log. `strict` waits for the cursor's own line whatever the times say: for
+ * a log in which the clock has stepped back.
+ */
+export function createResume(cursors: Cursors, { strict = false } = {}) {
+  const waiting: Record<Stream, Position | undefined> = { stdout: cursors.stdout, stderr: cursors.stderr };
+  const oldest = oldestOf(cursors);
+  let reached: 'not-yet' | 'in-sight' | 'gap' = oldest ? 'not-yet' : 'in-sight';
+
+  return {
+    /** Whether the stream's cursor has not been passed. */
+    isWaiting: (stream: Stream) => waiting[stream] !== undefined,
+
+    /** Whether the line is new. */
+    takes(stream: Stream, at: string, ordinal: number): boolean {
+      // A line no later than the oldest cursor shows that the log still reaches back to it.
+      if (reached === 'not-yet') reached = at <= oldest!.at ? 'in-sight' : 'gap';
+      const cursor = waiting[stream];
+      if (!cursor) return true;
+      if (at === cursor.at && ordinal === cursor.ordinal) {
+        waiting[stream] = undefined;
+        return false;
+      }
+      if (strict || at < cursor.at || (at === cursor.at && ordinal < cursor.ordinal)) return false;
+      waiting[stream] = undefined;
+      return true;
+    },
+
+    /** `gap`: the first line read is later than the oldest cursor, so the log may have lost what lay between. */
+    get reached() {
+      return reached;
+    },
+
+    /** The stream's cursor while it has not been passed: still good for the next connection. */
+    waitingFor: (stream: Stream) => waiting[stream],
+
+    /** Nothing of the stream is before `position` any more. */
+    advance(stream: Stream, position: Position): void {
+      waiting[stream] = position;
+    },
+  };
+}
+
+export type Resume = ReturnType<typeof createResume>;

@@ -1,0 +1,26 @@
+// What the follower needs of those who take its lines, one for each run of a container.
+
+import type { Container, Line, Position, Stream } from '../types.ts';
+
+export interface Sink {
+  push(line: Line, now: number): void;
+  /** Undefined when it can take more; else resolves when it can. The reader stops reading meanwhile. */
+  ready(): Promise<void> | undefined;
+  /**
+   * Everything of the stream up to here was read, and what was not pushed is of no interest: the cursor may move here.
+   * An `ordinal` of -1 stands before every line of that instant (nothing was printed up to there); one of -2 tells that
+   * the container had stopped and its log was read to the end.
+   */
+  seen(stream: Stream, position: Position): void;
+  /** The container was renamed. */
+  update(container: Container): void;
+  /** The log has ended, the container having stopped. A sink is not used after this; a restart opens a new one. */
+  end(now: number): Promise<void>;
+  /** Whether a line of the stream is held, so that every further line of it matters. Asked only with `find`. */
+  isOpen(stream: Stream): boolean;
+  /**
+   * When there: the offset of the first byte from `from` on, before `to`, at which a line that matters may begin, hold
+   * or follow, or -1. Lines without such a byte are passed over undecoded, but for the one before each that has one.
+   */
+  find?(bytes: Buffer, from: number, to: number): number;
+}

@@ -1,0 +1,78 @@
+// Helpers for the tests of following: bytes as the engine sends them, and a sink that keeps what it is given.
+
+import type { Container, Line, Position, Stream } from '../types.ts';
+import { createReader, type Reading, type Source } from './reader.ts';
+import type { Sink } from './sink.ts';
+
+/** One frame of Docker's log stream. */
+export function frame(stream: Stream, payload: string | Buffer): Buffer {
+  const body = Buffer.from(payload as string);
+  const header = Buffer.from([stream === 'stdout' ? 1 : 2, 0, 0, 0, 0, 0, 0, 0]);
+  header.writeUInt32BE(body.length, 4);
+  return Buffer.concat([header, body]);
+}
+
+export const stamped = (at: string, text: string) => `${at} ${text}`;
+
+export interface CollectingSink extends Sink {
+  container?: Container;
+  lines: Line[];
+  seenUpTo: Partial<Record<Stream, Position>>;
+  ended: boolean;
+}
+
+/** Keeps every line. With `find`, only lines that hold this text are asked for. */
+export function collectingSink({ find }: { find?: string } = {}): CollectingSink {
+  const sink: CollectingSink = {
+    lines: [],
+    seenUpTo: {},
+    ended: false,
+    push(line) {
+      sink.lines.push(line);
+    },
+    ready: () => undefined,
+    seen(stream, position) {
+      sink.seenUpTo[stream] = position;
+    },
+    update(container) {
+      sink.container = container;
+    },
+    async end() {
+      sink.ended = true;
+    },
+    isOpen: () => false,
+  };
+  if (find !== undefined) {
+    sink.find = (bytes, from, to) => {
+      const at = bytes.indexOf(find, from);
+      return at >= 0 && at + find.length <= to ? at : -1;
+    };
+  }
+  return sink;
+}
+
+/** Reads the bytes of one whole log, in pieces of the lengths in `cuts` (again and again), and gives its lines. */
+export function readAll(
+  bytes: Buffer,
+  reading: Partial<Reading> = {},
+  {
+    source = 'mux',
+    cuts = [bytes.length + 1],
+    maxLineBytes = 1024 * 1024,
+    find,
+  }: { source?: Source; cuts?: number[]; maxLineBytes?: number; find?: string } = {},
+): Line[] {
+  const sink = collectingSink({ find });
+  const reader = createReader({ sink, maxLineBytes });
+  reader.begin({ cursors: {}, startedAt: '', tty: false, ...reading });
+  for (let from = 0, round = 0; from < bytes.length; round++) {
+    const to = Math.min(bytes.length, from + cuts[round % cuts.length]!);
+    // A copy that is wiped afterwards: nothing may be kept that points into it.
+    const chunk = Buffer.concat([Buffer.alloc(round % 3 === 0 ? 64 : 0), bytes.subarray(from, to)]);
+    reader.bytes(source, chunk, chunk.length - (to - from), chunk.length);
+    chunk.fill(0x21);
+    from = to;
+  }
+  reader.flush();
+  return sink.lines;
+}
