@@ -33,7 +33,7 @@ export interface AppOptions {
 export async function buildApp(options: AppOptions): Promise<App> {
   const { settings, pool, logger, version, metrics = new Metrics() } = options;
   const app = await buildHttp({ logger, metrics, version, guard: apiKeyGuard(settings.apiKey) });
-  const grouping = createGrouping();
+  const grouping = createGrouping(pool);
   const parts = {
     pool: options.ingestPool ?? pool,
     grouping,

@@ -7,8 +7,8 @@ const Text = Type.String();
 
 /** The body of `POST /api/logs`: one record as its sender writes it. Unknown fields are ignored, as the original does. */
 export const WireRecord = Type.Object({
-  host: Type.String({ minLength: 1, description: 'The machine the container runs on.' }),
-  container: Type.String({ minLength: 1, description: 'Name of the container.' }),
+  host: Type.String({ description: 'The machine the container runs on.' }),
+  container: Type.String({ description: 'Name of the container.' }),
   message: Type.String({ description: 'The log entry, of one line or several. It may be empty.' }),
   severity: Type.Optional(Type.String({ default: 'error', description: 'Any word; `error` when left out.' })),
   occurred_at: Type.Optional(

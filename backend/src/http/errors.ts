@@ -37,20 +37,26 @@ export function comeAgain(why: string, retryAfterSeconds = 1): HttpError {
   return new HttpError(503, why, { 'retry-after': String(retryAfterSeconds) });
 }
 
-/** The error bodies, for the OpenAPI document. */
-export const ErrorAnswer = Type.Object({ detail: Type.String() }, { $id: 'Error' });
-export const MisfitAnswer = Type.Object(
-  {
-    detail: Type.Array(
-      Type.Object({
-        loc: Type.Array(Type.Union([Type.String(), Type.Integer()])),
-        msg: Type.String(),
-        type: Type.String(),
-      }),
-    ),
-  },
-  { $id: 'ValidationError' },
-);
+/** The error bodies, as the OpenAPI document defines them … */
+export const errorSchemas = [
+  Type.Object({ detail: Type.String() }, { $id: 'Error', title: 'Error' }),
+  Type.Object(
+    {
+      detail: Type.Array(
+        Type.Object({
+          loc: Type.Array(Type.Union([Type.String(), Type.Integer()])),
+          msg: Type.String(),
+          type: Type.String(),
+        }),
+      ),
+    },
+    { $id: 'ValidationError', title: 'ValidationError' },
+  ),
+];
+
+/** … and as routes name them. */
+export const ErrorAnswer = Type.Unsafe<{ detail: string }>({ $ref: 'Error#' });
+export const MisfitAnswer = Type.Unsafe<{ detail: Misfit[] }>({ $ref: 'ValidationError#' });
 
 /** SQLSTATE classes and socket errors that say: the database cannot be worked with now, and may be later. */
 export function isDatabaseAway(error: unknown): boolean {

@@ -4,9 +4,14 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Logger } from 'pino';
-import { answerError, ErrorAnswer, HttpError, MisfitAnswer } from './errors.ts';
+import { answerError, ErrorAnswer, errorSchemas, MisfitAnswer } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { compileValidator } from './validation.ts';
 
@@ -52,7 +57,7 @@ export const errorAnswers = {
 export async function buildHttp({ logger, metrics, version, guard }: HttpOptions): Promise<App> {
   const app: App = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // A body that trickles in must not hold its connection for ever.
     requestTimeout: 120_000,
     keepAliveTimeout: 75_000,
@@ -98,8 +103,7 @@ export async function buildHttp({ logger, metrics, version, guard }: HttpOptions
     },
     refResolver: { buildLocalReference: (schema, _base, _fragment, i) => String(schema.$id ?? `Schema${i}`) },
   });
-  app.addSchema(ErrorAnswer);
-  app.addSchema(MisfitAnswer);
+  for (const schema of errorSchemas) app.addSchema(schema);
   await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   return app;
@@ -126,5 +130,3 @@ function countRequests(app: App, metrics: Metrics): void {
     seconds.observe(reply.elapsedTime / 1000);
   });
 }
-
-export { HttpError };

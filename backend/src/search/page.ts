@@ -85,8 +85,13 @@ async function findBetween(
   const text =
     buckets !== undefined && buckets.length <= mostBuckets
       ? // The newest of each bucket come off its index in order; the newest of all are among them.
-        `${buckets.map((bucket) => `(select id from log_records ${conditions} and bucket = ${bucket} order by id desc limit ${depth})`).join('\nunion all\n')}
-         order by id desc limit ${limit} offset ${offset}`
+        `select id
+         from (
+           ${buckets.map((bucket) => `(select id from log_records ${conditions} and bucket = ${bucket} order by id desc limit ${depth})`).join('\n           union all\n           ')}
+         ) newest
+         order by id desc
+         limit ${limit}
+         offset ${offset}`
       : `select id from log_records ${conditions} and ${depth}::bigint is not null order by id desc limit ${limit} offset ${offset}`;
   const { rows } = await pool.query<{ id: string }>(text, conditions.values);
   return rows.map(({ id }) => id);

@@ -107,7 +107,7 @@ export class Totals {
     conditions.add('id >= $', firstId).add('id < $', lastId);
     const most = conditions.parameter(mostCounted);
     const { rows } = await this.#pool.query<{ n: number }>(
-      `select count(*) as n from (select from log_records ${conditions} limit ${most}) some`,
+      `select count(*) as n from (select from log_records ${conditions} limit ${most}) found`,
       conditions.values,
     );
     const total = rows[0]!.n;
