@@ -9,11 +9,12 @@ import { basename } from 'node:path';
 import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
 import { type Batch, BatchReader, type SpooledHole, type SpooledRecord } from './batch-reader.ts';
 import type { BoundedFolder } from './bounded-folder.ts';
-import { FrameWriter, type Place, rowOf } from './frames.ts';
+import { FrameWriter, type NoteRow, type Place, rowOf } from './frames.ts';
 import type { Lock } from './lock.ts';
 import { codeOf, type Log, reasonOf } from './log.ts';
 import type { Damage, Recovered } from './recover.ts';
-import { type CursorMap, comparePlaces, joinFullHoles, type Segment } from './segment.ts';
+import { type ResumeState, readHead, writeSafePoint } from './resume-state.ts';
+import { comparePlaces, joinFullHoles, type Segment } from './segment.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import type { BatchBounds, Spool, SpoolOptions, SpoolStats } from './spool.ts';
 import { Wakeup } from './wakeup.ts';
@@ -24,6 +25,7 @@ interface Write {
   records: MatchedRecord[];
   cursors: Cursor[];
   holes: Hole[];
+  notes: NoteRow[];
   forget?: string;
   resolve(): void;
   reject(error: Error): void;
@@ -32,6 +34,7 @@ interface Write {
 /** Most that one sync takes along. */
 const groupBytes = 4 * 1024 * 1024;
 const longestPauseMs = 5000;
+const safePointEveryMs = 10_000;
 
 export class DiskSpool implements Spool {
   readonly #maxBytes: number;
@@ -44,7 +47,8 @@ export class DiskSpool implements Spool {
   readonly #segments: Segment[];
   readonly #writer: SegmentWriter;
   readonly #reader = new BatchReader();
-  readonly #cursors: CursorMap;
+  readonly #state: ResumeState;
+  readonly #dir: string;
 
   #acknowledged: Place;
   /** Not written yet. */
@@ -65,6 +69,9 @@ export class DiskSpool implements Spool {
   readonly #room = new Wakeup();
   readonly #arrival = new Wakeup();
 
+  /** The safe point on disk is as the state was at this time, or as this segment began. */
+  #safePoint: { at: number; segment: number | undefined } = { at: 0, segment: undefined };
+
   #blockedSince: number | undefined;
   #failure: string | undefined;
   #failuresInARow = 0;
@@ -81,7 +88,7 @@ export class DiskSpool implements Spool {
 
   constructor(
     { dir, maxBytes, whenFull, segmentBytes, log, now = Date.now }: SpoolOptions,
-    { segments, acknowledged, cursors, damage, nextSegment }: Recovered,
+    { segments, acknowledged, state, damage, nextSegment }: Recovered,
     { lock, aside, damaged }: { lock: Lock; aside: BoundedFolder; damaged: BoundedFolder },
   ) {
     this.#maxBytes = maxBytes;
@@ -92,7 +99,8 @@ export class DiskSpool implements Spool {
     this.#aside = aside;
     this.#damaged = damaged;
     this.#segments = segments;
-    this.#cursors = cursors;
+    this.#state = state;
+    this.#dir = dir;
     this.#writer = new SegmentWriter({
       dir,
       segmentBytes: segmentBytes ?? Math.max(64 * 1024, Math.min(8 * 1024 * 1024, Math.floor(maxBytes / 16))),
@@ -129,24 +137,29 @@ export class DiskSpool implements Spool {
     await this.#writer.makeReserve();
   }
 
-  append({ records, cursors, holes = [] }: Parameters<Spool['append']>[0]): Promise<void> {
+  append({ records, cursors, holes = [], notes = [] }: Parameters<Spool['append']>[0]): Promise<void> {
     for (const record of records) this.#frames.record(record);
     for (const hole of holes) this.#frames.hole(hole);
     // Behind what they cover.
     this.#frames.cursors(cursors);
+    this.#frames.notes(notes);
     const frames = this.#frames.take();
     return new Promise((resolve, reject) => {
       if (frames.length === 0) resolve();
-      else this.#enqueue({ frames, records, cursors, holes, resolve, reject });
+      else this.#enqueue({ frames, records, cursors, holes, notes, resolve, reject });
     });
   }
 
   cursor(containerId: string, stream: Stream): Position | undefined {
-    return this.#cursors.get(containerId, stream);
+    return this.#state.cursor(containerId, stream);
+  }
+
+  note(key: string): string | undefined {
+    return this.#state.note(key);
   }
 
   containers(): string[] {
-    return this.#cursors.containers();
+    return this.#state.containers();
   }
 
   forget(containerId: string): void {
@@ -158,6 +171,7 @@ export class DiskSpool implements Spool {
       records: [],
       cursors: [],
       holes: [],
+      notes: [],
       forget: containerId,
       resolve: ignore,
       reject: ignore,
@@ -307,7 +321,7 @@ export class DiskSpool implements Spool {
         await this.#dropUnreadable();
         await this.#removeAcknowledged();
         const count = await this.#makeRoom();
-        if (count === 0 && this.#queue.length > 0) {
+        if (count === 'no room') {
           this.#block('no room');
           if (this.#closing) return this.#giveUp(new Error('the spool was closed before there was room'));
           await this.#room.wait();
@@ -330,8 +344,8 @@ export class DiskSpool implements Spool {
     }
   }
 
-  /** Makes room as the policy says. @returns how many of the waiting writes may go now. */
-  async #makeRoom(): Promise<number> {
+  /** Makes room as the policy says. @returns how many of the waiting writes may go now, which may be none for want of any. */
+  async #makeRoom(): Promise<number | 'no room'> {
     const [first] = this.#queue;
     if (!first) return 0;
     while (this.#bytes() + first.frames.length > this.#maxBytes) {
@@ -341,7 +355,7 @@ export class DiskSpool implements Spool {
         if (this.#holdsMoreThanCursors()) await this.#beginAnew();
         break;
       }
-      if (this.#whenFull === 'block') return 0;
+      if (this.#whenFull === 'block') return 'no room';
       await this.#dropOldest();
     }
     let bytes = first.frames.length;
@@ -361,6 +375,7 @@ export class DiskSpool implements Spool {
     if (this.#acknowledgedMoved) this.#frames.acknowledged(acknowledged);
     for (const hole of ownHoles) this.#frames.hole(hole);
     const content = Buffer.concat([this.#frames.take(), ...group.map(({ frames }) => frames)]);
+    await this.#keepSafePoint();
     // An acknowledgement may be lost: its batch comes again.
     const sync = ownHoles.length > 0 || group.some(({ forget }) => forget === undefined);
     const segment = await this.#put(content, sync);
@@ -369,17 +384,34 @@ export class DiskSpool implements Spool {
 
     this.#ownHoles = this.#ownHoles.slice(ownHoles.length);
     segment.holes.push(...ownHoles);
-    for (const { records, cursors, holes, forget } of group) {
+    for (const { records, cursors, holes, notes, forget } of group) {
       for (const { containerId = '', stream, first, last, record } of records)
         segment.add({ containerId, container: record.container, stream, first, last });
       segment.holes.push(...holes);
-      this.#cursors.setAll(cursors.map(rowOf));
-      if (forget !== undefined) this.#cursors.delete(forget);
+      this.#state.setCursors(cursors.map(rowOf));
+      this.#state.setNotes(notes);
+      if (forget !== undefined) this.#state.forget(forget);
       this.#counts.appendedRecords += records.length;
     }
     this.#failure = undefined;
     this.#failuresInARow = 0;
     this.#arrival.wake();
+  }
+
+  /** Now and then, and never ahead of what is not acknowledged: the state as it is when nothing waits, else as the oldest segment began. */
+  async #keepSafePoint(): Promise<void> {
+    const now = this.#now();
+    const nothingWaits = this.#items() === 0;
+    const oldest = this.#segments[0];
+    const isDue = Math.abs(now - this.#safePoint.at) > safePointEveryMs;
+    if (!isDue || (!nothingWaits && oldest?.number === this.#safePoint.segment)) return;
+    this.#safePoint = { at: now, segment: nothingWaits ? undefined : oldest?.number };
+    try {
+      const state = nothingWaits ? this.#state : oldest && (await readHead(oldest.path))?.state;
+      if (state) await writeSafePoint(this.#dir, state.rows());
+    } catch {
+      // The one before is as safe, only older.
+    }
   }
 
   async #put(content: Buffer, sync: boolean): Promise<Segment> {
@@ -393,7 +425,7 @@ export class DiskSpool implements Spool {
   async #begin(acknowledged: Place, content: Buffer): Promise<Segment> {
     if (!(await this.#lock.held()))
       throw new LockLost(basename(this.#segments.at(-1)?.path ?? 'the first segment'));
-    return this.#writer.begin({ acknowledged, cursors: this.#cursors.rows() }, content);
+    return this.#writer.begin({ acknowledged, ...this.#state.rows() }, content);
   }
 
   /** Puts a new segment with no more than the cursors in the place of all there are. All must be acknowledged. */

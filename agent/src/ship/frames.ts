@@ -6,7 +6,15 @@ import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
 
-export const frameTypes = { head: 1, record: 2, cursors: 3, hole: 4, forget: 5, acknowledged: 6 } as const;
+export const frameTypes = {
+  head: 1,
+  record: 2,
+  cursors: 3,
+  hole: 4,
+  forget: 5,
+  acknowledged: 6,
+  notes: 7,
+} as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 
 const headerBytes = 9;
@@ -20,6 +28,7 @@ export interface Place {
 }
 
 export type CursorRow = [containerId: string, stream: Stream, at: string, ordinal: number];
+export type NoteRow = [key: string, value: string];
 
 /** First frame of every segment: all that a reader must know if every older segment is gone. */
 export interface Head {
@@ -29,6 +38,7 @@ export interface Head {
   older: [segment: number, bytes: number][];
   acknowledged: Place;
   cursors: CursorRow[];
+  notes: NoteRow[];
 }
 
 /** What of a record is known without reading its wire form. */
@@ -57,6 +67,10 @@ export class FrameWriter {
 
   cursors(cursors: readonly Cursor[]): void {
     if (cursors.length > 0) this.#frame(frameTypes.cursors, JSON.stringify(cursors.map(rowOf)));
+  }
+
+  notes(notes: readonly NoteRow[]): void {
+    if (notes.length > 0) this.#frame(frameTypes.notes, JSON.stringify(notes));
   }
 
   hole(hole: Hole): void {
@@ -160,7 +174,7 @@ export async function readFrames(
         break;
       }
       const type = chunk[at + 8] as FrameType;
-      if (crc32(chunk.subarray(at + 4, at + size)) !== chunk.readUInt32LE(at) || type < 1 || type > 6)
+      if (crc32(chunk.subarray(at + 4, at + size)) !== chunk.readUInt32LE(at) || type < 1 || type > 7)
         return { offset, damaged: true };
       const payload = chunk.subarray(at + headerBytes, at + size);
       if (!visit({ type, payload, start: offset, end: offset + size })) return { offset, damaged: false };

@@ -9,13 +9,15 @@ import {
   type Frame,
   frameTypes,
   type Head,
+  type NoteRow,
   originOf,
   type Place,
   payloadOf,
   readFrames,
 } from './frames.ts';
 import { isDamage, reasonOf } from './log.ts';
-import { CursorMap, comparePlaces, Segment, segmentNumber } from './segment.ts';
+import { ResumeState, readSafePoint } from './resume-state.ts';
+import { comparePlaces, Segment, segmentNumber } from './segment.ts';
 
 /** Something that cannot be read. */
 export interface Damage {
@@ -33,7 +35,7 @@ export interface Recovered {
   /** In order. All hold a whole head at least. */
   segments: Segment[];
   acknowledged: Place;
-  cursors: CursorMap;
+  state: ResumeState;
   /** In order of the segments. What an earlier start found is not in it again. */
   damage: Damage[];
   /** Files that hold nothing at all that can be read. */
@@ -44,7 +46,7 @@ export interface Recovered {
 interface Scan {
   segment: Segment;
   head: Head | undefined;
-  cursors: CursorMap;
+  state: ResumeState;
   acknowledged: Place | undefined;
   /** Why reading stopped before the end. */
   failure: string | undefined;
@@ -74,7 +76,7 @@ export async function recover(dir: string): Promise<Recovered> {
   return {
     segments,
     acknowledged,
-    cursors: cursorsBefore(damage, scans),
+    state: await stateBefore(dir, damage, scans),
     damage,
     useless: scans.filter(({ head }) => !head).map(({ segment }) => segment.path),
     nextSegment: Math.max(numbers.at(-1) ?? 0, acknowledged.segment) + 1,
@@ -86,7 +88,7 @@ async function scanSegment(segment: Segment, limit: number | undefined): Promise
   const scan: Scan = {
     segment,
     head: undefined,
-    cursors: new CursorMap(),
+    state: new ResumeState(),
     acknowledged: undefined,
     failure: undefined,
   };
@@ -129,20 +131,23 @@ function takeFrame(scan: Scan, { type, payload, start, end }: Frame): boolean {
       if (head.segment !== segment.number) return false;
       scan.head = head;
       segment.headBytes = end;
-      scan.cursors = CursorMap.from(head.cursors);
+      scan.state = ResumeState.from(head);
       break;
     }
     case frameTypes.record:
       segment.add(originOf(payload).origin);
       break;
     case frameTypes.cursors:
-      scan.cursors.setAll(payloadOf<CursorRow[]>(payload));
+      scan.state.setCursors(payloadOf<CursorRow[]>(payload));
+      break;
+    case frameTypes.notes:
+      scan.state.setNotes(payloadOf<NoteRow[]>(payload));
       break;
     case frameTypes.hole:
       segment.holes.push(payloadOf<Hole>(payload));
       break;
     case frameTypes.forget:
-      scan.cursors.delete(payloadOf<string>(payload));
+      scan.state.forget(payloadOf<string>(payload));
       break;
     case frameTypes.acknowledged:
       scan.acknowledged = payloadOf<Place>(payload);
@@ -181,13 +186,14 @@ function findDamage(dir: string, scans: Scan[], older: Map<number, number>, ackn
 }
 
 /** The newest cursors that cover nothing that is lost. */
-function cursorsBefore(damage: Damage[], scans: Scan[]): CursorMap {
+async function stateBefore(dir: string, damage: Damage[], scans: Scan[]): Promise<ResumeState> {
   const first = damage.find(({ matters }) => matters)?.segment ?? Number.POSITIVE_INFINITY;
   const readable = scans.filter(({ head }) => head);
   const last = readable.findLast(({ segment }) => segment.number <= first);
-  if (last) return last.cursors;
-  // Nothing older is left. What the next segment began with is the best that is known.
-  return CursorMap.from(readable[0]?.head?.cursors ?? []);
+  if (last) return last.state;
+  // What the next segment began with is ahead of what is lost, but better than nothing.
+  const next = readable[0]?.head;
+  return (await readSafePoint(dir)) ?? (next ? ResumeState.from(next) : new ResumeState());
 }
 
 /** The scan counted every record; what is acknowledged is taken out again. */

@@ -62,7 +62,7 @@ export class SegmentWriter {
   }
 
   /** Begins a segment with its head and the content, synced. @throws what the disk throws; then it is gone again. */
-  async begin(state: Pick<Head, 'acknowledged' | 'cursors'>, content: Buffer): Promise<Segment> {
+  async begin(state: Pick<Head, 'acknowledged' | 'cursors' | 'notes'>, content: Buffer): Promise<Segment> {
     const segment = new Segment(this.#dir, this.#nextNumber);
     this.#frames.head({
       version: 1,

@@ -1,8 +1,8 @@
-// What is known of one segment file without reading it again, and the cursors, which every segment begins with.
+// What is known of one segment file without reading it again.
 
 import { join } from 'node:path';
-import type { Hole, Position, Stream } from '../types.ts';
-import type { CursorRow, RecordOrigin } from './frames.ts';
+import type { Hole } from '../types.ts';
+import type { RecordOrigin } from './frames.ts';
 
 /** Records of one container that are not acknowledged yet: enough to declare them a hole. */
 export interface Backlog {
@@ -72,45 +72,6 @@ export function segmentName(number: number): string {
 export function segmentNumber(name: string): number | undefined {
   const number = /^(\d{16})\.seg$/.exec(name)?.[1];
   return number === undefined ? undefined : Number(number);
-}
-
-/** Cursors by container and stream. */
-export class CursorMap {
-  readonly #containers = new Map<string, Partial<Record<Stream, Position>>>();
-
-  static from(rows: readonly CursorRow[]): CursorMap {
-    const map = new CursorMap();
-    map.setAll(rows);
-    return map;
-  }
-
-  get(containerId: string, stream: Stream): Position | undefined {
-    return this.#containers.get(containerId)?.[stream];
-  }
-
-  setAll(rows: readonly CursorRow[]): void {
-    for (const [containerId, stream, at, ordinal] of rows) {
-      const known = this.#containers.get(containerId);
-      if (known) known[stream] = { at, ordinal };
-      else this.#containers.set(containerId, { [stream]: { at, ordinal } });
-    }
-  }
-
-  delete(containerId: string): void {
-    this.#containers.delete(containerId);
-  }
-
-  containers(): string[] {
-    return [...this.#containers.keys()];
-  }
-
-  rows(): CursorRow[] {
-    const rows: CursorRow[] = [];
-    for (const [containerId, streams] of this.#containers)
-      for (const [stream, position] of Object.entries(streams))
-        rows.push([containerId, stream as Stream, position.at, position.ordinal]);
-    return rows;
-  }
 }
 
 /** Joins the holes that a full spool made in one container's records, so that a long time of it stays one hole. */

@@ -95,6 +95,27 @@ describe('spool', () => {
     expect((await spoolIn(dir)).containers()).toEqual(['c2']);
   });
 
+  it("keeps notes with the cursors, and forgets a container's with it", async () => {
+    const dir = await folder();
+    const before = await spoolIn(dir, { segmentBytes: 1000 });
+    const notes: [string, string][] = [
+      ['c1', 'web'],
+      ['watched-until', 'now'],
+    ];
+    await before.append({ records: [], cursors: [cursorOf(1)], notes });
+    await appendNumbers(before, 2, 20);
+    await before.close();
+    const after = await spoolIn(dir);
+    expect([after.note('c1'), after.note('watched-until'), after.note('c2')]).toEqual([
+      'web',
+      'now',
+      undefined,
+    ]);
+    after.forget('c1');
+    await appendNumbers(after, 20, 21, { containerId: 'c2' });
+    expect([after.note('c1'), after.note('watched-until')]).toEqual([undefined, 'now']);
+  });
+
   it('waits for the first record, then a little for more', async () => {
     const spool = await spoolIn(await folder());
     const batch = spool.next({ ...all, lingerMs: 300 }, soon());
@@ -391,6 +412,7 @@ describe('a damaged spool', () => {
       older: [],
       acknowledged: { segment: 1, offset: 0 },
       cursors: [],
+      notes: [],
     });
     await writeFile(join(dir, '0000000000000009.seg'), writer.take());
     await expect(spoolIn(dir)).rejects.toThrow(/later version of the agent/);

@@ -64,13 +64,20 @@ export interface SpoolStats {
 
 export interface Spool {
   /**
-   * Resolves when the records, holes and cursors are on disk, all of them. Calls that come meanwhile share a sync. While
+   * Resolves when the records, holes, cursors and notes are on disk, all of them. Calls that come meanwhile share a sync. While
    * there is no room it waits, whatever the reason, a full disk too: the caller stops reading, so memory stays bounded.
    * @throws only when the spool is closed first, or another agent has taken the folder.
    */
-  append(batch: { records: MatchedRecord[]; cursors: Cursor[]; holes?: Hole[] }): Promise<void>;
+  append(batch: {
+    records: MatchedRecord[];
+    cursors: Cursor[];
+    holes?: Hole[];
+    notes?: [key: string, value: string][];
+  }): Promise<void>;
   /** How far the stream is on disk; after damage, up to where nothing is missing. */
   cursor(containerId: string, stream: Stream): Position | undefined;
+  /** A word kept with the cursors: never newer than they are. A note under a container's id is forgotten with it. */
+  note(key: string): string | undefined;
   /** Ids of the containers that have a cursor: removed ones too, until they are forgotten. */
   containers(): string[];
   /** The container is gone for good: drops its cursors, after the appends before this call. */
