@@ -8,6 +8,7 @@ create table templates (
   keys text[] not null,                 -- its pieces; '<*>' was masked, '<?>' was found to vary
   born bigint not null,                 -- the older one of a merge keeps its identity
   merged_into text,                     -- the template that took it over
+  live boolean not null,                -- still matches messages: always, unless the one that took it over covers it
   seq bigint not null,                  -- number of its latest change
   changed_at timestamptz not null
 );

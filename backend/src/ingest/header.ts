@@ -201,7 +201,9 @@ export function endOfHeader(whole: string): number {
     end = !sawProgram && sawTime && loose <= 2 ? endAt(programAt, line, at) : -1;
     if (end !== -1) {
       sawProgram = true;
-      at = sure = end;
+      // launchd names the service it speaks of in brackets: `launchd[1] (com.example.job[45]): message`
+      const service = line[end] === ' ' ? endAt(parenthesisedAt, line, end + 1) : -1;
+      at = sure = service === -1 ? end : service;
       loose = looseProse = 0;
       continue;
     }

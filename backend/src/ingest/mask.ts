@@ -45,6 +45,8 @@ const hex =
   /^(?:0x[\da-f]+|(?=[a-f]*\d)[\da-f]{6,}|(?=[\da-f]*[a-f])(?=[a-f]*\d)[\da-f]{4,}|[a-f]{8}(?:[a-f]{8})*)h?$/i;
 const unixPath = /^(?:~|\.{1,2})?(?:\/[\w.@~+%:$*#-]*)+$/;
 const pathWithQuery = /^(?:\/[\w.@~+%:$*#;,-]*)+\?[^\s"'<>]*$/;
+/** Hosts as cluster tools write them: `node-[40-63]` */
+const hostList = /^[\w.-]{0,60}\[\d+(?:[-,]\d+)+\]$/;
 /** A value after `=` that is an object written out: `ws=WorkSource{10113},` */
 const writtenObject =
   /^([\w.$-]{1,60}=)[A-Za-z_$][\w$.]{0,60}(?:\{[^{}]{1,80}\}|\([^()]{1,80}\)|\[[^[\]]{1,80}\])([,;.]?)$/;
@@ -172,6 +174,10 @@ function maskChunk(chunk: string, first: boolean): Masked {
     push('=', '=');
     push('<object>', anything);
     if (mark) push(mark, mark);
+    return { shown, keys };
+  }
+  if (hostList.test(chunk)) {
+    push('<host>', anything);
     return { shown, keys };
   }
   let start = 0;
@@ -387,6 +393,16 @@ function compact({ shown, keys }: Masked): Masked {
       i++;
       continue;
     }
+    // blk_1 blk_2 blk_3: a list of ids is as long as it happens to be.
+    const previous = outKeys.length - 1;
+    if (
+      lead !== '' &&
+      key.includes(anything) &&
+      (key === outKeys[previous] || key.slice(1) === outKeys[previous])
+    ) {
+      outShown[previous] = `${outShown[previous]?.replace(/…$/, '')}…`;
+      continue;
+    }
     outShown.push(text);
     outKeys.push(key);
   }
@@ -399,6 +415,21 @@ function compact({ shown, keys }: Masked): Masked {
     if (last >= 0 && key === ' <*>' && isMask(outKeys[last])) {
       outShown[last] = `${outShown[last]?.replace(/…$/, '')}…`;
       return;
+    }
+    // a:b:c and longer: as long as it happens to be.
+    const mark = outKeys[last];
+    if (key === anything && last >= 1 && (mark === ':' || mark === '|') && isMask(outKeys[last - 1])) {
+      if (outShown[last - 1]?.endsWith(`${mark}…`)) {
+        outShown.pop();
+        outKeys.pop();
+        return;
+      }
+      if (last >= 3 && outKeys[last - 2] === mark && isMask(outKeys[last - 3])) {
+        outShown.splice(-3);
+        outKeys.splice(-3);
+        outShown[last - 3] += `${mark}…`;
+        return;
+      }
     }
     if (last >= 1 && (outKeys[last] === ',' || outKeys[last] === ';') && isMask(outKeys[last - 1])) {
       outShown.pop();

@@ -22,6 +22,7 @@ interface Row {
   keys: string[];
   born: number;
   merged_into: string | null;
+  live: boolean;
   seq: number;
 }
 
@@ -59,11 +60,11 @@ export function createTemplateStore(
   async function takeOver(client: Pool | PoolClient, now: number): Promise<void> {
     const { rows } = await client.query<Row>({
       name: 'templates-since',
-      text: 'select id, keys, born, merged_into, seq from templates where seq > $1 order by seq',
+      text: 'select id, keys, born, merged_into, live, seq from templates where seq > $1 order by seq',
       values: [seq],
     });
     if (rows.length === 0) return;
-    miner.adopt(rows.map(({ id, keys, born, merged_into }) => ({ id, keys, born, mergedInto: merged_into })));
+    miner.adopt(rows.map(({ merged_into, ...row }) => ({ ...row, mergedInto: merged_into })));
     // All of them at a start, when there is nothing that could be late.
     if (seq > 0)
       settleLater(mergedOf(rows.map(({ id, merged_into }) => ({ id, mergedInto: merged_into }))), now);
@@ -111,17 +112,18 @@ async function write(client: PoolClient, changed: readonly Template[], seq: numb
   let next = seq;
   const rows = changed
     .toSorted((a, b) => a.born - b.born)
-    .map(({ id, keys, born, mergedInto }) => [id, keys, born, mergedInto, ++next, new Date()]);
+    .map(({ id, keys, born, mergedInto, live }) => [id, keys, born, mergedInto, live, ++next, new Date()]);
   rows.sort((a, b) => byText(String(a[0]), String(b[0])));
   await upsert(
     client,
     rows,
     (values) => `
-      insert into templates (id, keys, born, merged_into, seq, changed_at)
+      insert into templates (id, keys, born, merged_into, live, seq, changed_at)
       values ${values}
       on conflict (id) do update
       set keys = excluded.keys,
         merged_into = excluded.merged_into,
+        live = excluded.live,
         seq = excluded.seq,
         changed_at = excluded.changed_at`,
   );

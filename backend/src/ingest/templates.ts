@@ -23,6 +23,8 @@ export interface Template {
   born: number;
   /** The template that took it over. */
   mergedInto: string | null;
+  /** False when its pieces are covered by the one that took it over; a template of another length stays alive. */
+  live: boolean;
 }
 
 export interface MinerLimits {
@@ -61,6 +63,57 @@ const isWord = (key: string): boolean => {
   return kind !== 'mask' && kind !== 'mark';
 };
 
+/** The pieces between white space, joined. */
+function chunksOf(keys: readonly string[]): string[] {
+  const chunks: string[] = [];
+  for (const key of keys) {
+    if (key.startsWith(' ') || chunks.length === 0) chunks.push(key.trimStart());
+    else chunks[chunks.length - 1] += key;
+  }
+  return chunks;
+}
+
+function linkNames(chunks: readonly string[]): string[] {
+  if (chunks.length < 4) return [];
+  return [`${chunks.length}<${chunks[0]} ${chunks[1]}`, `${chunks.length}>${chunks.at(-2)} ${chunks.at(-1)}`];
+}
+
+const plainWord = /^[A-Za-z][a-z]+[,.:;]?$/;
+const valueChunk = /<\*>|<\?>|[\d./\\@_]|[a-z][A-Z]/;
+
+/** Alike but for one or two words that are values in both, one of them masked. */
+function areOneSentence(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  let different = 0;
+  let shared = 0;
+  for (let i = 0; i < a.length; i++) {
+    const one = a[i] as string;
+    const other = b[i] as string;
+    if (one === other) {
+      if (plainWord.test(one)) shared++;
+      continue;
+    }
+    different++;
+    if (!valueChunk.test(one) || !valueChunk.test(other)) return false;
+    if (!one.includes('<') && !other.includes('<')) return false;
+    // A name with its value, or with its arguments, names something.
+    if (/^[\w.-]+[=:(]/.test(one) || /^[\w.-]+[=:(]/.test(other)) return false;
+  }
+  return shared >= 3 && different <= 2;
+}
+
+function addTo(index: Map<string, Set<Template>>, name: string, template: Template): void {
+  const bucket = index.get(name);
+  if (bucket) bucket.add(template);
+  else index.set(name, new Set([template]));
+}
+
+function takeFrom(index: Map<string, Set<Template>>, name: string, template: Template): void {
+  const bucket = index.get(name);
+  bucket?.delete(template);
+  if (bucket?.size === 0) index.delete(name);
+}
+
 export interface TemplateMiner {
   /** The template of a message, or undefined when none fits: a read, no change. */
   match(keys: readonly string[]): string | undefined;
@@ -87,6 +140,8 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   /** Templates that keep no word, or only the first: they take part in no comparison. */
   const catchAlls = new Map<string, Template>();
   const ofLength = new Map<number, number>();
+  /** By number of words, and first or last word: where templates of other lengths are found. */
+  const byChunks = new Map<string, Set<Template>>();
   /** What `match` found for a key, good until a template of that length grows: then an older one may fit. */
   const exact = new Map<string, { id: string; growth: number }>();
   const olderExact = new Map<string, { id: string; growth: number }>();
@@ -141,11 +196,8 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
       return;
     }
     ofLength.set(template.keys.length, (ofLength.get(template.keys.length) ?? 0) + 1);
-    for (const bucketName of bucketsOf(template.keys)) {
-      const bucket = buckets.get(bucketName);
-      if (bucket) bucket.add(template);
-      else buckets.set(bucketName, new Set([template]));
-    }
+    for (const bucketName of bucketsOf(template.keys)) addTo(buckets, bucketName, template);
+    for (const chunkName of linkNames(chunksOf(template.keys))) addTo(byChunks, chunkName, template);
   }
 
   function delist(template: Template): void {
@@ -155,11 +207,8 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
       return;
     }
     ofLength.set(template.keys.length, (ofLength.get(template.keys.length) ?? 1) - 1);
-    for (const bucketName of bucketsOf(template.keys)) {
-      const bucket = buckets.get(bucketName);
-      bucket?.delete(template);
-      if (bucket?.size === 0) buckets.delete(bucketName);
-    }
+    for (const bucketName of bucketsOf(template.keys)) takeFrom(buckets, bucketName, template);
+    for (const chunkName of linkNames(chunksOf(template.keys))) takeFrom(byChunks, chunkName, template);
   }
 
   /** The catch-all that a message that fits nothing must go to, because there are too many like it already. */
@@ -213,7 +262,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   }
 
   function create(keys: readonly string[], changed: Set<Template>): Template {
-    const template = { id: templateId(keys), keys: [...keys], born: births++, mergedInto: null };
+    const template = { id: templateId(keys), keys: [...keys], born: births++, mergedInto: null, live: true };
     templates.set(template.id, template);
     enlist(template);
     remember(keys.join('\u0000'), template.id, keys.length);
@@ -236,6 +285,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
       if (!next) break;
       template = next;
     }
+    link(template, changed);
     return { id: root(template.id), changed: [...changed] };
   }
 
@@ -271,34 +321,43 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     return undefined;
   }
 
-  function varies(template: Template, members: Template[], place: number, places: number): boolean {
+  /** Whether the words that stand at `place` in the siblings are values: enough different ones of a kind that varies. */
+  function varies(template: Template, members: readonly Template[], place: number, places: number): boolean {
     const words = new Set([template.keys[place] as string]);
     for (const member of members) words.add(member.keys[place] as string);
-    const keys = template.keys;
-    let need = 0;
-    let masked = false;
+    const counts: Partial<Record<WordKind, number>> = {};
     let known = 0;
     for (const word of words) {
       const kind = kindOfWord(word);
       if (kind === 'mark' || kind === 'type') return false;
-      if (kind === 'mask') {
-        masked = true;
-        continue;
-      }
+      counts[kind] = (counts[kind] ?? 0) + 1;
       if (values.has(word.trim())) known++;
-      need = Math.max(need, needed[kind]);
     }
-    if (need === 0) return true;
+    const masked = counts.mask !== undefined;
+    if (masked && words.size === counts.mask) return true;
+    const { keys } = template;
     // What stands before an equals sign names a value.
     const after = keys[place + 1];
     if (after === '=' || after === ' =') return words.size >= needed.sentence;
-    const before = keys[place - 1];
-    const firstWord = keys.findIndex(isWord);
-    if (before === '=' || before === ' =') need = 2;
-    if (known > 0 && need > 2) need = Math.max(2, need - known);
-    if (place === 0 || (place === firstWord && !masked)) need = Math.max(need, 12);
-    if (places > 1) need++;
-    return words.size + (masked ? 1 : 0) >= need;
+    const isFirst = place === 0 || (!masked && place === keys.findIndex(isWord));
+    // A long dotted name may begin a sentence as its subject: `a.b.c is deprecated, use …`
+    const isSubject =
+      keys.filter(isWord).length > 3 &&
+      [...words].every((word) => word.split('.').length > 2 || word.includes('*'));
+    const isValue = keys[place - 1] === '=' || keys[place - 1] === ' =';
+    // Kind by kind, the surest first: three unknown words show that a place varies, whatever else was seen in it.
+    let seen = masked ? 2 : 0;
+    for (const kind of ['name', 'plain', 'constant', 'sentence'] as const) {
+      const count = counts[kind];
+      if (count === undefined) continue;
+      seen += count;
+      let need = isValue ? 2 : needed[kind];
+      if (known > 0 && need > 2) need = Math.max(2, need - known);
+      if (isFirst) need = Math.max(need, kind === 'name' && isSubject ? 4 : 12);
+      if (places > 1) need++;
+      if (seen >= need) return true;
+    }
+    return false;
   }
 
   function merge(members: Template[], places: number[], changed: Set<Template>): Template {
@@ -326,6 +385,41 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     return oldest;
   }
 
+  /**
+   * Two templates of as many words, but not of as many pieces, whose few different words are values with marks in them
+   * (`disk0`, `disk:0:1`): both stay, as one.
+   */
+  function link(template: Template, changed: Set<Template>): void {
+    const words = chunksOf(template.keys);
+    for (const name of linkNames(words)) {
+      let compared = 0;
+      for (const other of byChunks.get(name) ?? []) {
+        if (++compared > limits.maxSiblings) break;
+        if (
+          other === template ||
+          other.keys.length === template.keys.length ||
+          root(other.id) === root(template.id)
+        )
+          continue;
+        if (!areOneSentence(words, chunksOf(other.keys))) continue;
+        const [older, newer] = [rootTemplate(other), rootTemplate(template)].sort(
+          (a, b) => a.born - b.born,
+        ) as [Template, Template];
+        unite(newer, older, changed);
+      }
+    }
+  }
+
+  function rootTemplate(template: Template): Template {
+    return templates.get(root(template.id)) ?? template;
+  }
+
+  function unite(template: Template, into: Template, changed: Set<Template>): void {
+    template.mergedInto = into.id;
+    aliases.set(template.id, into.id);
+    changed.add(template);
+  }
+
   function generalise(template: Template, keys: readonly string[], changed: Set<Template>): void {
     delist(template);
     template.keys = keys;
@@ -334,34 +428,40 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     changed.add(template);
   }
 
+  /** The pieces of `into` cover those of `template`, and whoever `template` is part of becomes part of what `into` is part of. */
   function absorb(template: Template, into: Template, changed: Set<Template>): void {
+    const from = rootTemplate(template);
+    const to = rootTemplate(into);
     delist(template);
     templates.delete(template.id);
-    template.mergedInto = into.id;
-    aliases.set(template.id, into.id);
+    template.live = false;
     changed.add(template);
+    if (from !== to && from !== template) unite(from, to, changed);
+    if (template !== to) unite(template, to, changed);
+    // It was the one that `into` was part of: the other way round now.
+    else {
+      into.mergedInto = null;
+      aliases.delete(into.id);
+      unite(template, into, changed);
+    }
   }
 
   function adopt(states: readonly Template[]): void {
-    const ignored = new Set<Template>();
-    for (const { id, keys, born, mergedInto } of states) {
+    for (const { id, keys, born, mergedInto, live } of states) {
       births = Math.max(births, born + 1);
       growthOfLength.set(keys.length, (growthOfLength.get(keys.length) ?? 0) + 1);
+      if (mergedInto === null) aliases.delete(id);
+      else aliases.set(id, mergedInto);
       const own = templates.get(id);
-      if (mergedInto !== null) {
-        if (own) {
-          delist(own);
-          templates.delete(id);
-        }
-        aliases.set(id, mergedInto);
-      } else if (own) {
-        own.born = born;
-        if (own.keys.join('\u0000') !== keys.join('\u0000')) generalise(own, keys, ignored);
-      } else {
-        const template = { id, keys, born, mergedInto };
-        templates.set(id, template);
-        enlist(template);
+      if (own) delist(own);
+      if (!live) {
+        templates.delete(id);
+        continue;
       }
+      const template = own ?? { id, keys, born, mergedInto, live };
+      Object.assign(template, { keys, born, mergedInto });
+      templates.set(id, template);
+      enlist(template);
     }
   }
 
