@@ -140,7 +140,13 @@ const strikes: Record<FaultKind, Strike> = {
   }),
   'container rename': containerFault(async ({ engine }, slot) => {
     const next = slot.containerName.endsWith('-new') ? slot.name : `${slot.name}-new`;
-    await engine.docker('rename', slot.containerName, next);
+    const rename = () => engine.docker('rename', slot.containerName, next);
+    await rename().catch(async (error: Error) => {
+      // Docker 20.10, once killed, has forgotten the network of what it started again; a restart makes it anew.
+      if (!/sandbox .* not found/.test(error.message)) throw error;
+      await engine.docker('restart', slot.containerName);
+      await rename();
+    });
     slot.containerName = next;
   }),
   'container recreate': {

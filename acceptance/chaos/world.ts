@@ -130,17 +130,18 @@ async function makeParts(
 ): Promise<World> {
   const folders = { truth: join(folder, 'truth'), control: join(folder, 'control') };
   const unaccountable = { ...folders, control: join(folder, 'control-unaccountable') };
-  const archive = join(folder, 'archive');
   const dataDir = join(folder, 'data');
   prepareFolders(folders);
   prepareFolders(unaccountable);
-  mkdirSync(archive);
 
   const build = await copyBuild();
   ends.push(() => build.remove());
   const engine = await startDockerEngine();
   ends.push(() => engine.stop());
   const image = await engine.importBusybox();
+  // Docker mounts its data folder, and a link cannot leave a mount.
+  const archive = join(engine.folder, 'data/kept-logs');
+  mkdirSync(archive);
 
   const [backendPort, metricsPort] = [await freePort(), await freePort()];
   const backendUrl = `http://127.0.0.1:${backendPort}`;
