@@ -26,8 +26,7 @@ export function understand(message: string): Understood {
   const text = textOf(message);
   const traceback = readTraceback(text);
   if (traceback) return understandTrace(traceback);
-  const line = firstLine(text);
-  const { shown, keys } = mask(line.slice(endOfHeader(line)));
+  const { shown, keys } = mask(firstMessage(text));
   if (keys.length === 0) keys.push('<*>');
   if (shown.length === 0)
     shown.push(text.trim() === '' ? '(empty message)' : text.trim().slice(0, maxTitleChars));
@@ -90,31 +89,32 @@ function ownFrames(exceptions: TracedException[], reported: TracedException): st
 }
 
 function maskedMessage(thrown: TracedException) {
-  const line = firstLine(thrown.message);
-  return mask(thrown.type === '' ? line.slice(endOfHeader(line)) : line);
+  return mask(thrown.type === '' ? firstMessage(thrown.message) : thrown.message.split('\n', 1)[0]!.trim());
 }
 
-/** The first line that says something; a second one joins it when the first is hardly a word. */
-function firstLine(text: string): string {
-  const lines = text.length > 20_000 ? text.slice(0, 20_000).split('\n', 20) : text.split('\n', 20);
+/** The first line that says something, without its header; a second line joins it when the first is hardly a word. */
+function firstMessage(text: string): string {
+  if (text.indexOf('\n') === -1) return text.slice(endOfHeader(text));
+  const lines = (text.length > 20_000 ? text.slice(0, 20_000) : text).split('\n', 20);
   const said = lines.map((line) => line.trim()).filter((line) => line !== '');
   const [first = '', second = ''] = said;
+  const header = endOfHeader(first);
   // java.util.logging prints the time, the class and the method above the message.
-  if (/^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /.test(second) && endOfHeader(first) > 0)
-    return second;
-  const letters = first.slice(endOfHeader(first)).replace(/[^A-Za-z]/g, '').length;
-  return letters < 4 && second !== '' ? `${first} ${second}` : first;
+  if (header > 0 && /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /.test(second))
+    return second.slice(endOfHeader(second));
+  const message = first.slice(header);
+  return second !== '' && message.replace(/[^A-Za-z]/g, '').length < 4 ? `${message} ${second}` : message;
 }
 
 /** The text that says what happened: of an aggregate its first entry, of a JSON record its message or stack. */
 function textOf(message: string): string {
   let text = message;
-  if (aggregated.test(text)) text = text.replace(aggregated, '').split(aggregateRule, 1)[0] ?? '';
-  if (text.includes('\u001b')) text = text.replace(ansi, '');
-  const start = text.trimStart();
-  if (start.startsWith('{') && text.length <= 262_144) {
+  if (text.startsWith('Aggregated ') && aggregated.test(text))
+    text = text.replace(aggregated, '').split(aggregateRule, 1)[0] ?? '';
+  if (text.indexOf('\u001b') !== -1) text = text.replace(ansi, '');
+  if (/^\s{0,100}\{/.test(text) && text.length <= 262_144) {
     try {
-      const parsed: unknown = JSON.parse(start);
+      const parsed: unknown = JSON.parse(text);
       if (typeof parsed === 'object' && parsed !== null)
         return textOfJson(parsed as Record<string, unknown>) ?? text;
     } catch {

@@ -100,193 +100,218 @@ function endOfTime(line: string, from: number): number {
   return endAt(timeAt, line, from);
 }
 
+/** What was found so far. */
+interface Seen {
+  time: boolean;
+  /** The time names a month, as syslog's does: a host and a program may follow. */
+  syslogTime: boolean;
+  rfc5424: boolean;
+  level: boolean;
+  program: boolean;
+  logger: boolean;
+  brackets: number;
+  /** Words since the last certain part that may be header: a host, a user, a component. */
+  loose: number;
+  /** How many of these read like prose. */
+  looseProse: number;
+  startsLikeTable: boolean;
+}
+
+/** Takes the part of a header that stands at `at`: gives its end, or -1 when there is none of its kind. */
+type Rule = (line: string, at: number, code: number, seen: Seen) => number;
+
+const isUpper = (code: number): boolean => code >= 65 && code <= 90;
+const isDigit = (code: number): boolean => code >= 48 && code <= 57;
+
+const takePriority: Rule = (line, at, code, seen) => {
+  const end = at === 0 && code === 60 ? endAt(syslogPriorityAt, line, at) : -1;
+  if (end !== -1) seen.rfc5424 = line[end - 1] === ' ';
+  return end;
+};
+
+const takeTime: Rule = (line, at, code, seen) => {
+  // [ ( " open one, a digit or a name of a day or month begins one.
+  if (!isDigit(code) && !isUpper(code) && code !== 91 && code !== 40 && code !== 34) return -1;
+  if (seen.program ? seen.level : seen.loose > 0 && seen.looseProse > 0 && !seen.startsLikeTable) return -1;
+  let end = endOfTime(line, at);
+  if (end === -1) return -1;
+  seen.time = true;
+  if (isUpper(code)) seen.syslogTime = true;
+  if (code === 91 && upperLevelWord.test(line.slice(at, end))) seen.level = true;
+  if (line[end] === ':') end++;
+  if (seen.rfc5424) {
+    seen.rfc5424 = false;
+    const fields = endAt(syslogFieldsAt, line, end + 1);
+    if (fields === -1) return end;
+    seen.program = true;
+    return fields;
+  }
+  return takePipedFields(line, end, seen);
+};
+
+/** A field of a piped table may be anything short: 20171223-22:15:29:606|Step_LSC|30002312|message */
+function takePipedFields(line: string, from: number, seen: Seen): number {
+  let at = from;
+  while (line[at] === ' ') at++;
+  if (line[at] !== '|') return from;
+  at++;
+  for (let fields = 0; fields < 6; fields++) {
+    const end = endAt(pipedFieldAt, line, at);
+    if (end === -1) break;
+    if (levelField.test(line.slice(at, end))) seen.level = true;
+    else seen.logger = true;
+    at = end;
+  }
+  return at;
+}
+
+const takeKlog: Rule = (line, at, code, seen) => {
+  const end = isUpper(code) ? endAt(klogAt, line, at) : -1;
+  if (end !== -1) seen.time = seen.level = true;
+  return end;
+};
+
+const takeUptime: Rule = (line, at, code, seen) => {
+  const end = code === 91 ? endAt(uptimeAt, line, at) : -1;
+  if (end !== -1) seen.time = true;
+  return end;
+};
+
+const takeLevel: Rule = (line, at, code, seen) => {
+  if (seen.level || seen.looseProse > 0) return -1;
+  // [ ( < box one, `level=`, `lvl=` and `severity=` name one.
+  const boxed = code === 91 || code === 40 || code === 60 || code === 108 || code === 115;
+  let end = boxed ? endAt(boxedLevelAt, line, at) : -1;
+  if (end === -1 && isUpper(code)) end = endAt(upperLevelAt, line, at);
+  if (end === -1 && seen.time && seen.loose === 0) {
+    const word = endAt(anyLevelAt, line, at);
+    // Without a colon or a column after it, "error" is as likely the message's first word.
+    if (word !== -1 && /^(?::|\s{2}| [-|]|\t)/.test(line.slice(word, word + 3))) end = word;
+    if (end === -1 && isUpper(code)) end = endAt(letterLevelAt, line, at);
+  }
+  if (end === -1) return -1;
+  seen.level = true;
+  if (line[end] !== ':') return end;
+  const logger = code === 91 ? -1 : endAt(pythonLoggerAt, line, end + 1);
+  return logger === -1 ? end + 1 : logger;
+};
+
+const takeProgram: Rule = (line, at, _code, seen) => {
+  if (seen.program || !seen.time || seen.loose > 2) return -1;
+  let end = endAt(programAt, line, at);
+  if (end !== -1 && line[end] === ' ') {
+    // launchd names the service it speaks of: `launchd[1] (com.example.job[45]): message`
+    const service = endAt(parenthesisedAt, line, end + 1);
+    if (service !== -1) end = service;
+  }
+  // A syslog line without a pid: host, then `kernel:`.
+  if (end === -1 && !seen.level && seen.syslogTime && seen.loose === 1) end = endAt(plainProgramAt, line, at);
+  if (end !== -1) seen.program = true;
+  return end;
+};
+
+const takeBracket: Rule = (line, at, code, seen) => {
+  if (code !== 91 || !(seen.time || seen.level) || seen.brackets >= 4 || seen.looseProse > 0) return -1;
+  const end = endOfBracket(line, at);
+  if (end === -1) return -1;
+  seen.brackets++;
+  return line[end] === ':' ? end + 1 : end;
+};
+
+const takeCaller: Rule = (line, at, _code, seen) => {
+  if (!seen.level || seen.loose > 0) return -1;
+  const end = endAt(parenthesisedAt, line, at);
+  return end === -1 ? endAt(callerAt, line, at) : end;
+};
+
+const takeMark: Rule = (line, at, _code, seen) => {
+  if (!(seen.time || seen.level) || seen.loose > 0) return -1;
+  let end = endAt(separatorAt, line, at);
+  if (end === -1) end = endAt(numberAt, line, at);
+  return end !== -1 && line.slice(end).trim() !== '' ? end : -1;
+};
+
+const takeLogger: Rule = (line, at, _code, seen) => {
+  if (seen.logger || !(seen.time || seen.level) || seen.loose > 1 || seen.looseProse > 0) return -1;
+  let end = endAt(loggerAt, line, at);
+  if (end === -1 && seen.level && seen.loose === 0) end = endAt(columnAt, line, at);
+  if (end === -1 || typeName.test(line.slice(at, end))) return -1;
+  seen.logger = true;
+  return end;
+};
+
+/** The dash of `name - message`, right after the time: `chrome.exe *64 - `, `root - `. */
+const takeNamed: Rule = (line, at, code, seen) => {
+  if (code !== 45 || !seen.time || seen.logger || seen.loose === 0 || seen.loose > 2) return -1;
+  if (seen.looseProse > (seen.loose === 1 ? 1 : 0) || !/^- \S/.test(line.slice(at, at + 3))) return -1;
+  seen.logger = true;
+  return at + 2;
+};
+
+const rules: readonly Rule[] = [
+  takePriority,
+  takeTime,
+  takeKlog,
+  takeUptime,
+  takeLevel,
+  takeProgram,
+  takeBracket,
+  takeCaller,
+  takeMark,
+  takeLogger,
+  takeNamed,
+];
+/** After `program[pid]:` comes the message, but for a time of the program's own. */
+const rulesAfterProgram: readonly Rule[] = [takeTime];
+
 /**
  * Where the message of a raw line begins, in characters from its start; 0 when there is no header to be seen. Never the
  * whole line: a line that is all header is its own message. Linear in the length of the header, which is at most 400.
  */
 export function endOfHeader(whole: string): number {
   const line = whole.length > maxHeaderChars ? whole.slice(0, maxHeaderChars) : whole;
+  const seen: Seen = {
+    time: false,
+    syslogTime: false,
+    rfc5424: false,
+    level: false,
+    program: false,
+    logger: false,
+    brackets: 0,
+    loose: 0,
+    looseProse: 0,
+    startsLikeTable: /^(?:- |\d+ )/.test(line),
+  };
   let at = 0;
   /** Everything before this is certainly header. */
   let sure = 0;
-  let sawTime = false;
-  let sawLevel = false;
-  let sawProgram = false;
-  let sawLogger = false;
-  let sawBracket = 0;
-  /** Words since `sure` that may be header: a host, a user, a component. */
-  let loose = 0;
-  let looseProse = 0;
-  let syslogTime = false;
-  let rfc5424 = false;
-  const startsLikeTable = /^(?:- |\d+ )/.test(line);
-
   for (let step = 0; step < 24; step++) {
     while (at < line.length && (line.charCodeAt(at) === 32 || line.charCodeAt(at) === 9)) at++;
     if (at >= line.length) break;
-    const code = line.charCodeAt(at);
-    let end: number;
-
-    end = at === 0 ? endAt(syslogPriorityAt, line, at) : -1;
+    const end = takeAny(line, at, seen);
     if (end !== -1) {
       at = sure = end;
-      rfc5424 = /\d $/.test(line.slice(0, end));
+      seen.loose = seen.looseProse = 0;
       continue;
     }
-    const timeAllowed = !sawProgram && (loose === 0 || looseProse === 0 || startsLikeTable);
-    end = timeAllowed ? endOfTime(line, at) : -1;
-    if (end !== -1) {
-      syslogTime = (code >= 65 && code <= 90) || syslogTime;
-      sawTime = true;
-      if (code === 91 && upperLevelWord.test(line.slice(at, end))) sawLevel = true;
-      at = sure = end;
-      if (line[at] === ':') at++;
-      loose = looseProse = 0;
-      if (rfc5424) {
-        rfc5424 = false;
-        const fields = endAt(syslogFieldsAt, line, at + 1);
-        if (fields !== -1) {
-          sawProgram = true;
-          at = sure = fields;
-          continue;
-        }
-      }
-      // A field of a piped table may be anything short: 20171223-22:15:29:606|Step_LSC|30002312|message
-      for (let fields = 0; fields < 6; fields++) {
-        if (fields === 0 && !/^\s*\|/.test(line.slice(at, at + 20))) break;
-        if (fields === 0) at = line.indexOf('|', at) + 1;
-        const next = endAt(pipedFieldAt, line, at);
-        if (next === -1) break;
-        if (levelField.test(line.slice(at, next))) sawLevel = true;
-        else sawLogger = true;
-        at = next;
-      }
-      sure = at;
-      continue;
-    }
-    end = endAt(klogAt, line, at);
-    if (end !== -1) {
-      sawTime = sawLevel = true;
-      at = sure = end;
-      continue;
-    }
-    end = endAt(uptimeAt, line, at);
-    if (end !== -1) {
-      sawTime = true;
-      at = sure = end;
-      continue;
-    }
-    if (!sawLevel && (looseProse === 0 || sawTime)) {
-      end = endAt(boxedLevelAt, line, at);
-      if (end === -1) end = endAt(upperLevelAt, line, at);
-      if (end === -1 && sawTime && loose === 0) {
-        const word = endAt(anyLevelAt, line, at);
-        // Without a colon or a column after it, "error" is as likely the message's first word.
-        if (word !== -1 && (/^:|^\s{2}|^ [-|]/.test(line.slice(word, word + 3)) || line[word] === '\t'))
-          end = word;
-        if (end === -1) end = endAt(letterLevelAt, line, at);
-      }
-      if (end !== -1 && looseProse === 0) {
-        sawLevel = true;
-        if (line[end] === ':') {
-          end++;
-          const logger = code !== 91 ? endAt(pythonLoggerAt, line, end) : -1;
-          if (logger !== -1) end = logger;
-        }
-        at = sure = end;
-        loose = 0;
-        continue;
-      }
-    }
-    end = !sawProgram && sawTime && loose <= 2 ? endAt(programAt, line, at) : -1;
-    if (end !== -1) {
-      sawProgram = true;
-      // launchd names the service it speaks of in brackets: `launchd[1] (com.example.job[45]): message`
-      const service = line[end] === ' ' ? endAt(parenthesisedAt, line, end + 1) : -1;
-      at = sure = service === -1 ? end : service;
-      loose = looseProse = 0;
-      continue;
-    }
-    // A syslog line without a pid: host, then `kernel:`.
-    end = !sawProgram && !sawLevel && syslogTime && loose === 1 ? endAt(plainProgramAt, line, at) : -1;
-    if (end !== -1) {
-      sawProgram = true;
-      at = sure = end;
-      loose = looseProse = 0;
-      continue;
-    }
-    if (sawProgram && !sawLevel) {
-      // After `program[pid]:` comes the message, but for a header of the program's own.
-      end = endOfTime(line, at);
-      if (end !== -1) {
-        sawTime = true;
-        at = sure = end;
-        continue;
-      }
-      break;
-    }
-    if (code === 91 && (sawTime || sawLevel) && sawBracket < 4 && (loose === 0 || looseProse === 0)) {
-      end = endOfBracket(line, at);
-      if (end !== -1) {
-        sawBracket++;
-        at = end;
-        if (line[at] === ':') at++;
-        sure = at;
-        loose = 0;
-        continue;
-      }
-    }
-    if (sawLevel && loose === 0) {
-      end = endAt(parenthesisedAt, line, at);
-      if (end === -1) end = endAt(callerAt, line, at);
-      if (end !== -1) {
-        at = sure = end;
-        continue;
-      }
-    }
-    if ((sawTime || sawLevel) && loose === 0) {
-      end = endAt(separatorAt, line, at);
-      if (end === -1) end = endAt(numberAt, line, at);
-      if (end !== -1 && line.slice(end).trim() !== '') {
-        at = sure = end;
-        continue;
-      }
-    }
-    if (!sawLogger && (sawTime || sawLevel) && loose <= 1 && looseProse === 0) {
-      end = endAt(loggerAt, line, at);
-      if (end === -1 && sawLevel && loose === 0) end = endAt(columnAt, line, at);
-      if (end !== -1 && !typeName.test(line.slice(at, end))) {
-        sawLogger = true;
-        at = sure = end;
-        loose = 0;
-        continue;
-      }
-    }
-    // Name - message, right after the time: `chrome.exe *64 - `, `root - `.
-    if (
-      sawTime &&
-      !sawLogger &&
-      loose > 0 &&
-      loose <= 2 &&
-      looseProse <= (loose === 1 ? 1 : 0) &&
-      /^- \S/.test(line.slice(at, at + 3))
-    ) {
-      sawLogger = true;
-      at += 2;
-      sure = at;
-      loose = looseProse = 0;
-      continue;
-    }
+    if (seen.loose >= 5 || (seen.level && seen.logger) || (seen.program && !seen.level)) break;
     // Perhaps a host, a user or a component: known only from what follows.
-    if (loose >= 5 || (sawLevel && sawLogger)) break;
-    end = endAt(looseAt, line, at);
-    if (end === -1) break;
-    const word = line.slice(at, end);
-    if (proseWord.test(word)) looseProse++;
-    if (looseProse > 1 && !startsLikeTable) break;
-    loose++;
-    at = end;
+    const wordEnd = endAt(looseAt, line, at);
+    if (wordEnd === -1) break;
+    if (proseWord.test(line.slice(at, wordEnd))) seen.looseProse++;
+    if (seen.looseProse > 1 && !seen.startsLikeTable) break;
+    seen.loose++;
+    at = wordEnd;
   }
   while (sure < whole.length && (whole.charCodeAt(sure) === 32 || whole.charCodeAt(sure) === 9)) sure++;
-  return sure >= whole.trimEnd().length ? 0 : sure;
+  return sure > 0 && sure >= whole.trimEnd().length ? 0 : sure;
+}
+
+function takeAny(line: string, at: number, seen: Seen): number {
+  const code = line.charCodeAt(at);
+  for (const rule of seen.program && !seen.level ? rulesAfterProgram : rules) {
+    const end = rule(line, at, code, seen);
+    if (end !== -1) return end;
+  }
+  return -1;
 }
