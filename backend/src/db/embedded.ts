@@ -380,7 +380,7 @@ class Server implements EmbeddedPostgres {
           );
         if (processes.length)
           this.#log.info(`stopping the PostgreSQL server that an earlier backend left (${signal})`);
-        for (const pid of processes) kill(pid, signal);
+        for (const pid of processes) for (const each of [signal, 'SIGCONT'] as const) kill(pid, each);
       }
       await sleep(50);
     }
