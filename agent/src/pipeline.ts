@@ -15,15 +15,25 @@ export interface Stages {
   coalesce(emit: (records: MatchedRecord[], now: number) => void): Coalesce;
 }
 
+/** A word kept beside the cursors: under a container's id its name, for the day when it is gone. */
+type Note = [key: string, value: string];
+
 /** The spool, as the pipeline needs it. */
 export interface Disk {
   /** Resolves when all of it is on disk; waits while there is no room. */
-  append(batch: { records: MatchedRecord[]; cursors: Cursor[]; holes?: Hole[] }): Promise<void>;
+  append(batch: {
+    records: MatchedRecord[];
+    cursors: Cursor[];
+    holes?: Hole[];
+    notes?: Note[];
+  }): Promise<void>;
 }
 
 export interface PipelineOptions {
   stages: Stages;
   disk: Disk;
+  /** A note to write beside the cursors, when there is one. */
+  note?(now: number): Note | undefined;
   /** Records waiting for the disk, in bytes of text: above this the readers are stopped. */
   maxWaitingBytes?: number;
   now?: () => number;
@@ -43,12 +53,8 @@ export const tickMs = 50;
 /** How often, in ms, cursors are written although no record came: what a restart reads again is at most this much. */
 const cursorEveryMs = 1000;
 
-export function createPipeline({
-  stages,
-  disk,
-  maxWaitingBytes = 4 * 1024 * 1024,
-  now: clock = Date.now,
-}: PipelineOptions) {
+export function createPipeline(options: PipelineOptions) {
+  const { stages, disk, maxWaitingBytes = 4 * 1024 * 1024, now: clock = Date.now } = options;
   const sinks = new Set<ContainerSink>();
   const stats: PipelineStats = { lines: 0, entries: 0, records: 0, holes: 0, waitingBytes: 0 };
   let waitingRecords: MatchedRecord[] = [];
@@ -74,9 +80,12 @@ export function createPipeline({
     waitingHoles = [];
     // The cursors are read in the same turn as the records are taken, so that they cover just those.
     const cursors = [...sinks].flatMap((sink) => sink.takeCursors());
-    if (records.length + holes.length + cursors.length === 0) return;
+    const notes = [...sinks].flatMap((sink) => sink.takeNote() ?? []);
+    const note = options.note?.(clock());
+    if (note) notes.push(note);
+    if (records.length + holes.length + cursors.length + notes.length === 0) return;
     cursorsWrittenAt = clock();
-    writing = disk.append({ records, cursors, holes }).then(
+    writing = disk.append({ records, cursors, holes, notes }).then(
       () => {
         stats.waitingBytes = waitingRecords.reduce((sum, { record }) => sum + record.message.length + 512, 0);
         writing = undefined;
@@ -138,7 +147,7 @@ interface StreamState {
   latest: Position | undefined;
   /** The line before the first one held by `join`, then the lines held, in order. */
   trail: (Position | undefined)[];
-  /** For each record held by `coalesce`: the line before its first. */
+  /** For each record held by `coalesce`, in order: the line before its first. */
   held: (Position | undefined)[];
   /** The last position given to the disk. */
   written: Position | undefined;
@@ -151,6 +160,7 @@ export class ContainerSink {
   readonly #coalesce: Coalesce;
   readonly #stats: PipelineStats;
   readonly #writer: { write(): Promise<void>; full(): boolean; closed(): void };
+  #noted: string | undefined;
   readonly #streams: Record<Stream, StreamState> = { stdout: newState(), stderr: newState() };
 
   constructor(
@@ -240,6 +250,13 @@ export class ContainerSink {
       moved.push({ containerId: this.#container.id, stream, position });
     }
     return moved;
+  }
+
+  /** The container's name, when it is new. */
+  takeNote(): Note[] | undefined {
+    if (this.#noted === this.#container.name) return undefined;
+    this.#noted = this.#container.name;
+    return [[this.#container.id, this.#container.name]];
   }
 
   /** Cuts the trail back to what `join` still holds. */

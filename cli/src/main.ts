@@ -25,7 +25,6 @@ const verbs: Record<string, (args: string[]) => Promise<number | undefined>> = {
     await (await import('@log-detector/backend')).migrateCommand(process.env);
     return 0;
   },
-  explain: async (args) => (await import('./explain.ts')).explain(args, process),
 };
 
 await runVerb(async () => {

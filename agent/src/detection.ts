@@ -1,0 +1,88 @@
+// Settings -> the stages that detect, with every pattern compiled and checked once, at start.
+
+import { SettingsError } from '@log-detector/settings';
+import { createCoalesce } from './detect/coalesce.ts';
+import { createJoin } from './detect/join.ts';
+import { createMatch, type Match } from './detect/match.ts';
+import { compilePattern, compilePatterns, type Pattern, PatternError } from './detect/patterns.ts';
+import { createRedact } from './detect/redact.ts';
+import type { Stages } from './pipeline.ts';
+import { type AgentSettings, defaultErrorPattern } from './settings.ts';
+import { eventId } from './ship/event-id.ts';
+
+export interface Detection {
+  match: Match;
+  traceback: Pattern;
+  multilineStart: Pattern | undefined;
+}
+
+/** @throws {SettingsError} that lists every pattern that cannot be used, and why. */
+export async function readDetection(settings: AgentSettings): Promise<Detection> {
+  const problems: string[] = [];
+  const compiled = async (name: string, list: string | undefined): Promise<Pattern[]> => {
+    if (list === undefined) return [];
+    try {
+      return await compilePatterns(name, list);
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      problems.push(error.message);
+      return [];
+    }
+  };
+  /** One pattern, in which a comma is just a comma. */
+  const one = async (name: string, source: string | undefined): Promise<Pattern | undefined> => {
+    if (source === undefined) return undefined;
+    try {
+      return await compilePattern(name, source);
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      problems.push(error.message);
+      return undefined;
+    }
+  };
+
+  const patterns =
+    settings.matchPatterns === undefined
+      ? [await one('ERROR_PATTERN', settings.errorPattern || defaultErrorPattern)]
+      : await compiled('LOG_MATCH_PATTERNS', settings.matchPatterns);
+  const excludes = await compiled('LOG_EXCLUDE_PATTERNS', settings.excludePatterns);
+  const traceback = await one('TRACEBACK_PATTERN', settings.tracebackPattern);
+  const multilineStart = await one('MULTILINE_START', settings.multilineStart);
+  const secrets = await compiled('REDACT_PATTERNS', settings.redactPatterns);
+  if (problems.length > 0 || !traceback) throw new SettingsError(problems);
+
+  const match = createMatch({
+    patterns: patterns.filter((pattern) => pattern !== undefined),
+    excludes,
+    tracebackPattern: traceback,
+    eventId,
+    redact: settings.redact ? createRedact({ patterns: secrets }) : undefined,
+  });
+  return { match, traceback, multilineStart };
+}
+
+/** The stages of one agent; each container gets its own join and coalesce. */
+export function stagesFor(settings: AgentSettings, { match, traceback, multilineStart }: Detection): Stages {
+  return {
+    join: (emit) =>
+      createJoin(
+        {
+          maxLines: settings.tracebackMaxLines,
+          idleMs: settings.tracebackIdleMs,
+          tracebackPattern: traceback,
+          multilineStart,
+        },
+        emit,
+      ),
+    match: (entry, container, now) => match(entry, container, settings.host, now),
+    coalesce: (emit) =>
+      createCoalesce(
+        {
+          seconds: settings.coalesceSeconds,
+          maxSeconds: settings.coalesceMaxSeconds,
+          maxEntries: settings.coalesceMaxEntries,
+        },
+        emit,
+      ),
+  };
+}

@@ -1,0 +1,160 @@
+// `log-detector agent`: settings > spool > pipeline > follower and sender, until SIGINT or SIGTERM. Readers stop first, what
+// is complete goes to disk, the batch under way is settled, and the rest stays on disk for the next start.
+
+import { readFileSync } from 'node:fs';
+import pino from 'pino';
+import { readDetection, stagesFor } from './detection.ts';
+import type { Engine } from './follow/engine.ts';
+import { createEngineApi } from './follow/engine-api.ts';
+import { createEngineCommand } from './follow/engine-command.ts';
+import { createFollower } from './follow/follow.ts';
+import { ownContainerId } from './follow/select.ts';
+import { checkHealth, type Health, serveHealth, writeHealth } from './health.ts';
+import { metricsOf } from './metrics.ts';
+import { createPipeline, tickMs } from './pipeline.ts';
+import { type AgentSettings, type DockerSettings, readAgentSettings } from './settings.ts';
+import { createSender } from './ship/send.ts';
+import { openSpool } from './ship/spool.ts';
+import { createWatched } from './watched.ts';
+
+/** How often, in ms, the health file is written. */
+const healthEveryMs = 5000;
+
+/** The verb. `--check` tells whether the running agent is healthy: exit code 0 or 1. */
+export async function agentCommand(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const settings = readAgentSettings(env);
+  if (args.includes('--check')) {
+    const { healthy, state } = checkHealth(settings.spoolDir, Date.now());
+    process.stdout.write(`${state}\n`);
+    return healthy ? 0 : 1;
+  }
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  await runAgent(settings, stop.signal);
+  return 0;
+}
+
+/** Runs until the signal. @throws when the settings' patterns, the spool's folder or the metrics port cannot be used. */
+export async function runAgent(settings: AgentSettings, signal: AbortSignal): Promise<void> {
+  const log = pino({ level: settings.logLevel, base: undefined }, pino.destination({ sync: true }));
+  for (const name of settings.ignored) {
+    log.info(
+      { setting: name },
+      'has no meaning here: nothing is given up, what waits is on disk (SPOOL_MAX_BYTES)',
+    );
+  }
+  const detection = await readDetection(settings);
+  const spool = await openSpool({
+    dir: settings.spoolDir,
+    maxBytes: settings.spoolMaxBytes,
+    whenFull: settings.spoolWhenFull,
+    log,
+  });
+  const watched = createWatched(spool);
+  const pipeline = createPipeline({
+    stages: stagesFor(settings, detection),
+    disk: spool,
+    note: watched.note,
+  });
+  const engine = connectTo(settings.docker, settings);
+  const follower = createFollower({
+    engine,
+    selection: { containers: settings.containers, ownId: ownId() },
+    cursor: (containerId, stream) => spool.cursor(containerId, stream),
+    known: () =>
+      spool.containers().map((id) => ({ containerId: id, container: spool.note(id) ?? id.slice(0, 12) })),
+    forget: (containerId) => spool.forget(containerId),
+    knownSince: watched.since,
+    open: (container) => pipeline.open(container),
+    hole: (hole) => pipeline.hole(hole),
+    log,
+    maxLineBytes: settings.maxLineBytes,
+    retryMs: settings.restartDelayMs,
+  });
+  watched.follow(() => follower.status().watchedUntil);
+  const sender = createSender({
+    spool,
+    url: settings.backendUrl,
+    apiKey: settings.backendApiKey,
+    host: settings.host,
+    log,
+    connectTimeoutMs: settings.connectTimeoutMs,
+    readTimeoutMs: settings.readTimeoutMs,
+    baseBackoffMs: settings.sendBaseBackoffMs,
+  });
+
+  const startedAt = Date.now();
+  const health = (): Health => {
+    const { connected, containers } = follower.status();
+    const { records, failure, blocked } = spool.stats();
+    const sending = sender.stats();
+    const parts = [
+      connected ? `following ${containers.length} containers` : `waiting for Docker at ${engine.label}`,
+      `${records} records wait for the backend`,
+      ...(sending.failure ? [`sending fails: ${sending.failure}`] : []),
+      ...(failure ? [`the spool cannot be written: ${failure}`] : blocked ? ['the spool is full'] : []),
+    ];
+    return { healthy: failure === undefined, state: parts.join('; ') };
+  };
+  const metrics = () => metricsOf({ pipeline, spool, sender, follower, startedAt });
+  const server = settings.metricsPort
+    ? await serveHealth({ host: settings.metricsHost, port: settings.metricsPort }, health, metrics)
+    : undefined;
+
+  const ticking = setInterval(() => pipeline.tick(), tickMs);
+  const tellHealth = () => writeHealth(settings.spoolDir, health(), Date.now());
+  tellHealth();
+  const telling = setInterval(tellHealth, healthEveryMs);
+  log.info(
+    { engine: engine.label, backend: settings.backendUrl, host: settings.host, spool: settings.spoolDir },
+    'agent started',
+  );
+
+  // The sender goes on until the readers have stopped and what they read is on disk.
+  const sending = new AbortController();
+  const sent = sender.run(sending.signal);
+  try {
+    await follower.run(signal);
+    await pipeline.close();
+  } finally {
+    clearInterval(ticking);
+    clearInterval(telling);
+    sending.abort();
+    await sent;
+    server?.close();
+    server?.closeAllConnections();
+    await spool.close();
+    log.info('agent stopped');
+  }
+}
+
+/** Whether a Docker engine answers where the environment says it is: undefined, or what to do about it. */
+export async function pingEngine(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const settings = readAgentSettings(env);
+  try {
+    await connectTo(settings.docker, settings).connect(AbortSignal.timeout(settings.connectTimeoutMs + 3000));
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function connectTo(
+  { command, host, certPath, tlsVerify }: DockerSettings,
+  { connectTimeoutMs }: AgentSettings,
+): Engine {
+  if (command !== undefined) return createEngineCommand({ command });
+  return createEngineApi({ host, certPath, tlsVerify, connectTimeoutMs });
+}
+
+/** The container that this process runs in, if any: its own output is never followed. */
+function ownId(): string | undefined {
+  const read = (file: string) => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch {
+      return undefined; // Not Linux.
+    }
+  };
+  return ownContainerId({ mountinfo: read('/proc/self/mountinfo'), cgroup: read('/proc/self/cgroup') });
+}

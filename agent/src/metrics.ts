@@ -1,0 +1,70 @@
+// The agent's counts -> Prometheus metrics. docs/operations.md says which to watch.
+
+import type { Follower } from './follow/follow.ts';
+import type { Metric } from './health.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { Sender } from './ship/send.ts';
+import type { Spool } from './ship/spool.ts';
+
+interface Parts {
+  pipeline: Pipeline;
+  spool: Spool;
+  sender: Sender;
+  follower: Follower;
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+}
+
+export function metricsOf({ pipeline, spool, sender, follower, startedAt }: Parts): Metric[] {
+  const { stats } = pipeline;
+  const disk = spool.stats();
+  const sent = sender.stats();
+  const { connected, containers } = follower.status();
+  const gauge = (name: string, help: string, value: number): Metric => ({
+    name: `log_detector_agent_${name}`,
+    help,
+    type: 'gauge',
+    value,
+  });
+  const counter = (name: string, help: string, value: number): Metric => ({
+    ...gauge(`${name}_total`, help, value),
+    type: 'counter',
+  });
+  const oldestMs = disk.oldestAt === undefined ? Date.now() : Date.parse(disk.oldestAt);
+  return [
+    gauge('start_time_seconds', 'When the agent started.', startedAt / 1000),
+    gauge('docker_connected', '1 while the Docker engine answers.', connected ? 1 : 0),
+    gauge('containers_followed', 'Containers whose log is followed.', containers.length),
+    counter('lines', 'Lines that were looked at one by one.', stats.lines),
+    counter('entries', 'Entries that the lines were joined to.', stats.entries),
+    counter('records', 'Entries that matched.', stats.records),
+    counter('holes', 'Stretches of log that could not be read, each declared to the backend.', stats.holes),
+    gauge('spool_bytes', 'Bytes on disk.', disk.bytes),
+    gauge('spool_max_bytes', 'Bytes the spool may take (SPOOL_MAX_BYTES).', disk.maxBytes),
+    gauge('spool_records', 'Records that wait for the backend.', disk.records),
+    gauge(
+      'spool_oldest_seconds',
+      'Age of the oldest record that waits.',
+      Math.max(0, (Date.now() - oldestMs) / 1000),
+    ),
+    gauge('spool_blocked', '1 while reading stands still for want of room.', disk.blocked ? 1 : 0),
+    counter(
+      'spool_dropped_records',
+      'Records given up because the spool was full (drop-oldest).',
+      disk.droppedRecords,
+    ),
+    counter('spool_damaged_places', 'Places in the spool that could not be read.', disk.damagedPlaces),
+    counter('spool_write_failures', 'Writes that the disk refused.', disk.writeFailures),
+    counter('spool_syncs', 'Times that data was forced to disk.', disk.syncs),
+    counter(
+      'records_set_aside',
+      'Records that can never be accepted, kept in the folder "aside".',
+      disk.setAside,
+    ),
+    counter('records_sent', 'Records that the backend has.', sent.takenRecords),
+    counter('requests', 'Requests to the backend.', sent.requests),
+    counter('requests_failed', 'Requests that did not succeed.', sent.failedRequests),
+    counter('sent_bytes', 'Bytes of request bodies, compressed.', sent.sentBytes),
+    gauge('resident_memory_bytes', 'Memory of the process.', process.memoryUsage.rss()),
+  ];
+}
