@@ -221,6 +221,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   }
 
   function findBeginning(text: string): Beginning | undefined {
+    if (text.charCodeAt(0) === 123) return undefined;
     for (const beginning of beginnings) if (beginning.when.test(text)) return beginning;
     return tracebackPattern?.test(text) ? { when: /^/, to: 'python', joins: true } : undefined;
   }
@@ -441,7 +442,7 @@ for (const start of [
   knownStarts[start.charCodeAt(0)]!.push(start);
 // Any line that begins so is looked at.
 const looked = new Uint8Array(128);
-for (const character of ' \t\r\u001b#*=+.[\\]}){"\'<|@') looked[character.charCodeAt(0)] = 1;
+for (const character of ' \t\r\u001b#*=+.[\\]})"\'<|@') looked[character.charCodeAt(0)] = 1;
 // Unless it is a logger's bracket or a whole JSON object.
 looked['['.charCodeAt(0)] = 0;
 looked['"'.charCodeAt(0)] = 0;
@@ -452,10 +453,14 @@ looked['<'.charCodeAt(0)] = 0;
 function isOrdinary(text: string): boolean {
   const code = text.charCodeAt(0);
   if (!(code < 128)) return code < 0x2500 && !hasSpecialWord(text);
+  // A whole JSON object is one log line, whatever it says.
+  if (code === 123) return text.charCodeAt(text.length - 1) === 125;
   if (looked[code] === 1) return false;
   if (code >= 48 && code <= 57 && (text.charCodeAt(2) === 124 || text.charCodeAt(3) === 124)) return false;
   // `Nov 22, 2026 5:52:38 PM app.Main run`: java.util.logging.
   if (text.charCodeAt(3) === 32 && text.length < 160 && / [AP]M /.test(text)) return false;
+  // `future: <Task finished …>`: asyncio.
+  if (code >= 97 && code <= 122 && text.charCodeAt(text.length - 1) === 62) return false;
   for (const start of knownStarts[code]!) if (text.startsWith(start)) return false;
   return !hasSpecialWord(text);
 }
@@ -470,10 +475,9 @@ function hasSpecialWord(text: string): boolean {
     text.includes('Throwable') ||
     text.includes('Assertion') ||
     text.includes('untime error: ') ||
-    text.includes('ncaught') ||
-    text.includes('nhandled') ||
+    text.includes('Uncaught') ||
+    text.includes('Unhandled') ||
     text.includes(':in ') ||
-    text.includes(': <') ||
     text.includes('panic')
   );
 }

@@ -1,0 +1,185 @@
+// Entries -> records: what a pattern matches, and every traceback, becomes a record with severity, fields and id. For a JSON
+// log line the patterns meet its message (and the trace it carries), not its punctuation.
+
+import type { Container, Entry, MatchedRecord, Position, Stream } from '../types.ts';
+import { type JsonLog, parseJsonLog } from './json-log.ts';
+import { type Level, readHeadLevel } from './level.ts';
+import type { Pattern } from './patterns.ts';
+import { cause, frame } from './shapes.ts';
+import { stripAnsi, visible } from './text.ts';
+
+export interface MatchOptions {
+  /** An entry that one of these matches becomes a record. */
+  patterns: readonly Pattern[];
+  /** An entry that one of these matches does not, whatever else holds. */
+  excludes?: readonly Pattern[];
+  /** An entry with such a line is a traceback of severity `fatal`. */
+  tracebackPattern?: { test(text: string): boolean };
+  /** Makes a record's id from where its first line stands. */
+  eventId(containerId: string, stream: Stream, position: Position): string;
+  redact?: (text: string) => string;
+  /** A longer message is cut in its middle. UTF-8 bytes. */
+  maxMessageBytes?: number;
+}
+
+export type Match = (
+  entry: Entry,
+  container: Container,
+  host: string,
+  now: number,
+) => MatchedRecord | undefined;
+
+/** Makes the stage: it keeps no state, so one serves all containers. */
+export function createMatch({
+  patterns,
+  excludes = [],
+  tracebackPattern,
+  eventId,
+  redact = (text) => text,
+  maxMessageBytes = 1024 * 1024,
+}: MatchOptions): Match {
+  const anyMatches = (text: string) => {
+    for (const pattern of patterns) if (pattern.test(text)) return true;
+    return false;
+  };
+  // What no JSON line lacks if its message matches: most need not be parsed.
+  const needed = patterns.every((pattern) => pattern.literals)
+    ? patterns.flatMap((pattern) => pattern.literals ?? [])
+    : undefined;
+
+  function mayMatchAsJson(line: string): boolean {
+    if (line.includes('\\n')) return true;
+    return needed === undefined || needed.some((literal) => line.includes(literal));
+  }
+
+  /** What is sent of the entry, or undefined when nothing is. */
+  function read(entry: Entry): { message: string; severity: string; json?: JsonLog } | undefined {
+    const raw = entry.lines.length === 1 ? entry.lines[0]! : entry.lines.join('\n');
+    if (raw.charCodeAt(0) === 123) {
+      if (entry.kind === 'line' && !mayMatchAsJson(raw)) return undefined;
+      const json = parseJsonLog(raw);
+      if (json) return readJson(raw, json);
+    }
+    if (entry.kind === 'line') {
+      const text = visible(raw);
+      if (!anyMatches(text)) return undefined;
+      return { message: text, severity: severityOf(readHeadLevel(text)) };
+    }
+    const text = entry.lines.map(visible).join('\n');
+    if (entry.kind !== 'trace' && !anyMatches(text)) return undefined;
+    return { message: text, severity: severityOfBlock(entry, text) };
+  }
+
+  function readJson(
+    raw: string,
+    json: JsonLog,
+  ): { message: string; severity: string; json: JsonLog } | undefined {
+    const said = stripAnsi(json.message ?? raw);
+    const trace = json.trace !== undefined && isTrace(json.trace) ? stripAnsi(json.trace) : undefined;
+    const shown = trace ?? (tracebackPattern?.test(said) ? said : undefined);
+    if (shown === undefined && !anyMatches(said)) return undefined;
+    const message = trace && !said.includes(trace) ? `${said}\n${trace}` : said;
+    return { message, severity: severityOfTrace(json.level, shown), json };
+  }
+
+  function severityOfBlock(entry: Entry, text: string): string {
+    const level = readHeadLevel(visible(entry.lines[0]!));
+    return severityOfTrace(level, entry.kind === 'trace' ? text : undefined);
+  }
+
+  /** A traceback is fatal, unless its logger said that it is a warning or less. */
+  function severityOfTrace(level: Level, trace: string | undefined): string {
+    if (trace === undefined) return severityOf(level);
+    if (tracebackPattern?.test(trace)) return 'fatal';
+    if (level === 'warn') return 'warn';
+    return level === 'info' || level === 'debug' || level === 'trace' ? 'error' : 'fatal';
+  }
+
+  return (entry, container, host) => {
+    const found = read(entry);
+    if (!found) return undefined;
+    const { message, severity, json } = found;
+    for (const exclude of excludes) if (exclude.test(message)) return undefined;
+    const record: MatchedRecord['record'] = {
+      event_id: eventId(container.id, entry.stream, entry.first),
+      host,
+      container: container.name,
+      message: cutMiddle(redact(message), maxMessageBytes),
+      severity,
+      occurred_at: toMicroseconds(entry.first.at),
+      stream: entry.stream,
+    };
+    if (container.image) record.image = container.image;
+    const labels = usefulLabels(container.labels);
+    if (labels) record.labels = labels;
+    if (json && Object.keys(json.fields).length > 0) record.fields = redactFields(json.fields, redact);
+    return { stream: entry.stream, first: entry.first, last: entry.last, record };
+  };
+}
+
+function severityOf(level: Level): string {
+  return level === 'unknown' ? 'error' : level;
+}
+
+/** Whether the text in a JSON log's trace field is one: at least a line that no prose has. */
+function isTrace(text: string): boolean {
+  return text
+    .split('\n', 50)
+    .some(
+      (line) =>
+        frame.test(line) ||
+        cause.test(line) ||
+        /^Traceback |^goroutine \d|^\S+\.go:\d|^#\d+ |^\S+:\d+:in |^\t\S+:\d+/.test(line),
+    );
+}
+
+/** Docker's nanoseconds cut to the microseconds that the wire has. */
+function toMicroseconds(at: string): string {
+  return at.replace(/(\.\d{6})\d*Z$/, '$1Z');
+}
+
+const maxLabels = 16;
+const maxLabelChars = 256;
+const useful =
+  /^(?:com\.docker\.compose\.(?:project|service|container-number)|com\.docker\.(?:stack\.namespace|swarm\.(?:service\.name|task\.name))|io\.kubernetes\.(?:pod\.name|pod\.namespace|container\.name)|org\.opencontainers\.image\.(?:version|revision|title)|(?:service|app|version|team|env|environment|component|release))$/;
+
+/** The labels that tell a reader whose container it is; those of tools are left out. */
+function usefulLabels(labels: Record<string, string>): Record<string, string> | undefined {
+  const kept = Object.entries(labels).filter(([name]) => useful.test(name));
+  if (kept.length === 0) return undefined;
+  return Object.fromEntries(
+    kept.slice(0, maxLabels).map(([name, value]) => [name, value.slice(0, maxLabelChars)]),
+  );
+}
+
+function redactFields(fields: JsonLog['fields'], redact: (text: string) => string): JsonLog['fields'] {
+  const redacted: JsonLog['fields'] = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value !== 'string') redacted[name] = value;
+    else {
+      // The name tells what the value is: both are shown to the redaction, and the name taken off again.
+      const lead = `${name}=`;
+      const shown = redact(lead + value);
+      redacted[name] = shown.startsWith(lead) ? shown.slice(lead.length) : redact(value);
+    }
+  }
+  return redacted;
+}
+
+/** Keeps the begin and the end of a text that is too long, with a line between them that says how much was left out. */
+export function cutMiddle(text: string, maxBytes: number): string {
+  if (text.length * 3 <= maxBytes) return text;
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length <= maxBytes) return text;
+  const half = Math.max(0, Math.floor((maxBytes - 64) / 2));
+  let head = half;
+  while (head > 0 && isInnerByte(bytes[head])) head--;
+  let tail = bytes.length - half;
+  while (tail < bytes.length && isInnerByte(bytes[tail])) tail++;
+  const marker = `\n[... ${tail - head} bytes left out ...]\n`;
+  return bytes.toString('utf8', 0, head) + marker + bytes.toString('utf8', tail);
+}
+
+function isInnerByte(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
+}
