@@ -206,6 +206,8 @@ function strengthOf(head: string, at: number, word: string, bodyAt: number): num
   const end = at + word.length;
   const before = head[at - 1] ?? '';
   const after = head[end] ?? '';
+  // A quoted word is talked about; `level="ERROR"` was read before.
+  if ((before === '"' || before === "'") && after === before) return 0;
   const upper = word === word.toUpperCase();
   const serious = /^(?:error|err|fatal|critical|panic|warn|warning|exception|severe)$/i.test(word);
   // A word of everyday language is a level only in capitals, in brackets, or with a colon at the very start.
