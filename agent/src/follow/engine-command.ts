@@ -161,6 +161,8 @@ export function createEngineCommand({
       const pipes = { stdout: child.stdout, stderr: child.stderr };
       for (const stream of ['stdout', 'stderr'] as const) {
         pipes[stream].on('data', (data: Buffer) => {
+          // What is still in the pipe belongs to a request that is over.
+          if (signal.aborted) return;
           // Its own words have no timestamp. They are few and come last, so they are kept beside the lines.
           if (stream === 'stderr' && !isStamp(data, 0, data.length) && said.length < 10_000) {
             said += data.toString('utf8');

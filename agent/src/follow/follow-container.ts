@@ -84,6 +84,7 @@ export function followContainer(options: FollowContainerOptions) {
   let completeRun: string | undefined;
   let everStarted = false;
   let firstEventAt: string | undefined;
+  let startedAt: string | undefined;
   let diedAt: string | undefined;
   let destroyedAt: string | undefined;
   /** The last follow stream came to its end by itself, with so many losses of the connection. */
@@ -243,18 +244,19 @@ export function followContainer(options: FollowContainerOptions) {
     const after = await limits.short(() => engine.inspect(id, signal));
     renamed(after);
     if (after.running || after.startedAt !== seen.startedAt) return;
-    await endSink(seen);
+    await endSink(seen.finishedAt);
     completeRun = seen.startedAt;
   }
 
   /** Everything was read: gives out what is open, and marks the end so that a restart need not read the log again. */
-  async function endSink(seen: Inspected | undefined): Promise<void> {
+  async function endSink(endedAt: string): Promise<void> {
     if (!sink || !reader) return;
     reader.flush();
     known = reader.cursors;
     const newest = newestOf(known);
-    if (seen && newest && newest.ordinal !== -1) {
-      const end = nextInstant([newest.at, seen.finishedAt].sort()[1]!);
+    // Where nothing was ever printed the cursor stays: the first line ever cannot be one that lines before are missing of.
+    if (newest && (newest.ordinal !== -1 || state === 'gone')) {
+      const end = nextInstant([newest.at, endedAt].sort()[1]!);
       known = { stdout: { at: end, ordinal: endOrdinal }, stderr: { at: end, ordinal: endOrdinal } };
       for (const stream of ['stdout', 'stderr'] as const) sink.seen(stream, known[stream]!);
     }
@@ -272,12 +274,13 @@ export function followContainer(options: FollowContainerOptions) {
     if (signal.aborted) return;
     state = 'gone';
     const wasRead =
+      wasReadBefore() ||
       (completeRun !== undefined && completeRun === last?.startedAt) ||
       (endedByItself !== undefined &&
         diedWithLosses === endedByItself.losses &&
         link.losses === endedByItself.losses);
     const from = newestOf(known)?.at ?? newestOf(storedCursors())?.at ?? last?.createdAt ?? firstEventAt;
-    await endSink(undefined);
+    await endSink(destroyedAt ?? diedAt ?? stampOf(now()));
     if (wasRead || !everStarted) return;
     const to = destroyedAt ?? diedAt ?? stampOf(now());
     options.hole({
@@ -289,6 +292,17 @@ export function followContainer(options: FollowContainerOptions) {
       detail: 'it was removed before its log was read to the end',
     });
     log.info({ container: name }, 'removed before its log was read to the end');
+  }
+
+  /** By an earlier life of the agent, to the end of its last run. */
+  function wasReadBefore(): boolean {
+    const stored = Object.values(storedCursors()).filter((position) => position !== undefined);
+    return (
+      stored.length > 0 &&
+      stored.every(
+        ({ at, ordinal }) => ordinal === endOrdinal && !(startedAt !== undefined && startedAt > at),
+      )
+    );
   }
 
   function storedCursors(): Cursors {
@@ -363,9 +377,12 @@ export function followContainer(options: FollowContainerOptions) {
   ): Promise<void> {
     // Before the first line ever read there is nothing to miss a line by.
     if (newestOf(cursors)?.ordinal === -1) return;
-    const oldest = oldestOf(cursors)!;
     const first = await limits.short(() => firstLine(engine, seen, given));
-    if (first && first.at > oldest.at) declareRotated(oldest.at, firstAt);
+    if (!first || first.at <= oldestOf(cursors)!.at) return;
+    const real = [cursors.stdout, cursors.stderr].flatMap((cursor) =>
+      cursor && cursor.ordinal !== -1 ? cursor.at : [],
+    );
+    if (first.at > real.sort()[0]!) declareRotated(real.sort()[0]!, firstAt);
   }
 
   function declareRotated(from: string, to: string): void {
@@ -468,7 +485,10 @@ export function followContainer(options: FollowContainerOptions) {
     /** Something happened to it. `losses` as in Link. */
     notify({ action, at, name: named, attributes }: ContainerEvent, losses: number): void {
       firstEventAt ??= at;
-      if (action === 'start') everStarted = true;
+      if (action === 'start') {
+        everStarted = true;
+        startedAt = at;
+      }
       if (action === 'die') {
         diedAt = at;
         diedWithLosses = losses;
@@ -511,7 +531,10 @@ export function followContainer(options: FollowContainerOptions) {
       checkSilence(me, reader);
     },
 
-    status: () => ({ id, name, state, attached, cursors: reader?.cursors ?? known }),
+    /** Whether it is on disk, or about to be, where its reading begins. */
+    isAttached: () => attached,
+
+    status: () => ({ id, name, state, cursors: reader?.cursors ?? known }),
   };
 }
 

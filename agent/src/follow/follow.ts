@@ -10,7 +10,7 @@ import type { Log } from './log.ts';
 import { endOrdinal } from './resume.ts';
 import { choose, type Selection } from './select.ts';
 import type { Sink } from './sink.ts';
-import { moved, stampOf, unixTime } from './timestamps.ts';
+import { stampOf, unixTime } from './timestamps.ts';
 
 /** A container of which a cursor is on disk. */
 export interface KnownContainer {
@@ -50,6 +50,9 @@ export interface FollowerOptions {
   random?(): number;
 }
 
+/** How long the cursors of a container outlive it. */
+const forgetMs = 60_000;
+
 export interface FollowerStatus {
   connected: boolean;
   /** Everything chosen that existed at this instant is being followed: keep it on disk, for `knownSince`. */
@@ -72,6 +75,11 @@ export function createFollower(options: FollowerOptions) {
   } = options;
   const followed = new Map<string, Followed>();
   const limits = { short: createLimit(16), long: createLimit(4) };
+  /**
+   * Containers that are gone, and since when. Their cursors are kept for a while: after a crash the engine tells of them
+   * again, and only the cursors say that they were read to the end.
+   */
+  const goneAt = new Map<string, number>();
   /** Events come again after a reconnect. */
   const recent = new Set<string>();
   let signal: AbortSignal;
@@ -126,7 +134,7 @@ export function createFollower(options: FollowerOptions) {
     followed.set(id, one);
     one.done.then(() => {
       followed.delete(id);
-      if (one.status().state === 'gone') options.forget?.(id);
+      if (one.status().state === 'gone') goneAt.set(id, now());
     });
     return one;
   }
@@ -182,13 +190,14 @@ export function createFollower(options: FollowerOptions) {
   /** One connection to the engine, to its end. */
   async function session(): Promise<void> {
     const { time, version } = await engine.connect(signal);
+    const from = lastEventAt ?? since;
     since ??= time;
     const ending = new AbortController();
     const given = AbortSignal.any([signal, ending.signal]);
     const opened = defer();
     const events = engine.events({
-      // A second before, because the clocks of two machines differ; what comes twice is known.
-      since: unixTime(lastEventAt ?? moved(since, -1)),
+      // What happened meanwhile, as far as the engine remembers it; what comes twice is known.
+      since: from === undefined ? undefined : unixTime(from),
       signal: given,
       onOpen: opened.resolve,
       onEvent,
@@ -225,9 +234,10 @@ export function createFollower(options: FollowerOptions) {
 
   function tick(): void {
     for (const one of followed.values()) one.tick();
-    // A second back, for events on their way.
-    if (connected && [...followed.values()].every((one) => one.status().attached)) {
-      watchedUntil = stampOf(now() - 1000);
+    for (const [id, at] of goneAt) {
+      if (now() - at < forgetMs) break;
+      goneAt.delete(id);
+      options.forget?.(id);
     }
   }
 
@@ -248,6 +258,10 @@ export function createFollower(options: FollowerOptions) {
     },
 
     status(): FollowerStatus {
+      if (connected && [...followed.values()].every((one) => one.isAttached())) {
+        // A second back, for events on their way; but those that came need not come again.
+        watchedUntil = [stampOf(now() - 1000), since ?? '', lastEventAt ?? ''].sort()[2];
+      }
       return {
         connected,
         watchedUntil,

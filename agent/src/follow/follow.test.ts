@@ -1,0 +1,495 @@
+import { truncateSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { type DockerEngine, requires, startDockerEngine } from '@log-detector/test-kit';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Container, Hole, Line, Position, Stream } from '../types.ts';
+import { pause } from './backoff.ts';
+import type { ContainerEvent, Engine } from './engine.ts';
+import { createEngineApi } from './engine-api.ts';
+import { createEngineCommand } from './engine-command.ts';
+import { createFollower, type FollowerOptions } from './follow.ts';
+import { silentLog } from './log.ts';
+import { type CollectingSink, collectingSink } from './testing.ts';
+
+const missing = requires.docker();
+
+/** A follower at work, what came of it, and the cursors as a disk would keep them. */
+interface Agent {
+  lines: { container: string; id: string; line: Line }[];
+  holes: Hole[];
+  events: ContainerEvent[];
+  cursors: Map<string, Position>;
+  names: Map<string, string>;
+  watchedUntil: string | undefined;
+  texts(name: string): string[];
+  status(): ReturnType<ReturnType<typeof createFollower>['status']>;
+  stop(): Promise<void>;
+}
+
+interface Past {
+  cursors: Map<string, Position>;
+  names: Map<string, string>;
+  watchedUntil: string | undefined;
+}
+
+const running = new Set<Agent>();
+
+function startAgent(
+  engine: Engine,
+  { past, ...more }: Partial<FollowerOptions> & { past?: Past } = {},
+): Agent {
+  const stop = new AbortController();
+  const sinks: { sink: CollectingSink; container: Container }[] = [];
+  const agent: Agent = {
+    lines: [],
+    holes: [],
+    events: [],
+    cursors: new Map(past?.cursors),
+    names: new Map(past?.names),
+    watchedUntil: past?.watchedUntil,
+    texts: (name) => agent.lines.filter(({ container }) => container === name).map(({ line }) => line.text),
+    status: () => follower.status(),
+    async stop() {
+      agent.watchedUntil = follower.status().watchedUntil ?? agent.watchedUntil;
+      stop.abort();
+      await done;
+      running.delete(agent);
+    },
+  };
+  const follower = createFollower({
+    engine,
+    selection: { containers: [] },
+    cursor: (id, stream) => agent.cursors.get(`${id} ${stream}`),
+    known: () => [...agent.names].map(([containerId, container]) => ({ containerId, container })),
+    forget(id) {
+      agent.names.delete(id);
+      for (const stream of ['stdout', 'stderr']) agent.cursors.delete(`${id} ${stream}`);
+    },
+    knownSince: () => past?.watchedUntil,
+    open(opened) {
+      const sink = collectingSink();
+      const place = { sink, container: opened };
+      sinks.push(place);
+      agent.names.set(opened.id, opened.name);
+      const key = (stream: Stream) => `${opened.id} ${stream}`;
+      sink.push = (line) => {
+        agent.lines.push({ container: place.container.name, id: opened.id, line });
+        agent.cursors.set(key(line.stream), line.position);
+      };
+      sink.seen = (stream, position) => agent.cursors.set(key(stream), position);
+      sink.update = (container) => {
+        place.container = container;
+      };
+      return sink;
+    },
+    hole: (hole) => agent.holes.push(hole),
+    event: (event) => agent.events.push(event),
+    log: silentLog,
+    retryMs: 500,
+    ...more,
+  });
+  const done = follower.run(stop.signal);
+  running.add(agent);
+  return agent;
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
+  for (const end = Date.now() + ms; !(await holds()); await pause(20)) {
+    if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);
+  }
+}
+
+const connected = (agent: Agent) => until('connection', () => agent.status().connected);
+
+/** Between the agent and the engine: `stall` leaves every log stream open that follows, and passes nothing on. */
+async function startStallingProxy(socketPath: string) {
+  const follows = new Set<Socket>();
+  const server = createServer((client) => {
+    const target = connect(socketPath);
+    client.on('data', (data) => {
+      if (data.includes('follow=1')) follows.add(target);
+      target.write(data);
+    });
+    target.on('data', (data) => client.write(data));
+    for (const [one, other] of [
+      [client, target],
+      [target, client],
+    ] as const) {
+      one.on('error', () => {});
+      one.on('close', () => other.destroy());
+    }
+  });
+  const path = `${socketPath}.proxy`;
+  await new Promise<void>((listening) => server.listen(path, listening));
+  return {
+    host: `unix://${path}`,
+    stall() {
+      for (const target of follows) target.pause();
+    },
+    close() {
+      server.close();
+    },
+  };
+}
+
+describe.skipIf(missing !== undefined)(
+  `following a real engine${missing === undefined ? '' : ` (skipped: ${missing})`}`,
+  () => {
+    let engine: DockerEngine;
+    let api: Engine;
+
+    beforeAll(async () => {
+      engine = await startDockerEngine({ liveRestore: false });
+      await engine.importBusybox('busybox');
+      api = createEngineApi({ host: engine.host });
+    });
+    afterAll(() => engine?.stop());
+    afterEach(async () => {
+      for (const agent of running) await agent.stop();
+      const ids = (await engine.docker('ps', '-aq')).split('\n').filter(Boolean);
+      if (ids.length > 0) await engine.docker('rm', '-f', ...ids);
+    });
+
+    const run = (name: string, script: string, ...args: string[]) =>
+      engine.docker('run', '-d', '--name', name, ...args, 'busybox', 'sh', '-c', script);
+
+    const ways: [string, () => Engine][] = [
+      ['over the socket', () => api],
+      [
+        'by running the docker command',
+        () => createEngineCommand({ command: `docker --host ${engine.host}` }),
+      ],
+    ];
+
+    describe.each(ways)('%s', (_way, way) => {
+      it('reads both streams of a container that starts after the agent, from its beginning to its end', async () => {
+        const agent = startAgent(way());
+        await connected(agent);
+        await run(
+          'both',
+          'echo one; echo two >&2; sleep 0.3; head -c 40000 /dev/zero | tr "\\000" a; echo; printf last',
+        );
+        await until('the last line', () => agent.texts('both').includes('last'));
+        const of = (stream: Stream) =>
+          agent.lines.filter(({ line }) => line.stream === stream).map(({ line }) => line.text);
+        expect(of('stdout')).toEqual(['one', 'a'.repeat(40_000), 'last']);
+        expect(of('stderr')).toEqual(['two']);
+        await until('death told', () => agent.events.some(({ action }) => action === 'die'));
+        const died = agent.events.find(({ action }) => action === 'die')!;
+        expect(died.attributes.exitCode).toBe('0');
+        expect(agent.holes).toEqual([]);
+      });
+
+      it('reads a terminal, with long lines', async () => {
+        const agent = startAgent(way());
+        await connected(agent);
+        await run(
+          'tty',
+          'echo out; echo err >&2; head -c 40000 /dev/zero | tr "\\000" a; echo; echo next',
+          '-t',
+        );
+        await until('the last line', () => agent.texts('tty').includes('next'));
+        expect(agent.texts('tty')).toEqual(['out', 'err', 'a'.repeat(40_000), 'next']);
+      });
+
+      it('goes on through a restart and a rename', async () => {
+        const agent = startAgent(way());
+        await connected(agent);
+        await run('before', 'echo run $$; echo boom >&2; exec sleep 1000', '--stop-signal', 'KILL');
+        await until('the first run', () => agent.texts('before').length === 2);
+        await engine.docker('rename', 'before', 'after');
+        await engine.docker('restart', 'after');
+        await until('the second run', () => agent.texts('after').length === 2);
+        expect(agent.texts('after').sort()).toEqual(['boom', 'run 1']);
+        await engine.docker('rm', '-f', 'after');
+        await until('gone', () => agent.status().containers.length === 0);
+        expect(agent.holes).toEqual([]);
+      });
+
+      it('resumes after a stop with nothing lost and nothing repeated', async () => {
+        const id = await run(
+          'busy',
+          'i=0; while true; do echo "o $i"; echo "e $i" >&2; i=$((i+1)); usleep 2000; done',
+        );
+        let past: Past | undefined;
+        const texts: string[] = [];
+        for (let round = 0; round < 4; round++) {
+          const agent = startAgent(way(), { past });
+          await until('some lines', () => agent.texts('busy').length > 100);
+          await agent.stop();
+          texts.push(...agent.lines.map(({ line }) => line.text));
+          past = agent;
+          expect(agent.holes).toEqual([]);
+          await pause(150);
+        }
+        expect(past!.names.has(id)).toBe(true);
+        for (const stream of ['o', 'e']) {
+          const numbers = texts
+            .filter((text) => text.startsWith(stream))
+            .map((text) => Number(text.slice(2)));
+          const first = numbers[0]!;
+          expect(numbers).toEqual(numbers.map((_, index) => first + index));
+        }
+      });
+    });
+
+    it('begins with now at its very first run, but reads what is younger than itself from its beginning', async () => {
+      await run('old', 'echo ancient; sleep 2; echo recent; exec sleep 1000');
+      await until('printed', async () => (await engine.docker('logs', 'old')).includes('ancient'));
+      const agent = startAgent(api);
+      await until('a recent line', () => agent.texts('old').length > 0);
+      expect(agent.texts('old')).toEqual(['recent']);
+    });
+
+    it('reads a container that lived and died while it was away', async () => {
+      const first = startAgent(api);
+      await connected(first);
+      await until('watching', () => first.status().watchedUntil !== undefined);
+      await first.stop();
+      await run('brief', 'echo I was here; echo and failed >&2; exit 3');
+      await until('dead', async () => (await engine.docker('ps', '-q')) === '');
+      const second = startAgent(api, { past: first });
+      await until('its lines', () => second.texts('brief').length === 2);
+      await until('its end', () => second.status().containers.every(({ state }) => state === 'waiting'));
+      await second.stop();
+      const third = startAgent(api, { past: second });
+      await until('settled', () => third.status().containers.some(({ state }) => state === 'waiting'));
+      expect(third.lines).toEqual([]);
+      await engine.docker('start', 'brief');
+      await until('the next run', () => third.texts('brief').length === 2);
+    });
+
+    it('declares what a container printed that was removed while it was away, unless it had read it all', async () => {
+      const first = startAgent(api);
+      await connected(first);
+      await run('stays', 'echo one; exec sleep 1000');
+      await run('ends', 'echo two');
+      await until('both', () => first.texts('stays').length + first.texts('ends').length === 2);
+      await until('end', () => first.status().containers.some(({ state }) => state === 'waiting'));
+      await first.stop();
+      await engine.docker('rm', '-f', 'stays', 'ends');
+      const second = startAgent(api, { past: { ...first, watchedUntil: first.watchedUntil } });
+      await until('a hole', () => second.holes.length > 0);
+      await pause(1500);
+      expect(second.holes.map(({ container, reason }) => [container, reason])).toEqual([
+        ['stays', 'container-removed'],
+      ]);
+    });
+
+    it('misses no line of containers that live 50 ms and are removed at once', async () => {
+      const agent = startAgent(api);
+      await connected(agent);
+      const names = Array.from({ length: 12 }, (_, n) => `cron-${n}`);
+      for (const name of names) {
+        await run(name, `echo begin; usleep 50000; echo ERROR ${name} >&2`, '--rm');
+      }
+      await until(
+        'all gone',
+        () =>
+          agent.status().containers.length === 0 &&
+          agent.events.filter(({ action }) => action === 'destroy').length >= names.length,
+      );
+      const told = names.filter((name) => agent.holes.some(({ container }) => container === name));
+      const read = names.filter((name) => agent.texts(name).includes(`ERROR ${name}`));
+      expect([...read, ...told].sort()).toEqual([...names].sort());
+      expect(told).toEqual([]);
+    });
+
+    it('declares the lines that were rotated away while it was stopped, and no others', async () => {
+      const script =
+        'i=0; while [ $i -lt 3000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; i=$((i+1)); [ $i = 100 ] && sleep 1.5; done; exec sleep 1000';
+      const first = startAgent(api);
+      await connected(first);
+      await run('rotating', script, '--log-opt', 'max-size=16k', '--log-opt', 'max-file=2');
+      await until('some', () => first.texts('rotating').length === 100);
+      await first.stop();
+      await until('printed', async () =>
+        (await engine.docker('logs', '--tail', '1', 'rotating')).includes('2999'),
+      );
+      const second = startAgent(api, { past: first });
+      await until('the rest', () => second.texts('rotating').some((text) => text.includes('2999')));
+      expect(second.holes).toHaveLength(1);
+      const [hole] = second.holes;
+      expect(hole).toMatchObject({ reason: 'rotated', container: 'rotating' });
+      expect(hole!.from).toBe(first.lines.at(-1)!.line.position.at);
+      expect(hole!.to).toBe(second.lines[0]!.line.position.at);
+    });
+
+    it('reads on, or declares it, when a burst rotates the log faster than the engine follows it', async () => {
+      const agent = startAgent(api);
+      await connected(agent);
+      const script =
+        'sleep 0.3; seq 1 40000 | sed "s/^/n /;s/$/ xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/"; sleep 1; echo done; exec sleep 1000';
+      await run('burst', script, '--log-opt', 'max-size=200k', '--log-opt', 'max-file=4');
+      await until('done', () => agent.texts('burst').includes('done'));
+      await pause(1000);
+      const positions = new Map(
+        agent.lines.map(({ line }) => [Number(line.text.split(' ')[1]), line.position.at]),
+      );
+      const lost: number[] = [];
+      let before = '';
+      for (let n = 1; n <= 40_000; n++) {
+        const at = positions.get(n);
+        if (at) before = at;
+        else if (!agent.holes.some(({ from, to }) => from <= before && to > before)) lost.push(n);
+      }
+      console.log(
+        'burst: read',
+        positions.size,
+        'holes',
+        agent.holes.length,
+        'lines with repeats',
+        agent.lines.length,
+      );
+      expect(lost).toEqual([]);
+    });
+
+    it('notices a log that was truncated under it, and goes on', async () => {
+      const agent = startAgent(api, { silenceMs: 1000 });
+      await connected(agent);
+      const id = await run(
+        'truncated',
+        'seq 1 2000; trap "echo more; echo and more" USR1; while true; do sleep 0.1; done',
+      );
+      await until('read', () => agent.texts('truncated').length === 2000);
+      truncateSync(`${engine.folder}/data/containers/${id}/${id}-json.log`);
+      await engine.docker('kill', '-s', 'USR1', 'truncated');
+      await until('the lines after it', () => agent.texts('truncated').includes('and more'));
+      expect(agent.texts('truncated').slice(2000)).toEqual(['more', 'and more']);
+    });
+
+    it('asks again when a stream goes silent without ending, and loses nothing', async () => {
+      const proxy = await startStallingProxy(engine.socketPath);
+      try {
+        const agent = startAgent(createEngineApi({ host: proxy.host }), { silenceMs: 1000 });
+        await connected(agent);
+        await run('stalled', 'i=0; while true; do echo $i; i=$((i+1)); usleep 50000; done');
+        await until('lines', () => agent.texts('stalled').length > 5);
+        proxy.stall();
+        await pause(500);
+        const stalledAt = agent.texts('stalled').length;
+        await until('lines again', () => agent.texts('stalled').length > stalledAt + 40);
+        const numbers = agent.texts('stalled').map(Number);
+        expect(numbers).toEqual(numbers.map((_, index) => index));
+      } finally {
+        proxy.close();
+      }
+    });
+
+    it('says once that a driver gives no log back', async () => {
+      const agent = startAgent(api);
+      await connected(agent);
+      await run('mute', 'while true; do echo x; sleep 0.1; done', '--log-driver', 'none');
+      await until('hole', () => agent.holes.length > 0);
+      await pause(1000);
+      expect(agent.holes).toMatchObject([{ reason: 'unreadable-driver', container: 'mute' }]);
+    });
+
+    it('reads the local driver, and a long line that it leaves without a newline', async () => {
+      const agent = startAgent(api);
+      await connected(agent);
+      await run(
+        'local',
+        'echo hi; head -c 20000 /dev/zero | tr "\\000" a; echo; echo next; exec sleep 1000',
+        '--log-driver',
+        'local',
+      );
+      await until('next', () => agent.texts('local').includes('next'));
+      expect(agent.texts('local')).toEqual(['hi', 'a'.repeat(20_000), 'next']);
+    });
+
+    it('follows what is chosen by name or label, and not what opts out', async () => {
+      const agent = startAgent(api, { selection: { containers: ['web-*'] } });
+      await connected(agent);
+      await run('web-1', 'echo hi');
+      await run('other', 'echo no');
+      await run('web-2', 'echo no', '--label', 'log-detector.enable=false');
+      await run('extra', 'echo hi', '--label', 'log-detector.enable=true');
+      await until('both', () => agent.lines.length === 2);
+      await pause(300);
+      expect(agent.lines.map(({ container, line }) => [container, line.text]).sort()).toEqual([
+        ['extra', 'hi'],
+        ['web-1', 'hi'],
+      ]);
+    });
+
+    it('takes a container recreated under the same name for a new one', async () => {
+      const agent = startAgent(api);
+      await connected(agent);
+      await run('again', 'echo first; exec sleep 1000');
+      await until('first', () => agent.texts('again').length === 1);
+      await engine.docker('rm', '-f', 'again');
+      await run('again', 'echo second; exec sleep 1000');
+      await until('second', () => agent.texts('again').length === 2);
+      expect(new Set(agent.lines.map(({ id }) => id)).size).toBe(2);
+      expect(agent.holes).toEqual([]);
+    });
+
+    it('stops reading while the sink is full, and loses nothing', async () => {
+      let open = () => {};
+      const full = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      let pushed = 0;
+      const texts: string[] = [];
+      startAgent(api, {
+        open: () => ({
+          ...collectingSink(),
+          push(line) {
+            pushed++;
+            texts.push(line.text);
+          },
+          ready: () => (pushed > 1000 ? full : undefined),
+        }),
+      });
+      await run('flood', 'seq 1 60000');
+      await until('full', () => pushed > 1000);
+      await pause(500);
+      const paused = pushed;
+      await pause(500);
+      expect(pushed).toBe(paused);
+      expect(paused).toBeLessThan(30_000);
+      open();
+      await until('all', () => pushed === 60_000);
+      expect(texts).toEqual(Array.from({ length: 60_000 }, (_, n) => String(n + 1)));
+    });
+
+    it('follows fifty containers', async () => {
+      const agent = startAgent(api);
+      await connected(agent);
+      const names = Array.from({ length: 50 }, (_, n) => `many-${n}`);
+      for (let n = 0; n < 50; n += 10) {
+        await Promise.all(
+          names.slice(n, n + 10).map((name) => run(name, `seq 1 100; echo ${name} done; exec sleep 1000`)),
+        );
+      }
+      await until('all', () => agent.lines.length === 50 * 101, 60_000);
+      for (const name of names) expect(agent.texts(name).at(-1)).toBe(`${name} done`);
+    }, 120_000);
+
+    it('goes on after the daemon was restarted or killed', async () => {
+      const agent = startAgent(api);
+      await connected(agent);
+      await run(
+        'survivor',
+        'i=0; while true; do echo "$i"; i=$((i+1)); usleep 20000; done',
+        '--restart',
+        'always',
+        '--stop-signal',
+        'KILL',
+      );
+      await until('lines', () => agent.texts('survivor').length > 20);
+      await engine.restart();
+      let before = agent.lines.length;
+      await until('lines after the restart', () => agent.lines.length > before + 20);
+      await engine.kill9();
+      await engine.start();
+      before = agent.lines.length;
+      await until('lines after the kill', () => agent.lines.length > before + 20);
+      const kept = (await engine.docker('logs', 'survivor')).split('\n');
+      await until('as many lines', () => agent.texts('survivor').length >= kept.length);
+      expect(agent.texts('survivor').slice(0, kept.length)).toEqual(kept);
+      expect(agent.holes).toEqual([]);
+    }, 60_000);
+  },
+);
