@@ -119,7 +119,7 @@ describe('recover', () => {
         await spool.close();
         expect(await look(dir)).toMatchObject({ numbers: [], cursor: 79 });
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });

@@ -142,7 +142,7 @@ it('holds what was appended and not acknowledged, in order, whatever happens in 
       }
       await spool.close();
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   );
 });
 
@@ -150,3 +150,69 @@ it('holds what was appended and not acknowledged, in order, whatever happens in 
 async function settled(spool: Spool): Promise<void> {
   while (spool.containers().includes('other')) await new Promise((resolve) => setTimeout(resolve, 1));
 }
+
+it('gives or declares every record under drop-oldest, whatever happens in between', async () => {
+  const dropStep = fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constant('append' as const),
+        container,
+        records: fc.integer({ min: 1, max: 12 }),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('take' as const), most: fc.integer({ min: 1, max: 20 }) }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(dropStep, { minLength: 20, maxLength: 80 }), async (steps) => {
+      const dir = await folder();
+      const options = { maxBytes: 16_000, segmentBytes: 2000, whenFull: 'drop-oldest' as const };
+      let spool = await spoolIn(dir, options);
+      const printed: { container: Container; at: string }[] = [];
+      const received: string[] = [];
+      const holes: { containerId: string; from: string; to: string; records?: number }[] = [];
+      let n = 0;
+      let dropped = 0;
+
+      async function take(most: number): Promise<void> {
+        if (spool.stats().records + spool.stats().holes === 0) return;
+        const batch = await spool.next({ ...all, maxRecords: most }, AbortSignal.timeout(5000));
+        received.push(...batch!.records.map(({ first }) => first.at));
+        holes.push(...batch!.holes.map(({ hole }) => hole));
+        spool.acknowledge(batch!);
+      }
+      for (const step of steps) {
+        if (step.do === 'take') await take(step.most);
+        if (step.do === 'append') {
+          const records = Array.from({ length: step.records }, () =>
+            recordOf(n++, { containerId: step.container }),
+          );
+          printed.push(...records.map(({ first }) => ({ container: step.container, at: first.at })));
+          await spool.append({ records, cursors: [cursorOf(n - 1, { containerId: step.container })] });
+        }
+        if (step.do === 'restart') {
+          dropped += spool.stats().droppedRecords;
+          await spool.close();
+          spool = await spoolIn(dir, options);
+        }
+      }
+      while (spool.stats().records + spool.stats().holes > 0) await take(1000);
+      dropped += spool.stats().droppedRecords;
+      await spool.close();
+
+      expect(received).toEqual([...new Set(received)].sort());
+      const missing = printed.filter(({ at }) => !received.includes(at));
+      expect(missing.length).toBe(dropped);
+      for (const { container, at } of missing)
+        expect(
+          holes.some(({ containerId, from, to }) => containerId === container && from <= at && at <= to),
+        ).toBe(true);
+      expect(holes.reduce((sum, { records = 0 }) => sum + records, 0)).toBe(dropped);
+    }),
+    { numRuns: 25 },
+  );
+});
