@@ -70,7 +70,7 @@ interface Open {
 }
 
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
-const stampedEnough = 4;
+const stampedEnough = 3;
 const unstampedEnough = 24;
 /** Such a line comes with the line before, at most so many ms later. */
 const stampedGapMs = 50;
@@ -113,7 +113,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       return;
     }
     if (entry.held.length > 0) give(entry, entry.held.length, now);
-    begin(entry, line, text, 'line', stamped);
+    begin(entry, line, text, stamped && text.length < 48 ? openingState(text) : 'line', stamped);
   }
 
   /** In a stream whose lines begin with a time, a line without one is the rest of the line before. */

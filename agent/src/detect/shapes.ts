@@ -46,6 +46,7 @@ export const frame = new RegExp(
     String.raw`^\s*\.\.\. \d+ (?:more|common frames omitted)`,
     String.raw`^\s+\.\.\. \d+ lines matching cause stack trace`,
     String.raw`^\s+from \S+:\d+`, // Ruby, Crystal
+    String.raw`^\s+\S.*:\d+:in [\x60']`, // Ruby again
     String.raw`^\s+File ".*", line \d+`, // Python
     String.raw`^\s+#\d+[:\s]\s*\S`, // sanitizers, PHP, Dart
     String.raw`^\s+\d+:\s+\S.*`, // Rust, Erlang's lists

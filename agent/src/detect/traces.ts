@@ -23,7 +23,7 @@ import {
   register,
   stackTitle,
 } from './shapes.ts';
-import { bracketDepth, startsLog } from './text.ts';
+import { afterStamp, bracketDepth, startsLog } from './text.ts';
 
 /** What a row of the table may ask about: the line at hand and the entry that is open. */
 export interface Seen {
@@ -102,6 +102,9 @@ export type State =
   | 'source-caret'
   | 'elixir'
   | 'erlang'
+  | 'report'
+  | 'stamp'
+  | 'slow-query'
   | 'jvm-crash'
   | 'jvm-hash'
   | 'thread-dump'
@@ -252,6 +255,7 @@ export const table: Record<State, Row[]> = {
   ],
   // Indented frames: Java and its family, JavaScript, .NET, Ruby, Perl, Crystal …
   frames: [
+    { when: /^#0\s+\S/, to: 'hash', effect: 'proves' },
     {
       when: (seen) =>
         (seen.indent > seen.headIndent || frame.test(seen.text)) &&
@@ -287,6 +291,7 @@ export const table: Record<State, Row[]> = {
     { when: blank, to: 'frames-gap', effect: 'waits' },
   ],
   'frames-gap': [
+    { when: /^#0\s+\S/, to: 'hash', effect: 'proves' },
     { when: (seen) => seen.blank && seen.waiting < 3, to: 'frames-gap', effect: 'waits' },
     { when: nodeTail, to: 'frames', effect: 'proves' },
     { when: cause, to: 'cause', effect: 'proves' },
@@ -572,15 +577,55 @@ export const table: Record<State, Row[]> = {
     { when: elixirField, to: 'elixir', effect: 'proves' },
     { when: blank, to: 'elixir', effect: 'waits' },
   ],
+  // A report ends with a blank line.
   erlang: [
-    { when: indented, to: 'erlang', effect: 'proves' },
     {
-      when: (seen) => seen.held === 1 && !seen.blank && !startsLog(seen.text),
+      // Terms and sentences stand at the margin; below an indented list only more of it follows.
+      when: (seen) =>
+        !seen.blank &&
+        (seen.indent > 0 || !/^\s/.test(seen.previous) || /^[{[("<*}\])]/.test(seen.text)) &&
+        !startsLog(seen.text) &&
+        !seen.begins &&
+        seen.held < 200,
       to: 'erlang',
       effect: 'proves',
     },
-    { when: /^(?:\*\* |[{[("<]|Error in |exit with )/, to: 'erlang', effect: 'proves' },
-    { when: closers, to: 'erlang', effect: 'proves' },
+  ],
+  report: [
+    {
+      when: (seen) => !seen.blank && !startsLog(seen.text) && !seen.begins && seen.held < 200,
+      to: 'report',
+      effect: 'proves',
+    },
+  ],
+  // A line that is nothing but a time stamp is the head of the lines below it.
+  stamp: [
+    {
+      when: (seen) => !seen.blank && !startsLog(seen.text) && !seen.begins && seen.held < 50,
+      to: 'stamp',
+      effect: 'proves',
+    },
+    { when: and(/^Full thread dump /, () => true), to: 'thread-dump', effect: 'proves' },
+  ],
+  // MySQL's slow query log: comments, then the statement up to its semicolon.
+  'slow-query': [
+    {
+      when: and(/^# (?!Time:)/, (seen) => seen.previous.startsWith('#')),
+      to: 'slow-query',
+      effect: 'proves',
+    },
+    {
+      when: (seen) =>
+        (seen.previous.startsWith('#') ||
+          !seen.previous.endsWith(';') ||
+          /^(?:use|SET timestamp=)/i.test(seen.previous)) &&
+        !seen.blank &&
+        !seen.text.startsWith('#') &&
+        !startsLog(seen.text) &&
+        seen.held < 200,
+      to: 'slow-query',
+      effect: 'proves',
+    },
   ],
   'jvm-hash': [
     { when: /^# (?:A fatal error has been|There is insufficient memory)/, to: 'jvm-crash', effect: 'proves' },
@@ -695,6 +740,8 @@ export const beginnings: Beginning[] = [
   },
   { when: /^\*\* \((?:exit|EXIT|stop|throw|[A-Z]\w*)[\w.]*\)/, to: 'elixir', joins: true },
   { when: /^=(?:ERROR|CRASH|SUPERVISOR) REPORT====/, to: 'erlang' },
+  { when: /^=[A-Z]+ REPORT====/, to: 'report' },
+  { when: /^# (?:Time: |User@Host: )/, to: 'slow-query' },
   { when: /^# (?:A fatal error has been|There is insufficient memory)/, to: 'jvm-crash' },
   { when: /^#$/, to: 'jvm-hash' },
   { when: /^Full thread dump /, to: 'thread-dump', joins: true },
@@ -709,6 +756,7 @@ export const beginnings: Beginning[] = [
 
 /** The state a line opens that begins no traceback: an exception's name may have frames coming. */
 export function openingState(text: string): State {
+  if (text.length < 48 && startsLog(text) && afterStamp(text).trim() === '') return 'stamp';
   const first = text.charCodeAt(0);
   if ((first === 123 || (first === 91 && text.length < 4)) && bracketDepth(text) > 0) return 'json';
   return namesException(text) || text.includes(': runtime error: ') ? 'wrap' : 'line';

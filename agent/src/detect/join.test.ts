@@ -1,0 +1,289 @@
+// What joining promises: the right entries for every runtime in the fixtures, no line lost, none swallowed.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Entry, Line, Stream } from '../types.ts';
+import { createJoin } from './join.ts';
+import { entriesOf, linesOf, rangesOf, traceFixtures } from './kit.ts';
+
+const corpora = fileURLToPath(new URL('../../../../shared/corpora/', import.meta.url));
+const haveCorpora = existsSync(corpora);
+
+describe('join, by runtime', () => {
+  for (const { name, lines, ranges } of traceFixtures()) {
+    it(`parts ${name} as a reader does`, () => {
+      expect(rangesOf(entriesOf(lines), lines)).toEqual(ranges);
+    });
+  }
+});
+
+describe('join', () => {
+  it('gives an ordinary line out alone, when the next one comes', () => {
+    const entries: Entry[] = [];
+    const join = createJoin({}, (entry) => entries.push(entry));
+    const [first, second] = linesOf(['one', 'two']) as [Line, Line];
+    join.push(first, 0);
+    expect(entries).toEqual([]);
+    expect(join.firstPending('stdout')).toEqual(first.position);
+    join.push(second, 1);
+    expect(entries).toEqual([
+      { stream: 'stdout', first: first.position, last: first.position, lines: ['one'], kind: 'line' },
+    ]);
+    expect(join.firstPending('stdout')).toEqual(second.position);
+    expect(join.firstPending('stderr')).toBeUndefined();
+  });
+
+  it('leaves a line that only quotes the word ERROR out of the traceback below it', () => {
+    const lines = [
+      'say "ERROR"',
+      'Traceback (most recent call last):',
+      '  File "a.py", line 1, in <module>',
+      'ValueError: x',
+    ];
+    expect(entriesOf(lines).map((entry) => entry.lines.length)).toEqual([1, 3]);
+  });
+
+  it('gives out the last line when nothing follows for a while', () => {
+    const entries: Entry[] = [];
+    const join = createJoin({ idleMs: 400 }, (entry) => entries.push(entry));
+    join.push(linesOf(['ERROR last words'])[0]!, 1000);
+    join.tick(1199);
+    expect(entries).toHaveLength(0);
+    join.tick(1200);
+    expect(entries).toHaveLength(1);
+    expect(join.firstPending('stdout')).toBeUndefined();
+  });
+
+  it('waits longer for the rest of an open traceback, then splits there', () => {
+    const entries: Entry[] = [];
+    const join = createJoin({ idleMs: 400 }, (entry) => entries.push(entry));
+    const lines = linesOf(['java.io.IOException: gone', '\tat a.B.c(B.java:1)', '\tat a.B.d(B.java:2)']);
+    join.push(lines[0]!, 0);
+    join.push(lines[1]!, 0);
+    join.tick(399);
+    expect(entries).toHaveLength(0);
+    join.tick(400);
+    expect(entries).toHaveLength(1);
+    join.push(lines[2]!, 2000);
+    join.flush(2000);
+    expect(entries.map((entry) => entry.lines.length)).toEqual([2, 1]);
+  });
+
+  it('never joins lines that Docker stamped far apart', () => {
+    const entries: Entry[] = [];
+    const join = createJoin({}, (entry) => entries.push(entry));
+    const at = (second: string) => ({ at: `2026-11-22T10:00:${second}.000000000Z`, ordinal: 0 });
+    join.push({ stream: 'stdout', position: at('01'), text: 'Error: boom' }, 0);
+    join.push({ stream: 'stdout', position: at('09'), text: '    at main (a.js:1:1)' }, 0);
+    join.flush(0);
+    expect(entries).toHaveLength(2);
+  });
+
+  it('keeps stdout and stderr apart, however they interleave', () => {
+    const trace = [
+      'Traceback (most recent call last):',
+      '  File "a.py", line 1, in <module>',
+      'ValueError: x',
+    ];
+    const entries: Entry[] = [];
+    const join = createJoin({}, (entry) => entries.push(entry));
+    trace.forEach((text, ordinal) => {
+      for (const stream of ['stderr', 'stdout'] as const) {
+        join.push(
+          {
+            stream,
+            position: { at: 't', ordinal },
+            text: stream === 'stderr' ? text : `GET /${ordinal} 200`,
+          },
+          0,
+        );
+      }
+    });
+    join.flush(0);
+    expect(entries.filter(({ stream }) => stream === 'stderr').map(({ lines }) => lines)).toEqual([trace]);
+    expect(entries.filter(({ stream }) => stream === 'stdout')).toHaveLength(3);
+  });
+
+  it('gives a longer traceback out in parts, each of them a traceback', () => {
+    const frames = Array.from({ length: 10 }, (_, i) => `  File "a.py", line ${i}, in f`);
+    const entries = entriesOf(['Traceback (most recent call last):', ...frames, 'ValueError: x'], {
+      maxLines: 4,
+    });
+    expect(entries.map(({ kind, lines }) => [kind, lines.length])).toEqual([
+      ['trace', 4],
+      ['trace', 4],
+      ['trace', 4],
+    ]);
+  });
+
+  it('bounds an entry in bytes as well', () => {
+    const entries = entriesOf(
+      ['Error: boom', ...Array.from({ length: 100 }, (_, i) => `    at f${i} (a.js:1:1)`)],
+      {
+        maxBytes: 500,
+      },
+    );
+    for (const { lines } of entries) expect(lines.join('\n').length).toBeLessThanOrEqual(500);
+    expect(entries.flatMap(({ lines }) => lines)).toHaveLength(101);
+  });
+
+  it('takes a line of the traceback pattern for the beginning of a traceback', () => {
+    const entries = entriesOf(['starting', 'CRASH DUMP follows', '  register r1', 'ready now, going on'], {
+      tracebackPattern: /CRASH DUMP/,
+    });
+    expect(entries.map(({ kind, lines }) => [kind, lines.length])).toEqual([
+      ['line', 1],
+      ['trace', 2],
+      ['line', 1],
+    ]);
+  });
+
+  it('lets the configured first line decide alone', () => {
+    const texts = ['before', 'START 1', 'more', '', 'START 2', 'START 3', '  more'];
+    const entries = entriesOf(texts, { multilineStart: /^START/ });
+    expect(entries.map(({ lines }) => lines)).toEqual([
+      ['before'],
+      ['START 1', 'more', ''],
+      ['START 2'],
+      ['START 3', '  more'],
+    ]);
+  });
+
+  it('does not take an announcement of INFO for the head of a traceback below it', () => {
+    const texts = [
+      '2026-01-05 10:00:00 INFO ready',
+      'Traceback (most recent call last):',
+      '  File "a.py", line 1',
+      'KeyError: 1',
+    ];
+    expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-0', '1-3']);
+  });
+
+  it('gives back, one by one, lines that waited for a proof in vain', () => {
+    const texts = [
+      'panic: just a word',
+      'GET /a 200',
+      'GET /b 200',
+      'java.io.IOException: gone',
+      'GET /c 200',
+    ];
+    expect(entriesOf(texts).map(({ lines }) => lines.length)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it('holds a JSON log line to be one entry, whatever it says', () => {
+    const texts = [
+      '{"level":"error","stack":"Error: x\\n    at a (b.js:1:1)"}',
+      '{"message":"Traceback (most recent call last):"}',
+      'ready',
+    ];
+    expect(entriesOf(texts).map(({ lines }) => lines.length)).toEqual([1, 1, 1]);
+  });
+
+  it('joins JSON printed over several lines, when it becomes valid', () => {
+    expect(entriesOf(['{"a":', '"b"}', 'next']).map(({ lines }) => lines.length)).toEqual([2, 1]);
+    expect(entriesOf(['{"a":', 'b}', 'next']).map(({ lines }) => lines.length)).toEqual([1, 1, 1]);
+  });
+
+  it('joins unstamped lines to a stamped one only in a stream that stamps its lines', () => {
+    const stamped = Array.from({ length: 5 }, (_, i) => `2026-01-05 10:00:0${i} request ${i}`);
+    expect(entriesOf([...stamped, 'detail of the last']).map(({ lines }) => lines.length)).toEqual([
+      1, 1, 1, 1, 2,
+    ]);
+    expect(entriesOf([stamped[0]!, 'another line']).map(({ lines }) => lines.length)).toEqual([1, 1]);
+  });
+});
+
+const piece = fc.oneof(
+  fc.constantFrom(...traceFixtures().flatMap(({ lines }) => lines)),
+  fc.string(),
+  fc.constantFrom(
+    '',
+    ' ',
+    '}',
+    '{',
+    '{"a":',
+    'GET / 200',
+    '\tat a.B.c(B.java:1)',
+    'panic: x',
+    '#',
+    '==========',
+  ),
+);
+
+describe('join, for any lines', () => {
+  const line = fc.record({
+    text: piece,
+    stream: fc.constantFrom<Stream>('stdout', 'stderr'),
+    tick: fc.boolean(),
+  });
+
+  it('loses no line, repeats none, and keeps their order', () => {
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 60 }), fc.integer({ min: 1, max: 9 }), (given, maxLines) => {
+        const entries: Entry[] = [];
+        const join = createJoin({ maxLines, maxBytes: 400 }, (entry) => entries.push(entry));
+        given.forEach(({ text, stream, tick }, ordinal) => {
+          join.push({ stream, position: { at: 't', ordinal }, text }, ordinal * 300);
+          if (tick) join.tick(ordinal * 300 + 299);
+        });
+        join.flush(1e9);
+        for (const stream of ['stdout', 'stderr'] as const) {
+          const out = entries.filter((entry) => entry.stream === stream).flatMap(({ lines }) => lines);
+          expect(out).toEqual(given.filter((item) => item.stream === stream).map(({ text }) => text));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives the same entries whenever it is ticked in between, and always knows its oldest line', () => {
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 40 }), (given) => {
+        const run = (ticking: boolean) => {
+          const entries: Entry[] = [];
+          const join = createJoin({}, (entry) => entries.push(entry));
+          given.forEach(({ text, tick }, ordinal) => {
+            join.push({ stream: 'stdout', position: { at: 't', ordinal }, text }, 1000);
+            if (ticking && tick) join.tick(1100);
+            const given = entries.reduce((sum, { lines }) => sum + lines.length, 0);
+            expect(join.firstPending('stdout')?.ordinal).toBe(given > ordinal ? undefined : given);
+          });
+          join.flush(2000);
+          return entries;
+        };
+        expect(run(true)).toEqual(run(false));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe.skipIf(!haveCorpora)('join, on the corpora (skipped where ../shared/corpora is missing)', () => {
+  it('has at least 85 of the 91 cases that need no configuration exactly right', () => {
+    const folder = mkdtempSync(joinPath(tmpdir(), 'join-'));
+    const cases = readFileSync(`${corpora}multiline.jsonl`, 'utf8')
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    const predictions = cases.map(({ id, lines }: { id: string; lines: string[] }) =>
+      JSON.stringify({
+        id,
+        groups: entriesOf(lines).map(({ first, last }) => [first.ordinal, last.ordinal]),
+      }),
+    );
+    writeFileSync(`${folder}/predictions.jsonl`, predictions.join('\n'));
+    const out = execFileSync(process.execPath, [
+      `${corpora}score_multiline.mjs`,
+      `${folder}/predictions.jsonl`,
+      `${corpora}multiline.jsonl`,
+      '--json',
+    ]);
+    rmSync(folder, { recursive: true });
+    expect(JSON.parse(out.toString()).total.exact).toBeGreaterThanOrEqual(85);
+  });
+});
