@@ -50,6 +50,10 @@ export function aRecord(
       isRegressed: false,
       notifiedAt: null,
       notifiedCount: null,
+      windowCount: 1,
+      windowPeak: 1,
+      usualPauseMs: 0,
+      alertState: null,
       ...parts.issue,
     },
   };

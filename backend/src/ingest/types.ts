@@ -59,6 +59,14 @@ export interface Issue {
   /** When a record of it last made an alert, and `count` at that moment. */
   notifiedAt: string | null;
   notifiedCount: number | null;
+  /** Records of the five minutes that its latest one is in. */
+  windowCount: number;
+  /** Most records of any five minutes before; halved each week. */
+  windowPeak: number;
+  /** Its longest pause before the latest one; halved each week. */
+  usualPauseMs: number;
+  /** What alerting remembers of it, as alerting wrote it. */
+  alertState: unknown;
 }
 
 /** A record with its identity, as it goes into `log_records`. */

@@ -5,7 +5,7 @@ import type { PoolClient } from '../db/pool.ts';
 
 const columns = `service, id, title, severity, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
   count, resolved_at, regressed_at, regressed_record_id, notified_at, notified_count, merged_into, hosts, containers,
-  last_record_id`;
+  last_record_id, window_no, window_count, window_peak, rhythm, alert_state`;
 
 /**
  * Moves the issues of `from` to `to`, and what was counted on them since they were moved before. Call inside a transaction;

@@ -7,6 +7,8 @@ import type { Group, Issue, IssueState } from '../ingest/types.ts';
 
 /** How many hosts and containers an issue names. */
 const maxPlaces = 50;
+/** What `window_count` counts, in ms. */
+export const windowMs = 300_000;
 
 export interface Occurrence {
   id: string;
@@ -25,6 +27,7 @@ interface Addition {
   firstAt: string;
   firstAtMs: number;
   lastAt: string;
+  lastAtMs: number;
   lastId: string;
   count: number;
   hosts: Set<string>;
@@ -48,6 +51,10 @@ interface Row {
   notified_count: number | null;
   hosts: string[];
   containers: string[];
+  window_count: number;
+  window_peak: number;
+  rhythm: number;
+  alert_state: unknown;
   inserted: boolean;
 }
 
@@ -71,9 +78,12 @@ export async function recordOccurrences(
   return keys.map((key) => issues.get(key)!);
 }
 
+// The issue's own past, in the same statement: 2016 windows and 604800 s are a week, in which a peak and a pause lose half
+// their weight; a pause counts for 56 h at most. `rhythm` leaves the latest pause out, against which it is held.
 const upsertIssues = (values: string) => `
   insert into issues as i (
-    fingerprint, service, id, title, severity, first_seen, last_seen, count, hosts, containers, last_record_id)
+    fingerprint, service, id, title, severity, first_seen, last_seen, count, hosts, containers, last_record_id,
+    window_no, window_count)
   values ${values}
   on conflict (fingerprint, service) do update
   set severity = excluded.severity,
@@ -83,9 +93,19 @@ const upsertIssues = (values: string) => `
     last_record_id = excluded.last_record_id,
     regressed_at = case when i.state = 'resolved' then excluded.last_seen else i.regressed_at end,
     regressed_record_id = case when i.state = 'resolved' then excluded.last_record_id else i.regressed_record_id end,
-    state = case when i.state = 'resolved' then 'open' else i.state end
+    state = case when i.state = 'resolved' then 'open' else i.state end,
+    window_no = greatest(i.window_no, excluded.window_no),
+    window_count = case when excluded.window_no > i.window_no then 0 else i.window_count end + excluded.window_count,
+    window_peak = case
+      when excluded.window_no > i.window_no
+      then greatest(i.window_peak, i.window_count) * power(0.5::float8, (excluded.window_no - i.window_no) / 2016.0::float8)
+      else i.window_peak
+    end,
+    rhythm = greatest(i.rhythm, least(coalesce(extract(epoch from i.last_seen - i.previous_seen), 0), 201600)::float8)
+      * power(0.5::float8, greatest(extract(epoch from excluded.last_seen - i.last_seen), 0)::float8 / 604800)
   returning fingerprint, service, id, title, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
-    count, regressed_record_id, notified_at, notified_count, hosts, containers, xmax = 0 as inserted`;
+    count, regressed_record_id, notified_at, notified_count, hosts, containers, window_count, window_peak, rhythm,
+    alert_state, xmax = 0 as inserted`;
 
 function keyOf(fingerprint: string, service: string): string {
   return `${fingerprint}\0${service}`;
@@ -103,6 +123,7 @@ function addTo(additions: Map<string, Addition>, occurrence: Occurrence, group: 
       firstAt: receivedAt,
       firstAtMs: receivedAtMs,
       lastAt: receivedAt,
+      lastAtMs: receivedAtMs,
       lastId: id,
       count: 0,
       hosts: new Set(),
@@ -112,6 +133,7 @@ function addTo(additions: Map<string, Addition>, occurrence: Occurrence, group: 
   }
   addition.severity = severity;
   addition.lastAt = receivedAt;
+  addition.lastAtMs = receivedAtMs;
   addition.lastId = id;
   addition.count += 1;
   if (addition.hosts.size < maxPlaces) addition.hosts.add(host);
@@ -120,7 +142,8 @@ function addTo(additions: Map<string, Addition>, occurrence: Occurrence, group: 
 }
 
 function toRow([, addition]: [string, Addition]): unknown[] {
-  const { group, service, severity, firstAt, firstAtMs, lastAt, lastId, count, hosts, containers } = addition;
+  const { group, service, severity, firstAt, firstAtMs, lastAt, lastAtMs, lastId, count, hosts, containers } =
+    addition;
   return [
     group.fingerprint,
     service,
@@ -133,6 +156,8 @@ function toRow([, addition]: [string, Addition]): unknown[] {
     [...hosts],
     [...containers],
     lastId,
+    Math.floor(lastAtMs / windowMs),
+    count,
   ];
 }
 
@@ -171,5 +196,9 @@ function toIssue(row: Row, addition: Addition): Issue {
     isRegressed: !row.inserted && row.regressed_record_id === addition.lastId,
     notifiedAt: row.notified_at,
     notifiedCount: row.notified_count,
+    windowCount: row.window_count,
+    windowPeak: row.window_peak,
+    usualPauseMs: row.rhythm * 1000,
+    alertState: row.alert_state,
   };
 }
