@@ -14,7 +14,8 @@ const lookForDockerEveryMs = 10_000;
 /** Runs until SIGINT or SIGTERM, or until the backend ends. Returns the exit code. */
 export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
   if (existsSync('.env')) process.loadEnvFile('.env');
-  const env = { ...environment, ...process.env };
+  // A person looks on: what is in order is not worth a line.
+  const env = { LOG_LEVEL: 'warn', ...environment, ...process.env };
   const port = env.PORT?.trim() || '8000';
   const base = `http://127.0.0.1:${port}`;
   const stopping = new AbortController();
@@ -108,18 +109,19 @@ async function answers(url: string, signal: AbortSignal): Promise<boolean> {
   return false;
 }
 
+/** What to do next; where it listens, the backend has said. */
 function welcome(base: string, env: NodeJS.ProcessEnv): string {
-  const mails = env.ALERT_EMAIL_ENABLED?.trim();
-  const next = mails
-    ? 'Try it:    docker run --rm busybox sh -c "echo ERROR: it works"'
-    : 'Mails are off. Turn them on, here with a mail server on this machine:\n' +
-      '           ALERT_EMAIL_ENABLED=true ALERT_EMAIL_TO=you@example.com SMTP_URL=smtp://localhost:1025 npm start';
+  const mailsAreOn = ['1', 'true', 'yes', 'on'].includes(env.ALERT_EMAIL_ENABLED?.trim().toLowerCase() ?? '');
+  const tryIt = 'docker run --rm busybox echo "ERROR: it works"';
   return `
-Log Detector is listening on ${base}
-Records:   ${base}/api/logs
-API docs:  ${base}/docs
-${next}
-Stop with Ctrl-C.
+Next:
+  let a container log an error:   ${tryIt}
+  see it:                         curl ${base}/api/logs
+${
+  mailsAreOn
+    ? ''
+    : '  get it as a mail:               ALERT_EMAIL_ENABLED=true ALERT_EMAIL_TO=you@example.com \\\n                                  ALERT_EMAIL_FROM=log-detector@example.com SMTP_URL=smtp://localhost:1025 npm start\n'
+}  stop:                           Ctrl-C
 
 `;
 }
