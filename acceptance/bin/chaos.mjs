@@ -43,6 +43,8 @@ await build({
   ],
 });
 process.setSourceMapsEnabled(true);
+// Engine and programs do not hold the event loop: something must, or the wait for their end would be cut short.
+setInterval(() => {}, 60_000);
 const { main } = await import(pathToFileURL(outfile).href);
 process.exitCode = await main(process.argv.slice(2), { section, writeSection });
 // A connection that lingers must not keep the process.

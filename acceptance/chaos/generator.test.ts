@@ -4,13 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DockerEngine, requires, startDockerEngine } from '@log-detector/test-kit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  expectedMessage,
-  generatorArguments,
-  type Profile,
-  prepareFolders,
-  readNumber,
-} from './generator.ts';
+import { expectedMessage, generatorArguments, type Profile, prepareFolders, readParts } from './generator.ts';
 import { printedBetween, readTruth, truthCounter } from './truth.ts';
 
 const profile: Profile = { share: 1, longEvery: 40, traceEvery: 15 };
@@ -19,14 +13,24 @@ describe('expectedMessage', () => {
   it('carries a number that can be read back, in a line, a long line and a traceback', () => {
     for (const seq of [1, 15, 40, 12_345]) {
       const source = { key: 'k1', run: 2, outlet: 'err' } as const;
-      expect(readNumber(expectedMessage(source, seq, profile))).toEqual({ ...source, seq });
+      const text = expectedMessage(source, seq, profile);
+      expect(readParts(text)).toEqual([{ text, number: { ...source, seq } }]);
     }
   });
 
   it('cut off anywhere, is not taken for the whole', () => {
     const text = expectedMessage({ key: 'k1', run: 1, outlet: 'out' }, 40, profile);
     for (const length of [10, 16_384, text.length - 1])
-      expect(readNumber(text.slice(0, length))).toBe(undefined);
+      expect(readParts(text.slice(0, length))[0]?.number).toBe(undefined);
+  });
+});
+
+describe('readParts', () => {
+  it('takes a line and the traceback that follows it apart', () => {
+    const source = { key: 'k1', run: 1, outlet: 'err' } as const;
+    const [line, trace] = [14, 15].map((seq) => expectedMessage(source, seq, profile));
+    expect(readParts(`${line}\n${trace}`).map(({ number }) => number?.seq)).toEqual([14, 15]);
+    expect(readParts(`INFO k1 has printed 5 lines\n${trace}`).map(({ text }) => text)).toEqual([trace]);
   });
 });
 

@@ -51,13 +51,27 @@ export function expectedMessage({ key, run, outlet }: Source, seq: number, profi
   return `ERROR ${name} ${filler} #${seq}.`;
 }
 
-/** Reads the number out of a stored message, or says that it is only a piece (of a line that a kill cut off). */
-export function readNumber(message: string): (Source & { seq: number }) | undefined {
+/** One printed line, or traceback, of a stored message, and the number it carries; none when it is only a piece. */
+export interface Part {
+  text: string;
+  number: (Source & { seq: number }) | undefined;
+}
+
+/**
+ * Takes a stored message apart into what was printed: a traceback may be stored as one with the line before it, as
+ * `logging.exception` prints them. The lines without a number are left out.
+ */
+export function readParts(message: string): Part[] {
+  return message
+    .split(/\n(?=ERROR |INFO |Traceback \(most recent call last\):)/)
+    .filter((text) => !/^INFO \w+ has printed \d+ lines$/.test(text))
+    .map((text) => ({ text, number: readNumber(text) }));
+}
+
+function readNumber(text: string): Part['number'] {
   const found =
-    /^ERROR (\w+)\.(\d+) (out|err) (\d+) .*#\4\.$/s.exec(message) ??
-    /^Traceback \(most recent call last\):\n {2}File "\/app\/(\w+)\.(\d+)\/(out|err)\/(\d+)\.py"/.exec(
-      message,
-    );
+    /^ERROR (\w+)\.(\d+) (out|err) (\d+) .*#\4\.$/s.exec(text) ??
+    /^Traceback \(most recent call last\):\n {2}File "\/app\/(\w+)\.(\d+)\/(out|err)\/(\d+)\.py"/.exec(text);
   if (!found) return undefined;
   return { key: found[1]!, run: Number(found[2]), outlet: found[3] as Outlet, seq: Number(found[4]) };
 }

@@ -5,7 +5,14 @@
 // instant is not known, only bounded: by when it was printed (the truth's bursts) and by the stored numbers around it.
 
 import type pg from 'pg';
-import { expectedMessage, type Outlet, type Profile, readNumber, type Source } from './generator.ts';
+import {
+  expectedMessage,
+  type Outlet,
+  type Part,
+  type Profile,
+  readParts,
+  type Source,
+} from './generator.ts';
 import { type Printed, printedBetween } from './truth.ts';
 
 /** One container that was made, and what was done to its log. Times are ms since the epoch. */
@@ -117,7 +124,9 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   }
 
   const ledgers = openLedgers(evidence);
-  for await (const row of evidence.records) enter(row, ledgers, evidence, verdict, problem);
+  for await (const row of evidence.records) {
+    for (const part of readParts(row.message)) enter(part, row, ledgers, evidence, verdict, problem);
+  }
 
   const holes = evidence.holes.map((hole) => ({ ...hole, missing: 0 }));
   for (const ledger of ledgers.values()) {
@@ -157,19 +166,19 @@ function openLedgers({ truth, containers }: Evidence): Map<string, Ledger> {
 
 type Problem = (kind: string, text: string) => void;
 
-/** Enters one stored row into the ledger of its outlet. */
+/** Enters one number of a stored row into the ledger of its outlet. */
 function enter(
+  { text, number }: Part,
   row: StoredRow,
   ledgers: Map<string, Ledger>,
   evidence: Evidence,
   verdict: Verdict,
   problem: Problem,
 ): void {
-  const shown = JSON.stringify(row.message.length > 120 ? `${row.message.slice(0, 120)}…` : row.message);
-  const number = readNumber(row.message);
+  const shown = JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
   const ledger = number && ledgers.get(nameOf(number));
   if (!number || !ledger || number.seq > ledger.printed + 1) {
-    if (isFragment(row.message, ledgers, evidence)) verdict.fragments += 1;
+    if (isFragment(text, ledgers, evidence)) verdict.fragments += 1;
     else {
       verdict.corrupt += 1;
       problem('corrupt', `${shown} was never printed`);
@@ -178,12 +187,9 @@ function enter(
   }
   const index = number.seq - 1;
   const expectedStream = ledger.container.tty || number.outlet === 'out' ? 'stdout' : 'stderr';
-  if (row.message !== expectedMessage(number, number.seq, ledger.container.profile)) {
+  if (text !== expectedMessage(number, number.seq, ledger.container.profile)) {
     verdict.corrupt += 1;
-    problem(
-      'corrupt',
-      `${nameOf(number)} ${number.seq} is stored as ${shown} (${row.message.length} characters)`,
-    );
+    problem('corrupt', `${nameOf(number)} ${number.seq} is stored as ${shown} (${text.length} characters)`);
   } else if (row.stream !== expectedStream) {
     verdict.corrupt += 1;
     problem('corrupt', `${nameOf(number)} ${number.seq} is stored with the stream ${row.stream}`);

@@ -36,7 +36,8 @@ const kinds = {
   'answers lost': { weight: 8, ms: [300, 2500] },
   'answers 500': { weight: 4, ms: [300, 2500] },
   'answers 429': { weight: 4, ms: [300, 2500] },
-  'answers 401': { weight: 4, ms: [300, 2500] },
+  // The agent then waits half a minute, so not too often.
+  'answers 401': { weight: 1, ms: [300, 2500] },
   'answers garbage': { weight: 4, ms: [300, 2500] },
   'container restart': { weight: 6, slots: slotNames },
   'container kill': { weight: 5, slots: slotNames },
