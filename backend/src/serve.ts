@@ -20,8 +20,12 @@ import { makePartitionsAhead, startUpkeep } from './upkeep/upkeep.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What is done at the end, last first. */
-type Closing = (() => Promise<unknown>)[];
+/** What is done at the end: all of one phase at once, phase after phase. */
+interface Closing {
+  work: (() => Promise<unknown>)[];
+  connections: (() => Promise<unknown>)[];
+  server: (() => Promise<unknown>)[];
+}
 
 /** An ingest statement that takes longer is ended, and its senders come again. */
 const ingestStatementMs = 10_000;
@@ -32,10 +36,10 @@ const endingSignals = ['SIGTERM', 'SIGINT'] as const;
 
 // Filled in by the build.
 declare const LOG_DETECTOR_VERSION: string | undefined;
-const version = typeof LOG_DETECTOR_VERSION === 'string' ? LOG_DETECTOR_VERSION : '0.0.0-source';
+const version = typeof LOG_DETECTOR_VERSION === 'string' ? LOG_DETECTOR_VERSION : 'development';
 
-/** How long requests under way may take to finish. */
-const finishMs = 2_500;
+// How long each phase of the end may take; `log-detector start` kills after 4 s.
+const phaseMs = { work: 1_300, connections: 300, server: 2_300 };
 
 /**
  * Runs the backend until `signal` aborts, or the process is asked to end (SIGTERM, SIGINT). Resolves when all is closed.
@@ -46,17 +50,15 @@ export async function serve(
   options: { signal?: AbortSignal } = {},
 ): Promise<void> {
   const settings = readBackendSettings(env);
-  const logger = pino({ level: settings.logLevel, base: undefined });
+  const logger = makeLogger(settings);
   const stop = stopSignal(options.signal);
-  const closing: Closing = [];
+  const closing: Closing = { work: [], connections: [], server: [] };
   try {
     await start(settings, logger, closing, stop.signal);
     await aborted(stop.signal);
     logger.info('stopping');
   } finally {
-    for (const close of closing.reverse()) {
-      await close().catch((error: Error) => logger.warn({ err: error }, 'closing failed'));
-    }
+    await closeAll(closing, logger);
     stop.forget();
   }
 }
@@ -64,16 +66,32 @@ export async function serve(
 /** Brings the database to the newest schema and ends. */
 export async function migrateCommand(env: Environment = process.env): Promise<void> {
   const settings = readBackendSettings({ ...env, HOST: undefined });
-  const closing: Closing = [];
-  const logger = pino({ level: settings.logLevel, base: undefined });
+  const logger = makeLogger(settings);
+  const stop = stopSignal(undefined);
+  const closing: Closing = { work: [], connections: [], server: [] };
   try {
-    const connectionString = await openDatabase(settings, logger, closing);
+    const connectionString = await openDatabase(settings, logger, closing, stop.signal);
     const applied = await migrate(connectionString);
     process.stdout.write(
       applied.length > 0 ? `applied ${applied.join(', ')}\n` : 'the database is up to date\n',
     );
   } finally {
-    for (const close of closing.reverse()) await close();
+    await closeAll(closing, logger);
+    stop.forget();
+  }
+}
+
+/** To standard error, so that what is meant for people stands alone on standard output. */
+function makeLogger({ logLevel }: BackendSettings): Logger {
+  return pino({ level: logLevel, base: undefined }, pino.destination(2));
+}
+
+async function closeAll(closing: Closing, logger: Logger): Promise<void> {
+  for (const phase of ['work', 'connections', 'server'] as const) {
+    const all = closing[phase].map((close) =>
+      close().catch((error: Error) => logger.warn({ err: error }, `closing failed: ${phase}`)),
+    );
+    await Promise.race([Promise.all(all), sleep(phaseMs[phase], undefined, { ref: false })]);
   }
 }
 
@@ -83,7 +101,8 @@ async function start(
   closing: Closing,
   signal: AbortSignal,
 ): Promise<void> {
-  const connectionString = await openDatabase(settings, logger, closing);
+  const connectionString = await openDatabase(settings, logger, closing, signal);
+  if (signal.aborted) return;
   for (const name of await migrate(connectionString)) logger.info(`applied migration ${name}`);
 
   const onIdleError = (error: Error) =>
@@ -95,14 +114,17 @@ async function start(
     statementTimeoutMs: ingestStatementMs,
     onIdleError,
   });
-  closing.push(() => Promise.all([pool.end(), ingestPool.end()]));
+  closing.connections.push(
+    () => pool.end(),
+    () => ingestPool.end(),
+  );
   await makePartitionsAhead(pool, Date.now());
 
   const metrics = new Metrics();
   const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics });
   if (signal.aborted) return;
   await listen(app, settings);
-  closing.push(() => Promise.race([app.close(), sleep(finishMs, undefined, { ref: false })]));
+  closing.work.push(() => app.close());
 
   const upkeep = startUpkeep({
     pool,
@@ -110,7 +132,7 @@ async function start(
     retentionDays: settings.retentionDays,
     dedupeWindowMs: settings.dedupeWindowMs,
   });
-  closing.push(() => upkeep.stop());
+  closing.work.push(() => upkeep.stop());
   if (settings.alerts.enabled) {
     const channel = mailChannel({ smtpUrl: settings.smtpUrl, from: settings.alerts.from });
     const delivery = startDelivery({
@@ -120,14 +142,19 @@ async function start(
       log: logger,
       metrics,
     });
-    closing.push(() => delivery.stop(1_500));
+    closing.work.push(() => delivery.stop(phaseMs.work - 200));
     announce(settings, app.server.address(), `mails go out by ${channel.name}`);
   } else announce(settings, app.server.address(), 'mails are off (set ALERT_EMAIL_ENABLED=true)');
 }
 
 /** @returns how to connect; the embedded server is started when DATABASE_URL is unset. */
-async function openDatabase(settings: BackendSettings, logger: Logger, closing: Closing): Promise<string> {
-  if (settings.databaseUrl !== undefined) return waitForDatabase(settings.databaseUrl, logger);
+async function openDatabase(
+  settings: BackendSettings,
+  logger: Logger,
+  closing: Closing,
+  signal: AbortSignal,
+): Promise<string> {
+  if (settings.databaseUrl !== undefined) return waitForDatabase(settings.databaseUrl, logger, signal);
   const server = await startEmbedded({
     dataDir: settings.dataDir,
     log: {
@@ -136,15 +163,18 @@ async function openDatabase(settings: BackendSettings, logger: Logger, closing: 
       warn: (message) => logger.warn(message),
     },
   });
-  closing.push(() => server.stop());
+  closing.server.push(() => server.stop());
   return server.connectionString;
 }
 
 /** In a compose file both start at once: the database of DATABASE_URL is given a while to come up. */
-async function waitForDatabase(connectionString: string, logger: Logger): Promise<string> {
-  const client = () => createPool({ connectionString, max: 1 });
+async function waitForDatabase(
+  connectionString: string,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
-    const pool = client();
+    const pool = createPool({ connectionString, max: 1 });
     try {
       await pool.query('select 1');
       return connectionString;
@@ -157,7 +187,8 @@ async function waitForDatabase(connectionString: string, logger: Logger): Promis
         );
       }
       if (attempt === 1) logger.info(`waiting for the database at ${placeOf(connectionString)}`);
-      await sleep(1000);
+      await sleep(1000, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return connectionString;
     } finally {
       await pool.end();
     }

@@ -131,7 +131,7 @@ async function until(holds: () => boolean | Promise<boolean>, what: string): Pro
 const postmasterPid = () =>
   Number(readFileSync(join(dataDir, 'postgres/postmaster.pid'), 'utf8').split('\n')[0]);
 
-describe.skipIf(process.platform !== 'linux')('startEmbedded', () => {
+describe.skipIf(process.platform !== 'linux')('startEmbedded', { timeout: 60_000 }, () => {
   it('makes a durable database that others cannot open, and finds it again', async () => {
     const first = await start({ settings: {} });
     await query(first.connectionString, 'create table kept (n int); insert into kept values (7)');

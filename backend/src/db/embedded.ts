@@ -50,7 +50,7 @@ export interface EmbeddedPostgres {
   connectionString: string;
   /** Of the postmaster; undefined while there is none. */
   readonly pid: number | undefined;
-  /** Ends the server within 5 s and gives DATA_DIR free. */
+  /** Ends the server within 2.3 s and gives DATA_DIR free. */
   stop(): Promise<void>;
 }
 
@@ -308,7 +308,7 @@ class Server implements EmbeddedPostgres {
   }
 
   #url(name: string): string {
-    return `postgresql://${role}:${this.#password}@/${name}?host=${encodeURIComponent(this.#socketFolder)}&port=${socketPort}`;
+    return `postgresql://${role}:${this.#password}@localhost/${name}?host=${encodeURIComponent(this.#socketFolder)}&port=${socketPort}`;
   }
 
   #client(name: string): pg.Client {
@@ -413,9 +413,9 @@ class Server implements EmbeddedPostgres {
   async #end(child: ChildProcess | undefined): Promise<void> {
     if (!child?.pid) return;
     for (const [signal, waitMs] of [
-      ['SIGINT', 3_500],
-      ['SIGQUIT', 1_000],
-      ['SIGKILL', 500],
+      ['SIGINT', 1_500],
+      ['SIGQUIT', 400],
+      ['SIGKILL', 400],
     ] as const) {
       if (child.exitCode !== null || child.signalCode !== null) break;
       kill(child.pid, signal);

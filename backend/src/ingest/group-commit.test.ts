@@ -1,0 +1,150 @@
+import type { LogRecord } from '@log-detector/contract';
+import { describe, expect, it } from 'vitest';
+import { HttpError } from '../http/errors.ts';
+import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
+import type { Draft } from './store.ts';
+import type { IncomingRecord } from './types.ts';
+
+const aRecord = (message: string): IncomingRecord => ({
+  host: 'web-1',
+  container: 'api',
+  service: 'api',
+  severity: 'error',
+  message,
+  logHash: '',
+  occurredAt: null,
+  eventId: null,
+  stream: null,
+  image: null,
+  labels: null,
+  fields: null,
+  contextBefore: null,
+  contextAfter: null,
+  coalesceId: null,
+});
+
+interface Call {
+  drafts: readonly Draft[];
+  mayBeStored: boolean;
+  commit: () => void;
+  fail: (code: string) => void;
+}
+
+/** A store that commits or fails when told. */
+function givenStore(options: Partial<GroupCommitOptions> = {}) {
+  const calls: Call[] = [];
+  const commits = new GroupCommit({
+    transactions: 1,
+    retryAfterMs: [0, 0],
+    now: () => 1_795_341_600_000,
+    ...options,
+    store: (drafts, mayBeStored) =>
+      new Promise((resolve, reject) => {
+        calls.push({
+          drafts,
+          mayBeStored,
+          commit: () => resolve(drafts.map(({ id, message }) => ({ id, message }) as LogRecord)),
+          fail: (code) => reject(Object.assign(new Error(`as told: ${code}`), { code })),
+        });
+      }),
+  });
+  return { commits, calls };
+}
+const messagesOf = (call: Call | undefined) => call?.drafts.map(({ message }) => message);
+const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+describe('GroupCommit', () => {
+  it('lets requests that arrive while a transaction is under way share the next, each with its own answers', async () => {
+    const { commits, calls } = givenStore();
+    const first = commits.submit([aRecord('a')]);
+    const second = commits.submit([aRecord('b1'), aRecord('b2')]);
+    const third = commits.submit([aRecord('c')]);
+    expect(calls.map(messagesOf)).toEqual([['a']]);
+    calls[0]!.commit();
+    await first;
+    await settle();
+    expect(messagesOf(calls[1])).toEqual(['b1', 'b2', 'c']);
+    calls[1]!.commit();
+    const answered = (outcomes: Awaited<typeof first>) =>
+      outcomes.map((outcome) => 'record' in outcome && outcome.record.message);
+    expect(answered(await second)).toEqual(['b1', 'b2']);
+    expect(answered(await third)).toEqual(['c']);
+  });
+
+  it('bounds a transaction, but takes a request whole', async () => {
+    const { commits, calls } = givenStore({ maxRecords: 3 });
+    void commits.submit([aRecord('first')]);
+    for (const n of [1, 2]) void commits.submit([aRecord(`${n}a`), aRecord(`${n}b`)]);
+    void commits.submit(['w', 'x', 'y', 'z'].map(aRecord));
+    for (const n of [0, 1, 2, 3]) {
+      await settle();
+      calls[n]!.commit();
+    }
+    expect(calls.map((call) => call.drafts.length)).toEqual([1, 2, 2, 4]);
+    await commits.drained();
+  });
+
+  it('gives ids that ascend in the order received, and keeps them when it tries again', async () => {
+    const { commits, calls } = givenStore();
+    const answer = commits.submit([aRecord('a'), aRecord('b')]);
+    calls[0]!.fail('08006');
+    await settle();
+    expect(calls[1]!.mayBeStored).toBe(true);
+    expect(calls[1]!.drafts).toEqual(calls[0]!.drafts);
+    expect(calls[0]!.drafts[0]!.id < calls[0]!.drafts[1]!.id).toBe(true);
+    calls[1]!.commit();
+    expect(await answer).toHaveLength(2);
+  });
+
+  it.each(['08006', 'XX000', '40P01', '40001', '57014', '53100', '53300', 'ECONNREFUSED', '57P03'])(
+    'says come again when %s does not end',
+    async (code) => {
+      const { commits, calls } = givenStore();
+      const answer = commits.submit([aRecord('a')]).catch((error) => error);
+      for (const n of [0, 1, 2]) {
+        calls[n]!.fail(code);
+        await settle();
+      }
+      const error = await answer;
+      expect(error).toBeInstanceOf(HttpError);
+      expect(error).toMatchObject({
+        status: 503,
+        headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
+      });
+      expect(calls).toHaveLength(3);
+    },
+  );
+
+  it('refuses the one record that cannot be stored, and stores the rest', async () => {
+    const commits = new GroupCommit({
+      store: async (drafts) => {
+        if (drafts.some(({ message }) => message === 'poison'))
+          throw Object.assign(new Error('invalid value'), { code: '22021' });
+        return drafts.map(({ id, message }) => ({ id, message }) as LogRecord);
+      },
+    });
+    const words = Array.from({ length: 21 }, (_, n) => (n === 13 ? 'poison' : `good ${n}`));
+    const [outcomes, neighbour] = await Promise.all([
+      commits.submit(words.map(aRecord)),
+      commits.submit([aRecord('neighbour')]),
+    ]);
+    expect(
+      outcomes.map((outcome) => ('record' in outcome ? outcome.record.message : outcome.refusedBecause)),
+    ).toEqual(words.map((word) => (word === 'poison' ? 'invalid value' : word)));
+    expect(neighbour[0]).toHaveProperty('record');
+  });
+
+  it('is drained when nothing waits and nothing is under way', async () => {
+    const { commits, calls } = givenStore();
+    void commits.submit([aRecord('a')]);
+    void commits.submit([aRecord('b')]);
+    let isDrained = false;
+    const drained = commits.drained().then(() => (isDrained = true));
+    calls[0]!.commit();
+    await settle();
+    expect(isDrained).toBe(false);
+    calls[1]!.commit();
+    await drained;
+    expect(commits.waiting).toBe(0);
+  });
+});

