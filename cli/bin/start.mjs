@@ -2,7 +2,6 @@
 // Nothing but Node's own modules may be imported before the install.
 
 import { fileURLToPath } from 'node:url';
-import { fileURLToPath } from 'node:url';
 import { install } from './install.mjs';
 
 install();
