@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { endOfHeader } from './header.ts';
-import { mask } from './mask.ts';
+import { mask, maskText } from './mask.ts';
 import { readTraceback, type Traceback, type TracedException } from './traceback.ts';
 
 export const fingerprintVersion = 'v1';
@@ -13,9 +13,21 @@ export const fingerprintVersion = 'v1';
 const framesThatCount = 4;
 const maxTitleChars = 200;
 
-export type Understood =
-  | { kind: 'trace'; fingerprint: string; title: string; masked: string }
-  | { kind: 'plain'; keys: string[]; shown: string[]; masked: string };
+interface UnderstoodTrace {
+  kind: 'trace';
+  fingerprint: string;
+  title: string;
+  /** The frames that count, as `name (file)`. */
+  frames: string[];
+}
+
+interface UnderstoodPlain {
+  kind: 'plain';
+  /** Pieces for the template miner. */
+  keys: string[];
+}
+
+export type Understood = UnderstoodTrace | UnderstoodPlain;
 
 const ansi = /\u001b(?:\[[\d;?]*[A-Za-z]|\][^\u0007\u001b]{0,200}(?:\u0007|\u001b\\)|[()][A-Z\d])/g;
 const aggregated = /^Aggregated \d+ log entries over [\d.]+s\.\s*\n+/;
@@ -23,14 +35,29 @@ const aggregateRule = /\n\n-{72}\n\n/;
 
 /** What the message is an instance of. Pure; linear in the message, of which at most a bounded part is read. */
 export function understand(message: string): Understood {
+  return examine(message).understood;
+}
+
+/**
+ * As `understand`, with the text that was looked at, what is surely variable masked: for people. Of a traceback that is
+ * its title and the frames that count.
+ */
+export function examine(message: string): { understood: Understood; masked: () => string } {
   const text = textOf(message);
   const traceback = readTraceback(text);
-  if (traceback) return understandTrace(traceback);
-  const { shown, keys } = mask(firstMessage(text));
-  if (keys.length === 0) keys.push('<*>');
-  if (shown.length === 0)
-    shown.push(text.trim() === '' ? '(empty message)' : text.trim().slice(0, maxTitleChars));
-  return { kind: 'plain', keys, shown, masked: shown.join('') };
+  if (traceback) {
+    const understood = understandTrace(traceback);
+    return {
+      understood,
+      masked: () => [understood.title, ...understood.frames.map((frame) => `  at ${frame}`)].join('\n'),
+    };
+  }
+  const { line, header } = firstMessage(text);
+  const { keys, shown } = mask(line.slice(header));
+  return {
+    understood: { kind: 'plain', keys: keys.length > 0 ? keys : ['(empty message)'] },
+    masked: () => (header === 0 ? shown.join('') : `${maskText(line.slice(0, header))} ${shown.join('')}`),
+  };
 }
 
 /** The version and a hash: `v1:` and 32 hexadecimal digits. */
@@ -44,26 +71,21 @@ export function titled(text: string): string {
   return line.length > maxTitleChars ? `${line.slice(0, maxTitleChars - 1)}…` : line;
 }
 
-function understandTrace(traceback: Traceback): Understood {
+function understandTrace(traceback: Traceback): UnderstoodTrace {
   const { exceptions, reported } = traceback;
   const parts = ['trace', ...exceptions.map((thrown) => thrown.type)];
   const frames = ownFrames(exceptions, reported);
   parts.push('frames', ...frames);
   // The message counts only where types and frames do not tell the error: nobody's own frame, or a language without types.
-  if (frames.length === 0) parts.push('message', ...maskedMessage(reported).keys);
+  if (frames.length === 0) parts.push('message', ...maskException(reported).keys);
   for (const thrown of exceptions)
-    if (isTypeless(thrown)) parts.push('typeless', ...maskedMessage(thrown).keys);
+    if (isTypeless(thrown)) parts.push('typeless', ...maskException(thrown).keys);
   const id = createHash('sha256').update(parts.join('\u0000')).digest('hex').slice(0, 32);
-  const said = maskedMessage(reported).shown.join('');
+  const said = maskException(reported).shown.join('');
   const title = titled(
     reported.type === '' ? said || 'traceback' : said === '' ? reported.type : `${reported.type}: ${said}`,
   );
-  return {
-    kind: 'trace',
-    fingerprint: versioned(id),
-    title,
-    masked: [title, ...frames.map((frame) => `  at ${frame}`)].join('\n'),
-  };
+  return { kind: 'trace', fingerprint: versioned(id), title, frames };
 }
 
 const isTypeless = (thrown: TracedException): boolean =>
@@ -88,22 +110,34 @@ function ownFrames(exceptions: TracedException[], reported: TracedException): st
   return [];
 }
 
-function maskedMessage(thrown: TracedException) {
-  return mask(thrown.type === '' ? firstMessage(thrown.message) : thrown.message.split('\n', 1)[0]!.trim());
+function maskException(thrown: TracedException) {
+  return mask(
+    thrown.type === ''
+      ? withoutHeader(firstMessage(thrown.message))
+      : thrown.message.split('\n', 1)[0]!.trim(),
+  );
 }
 
-/** The first line that says something, without its header; a second line joins it when the first is hardly a word. */
-function firstMessage(text: string): string {
-  if (text.indexOf('\n') === -1) return text.slice(endOfHeader(text));
+interface FirstMessage {
+  line: string;
+  /** Where the message begins in it. */
+  header: number;
+}
+
+const withoutHeader = ({ line, header }: FirstMessage): string => line.slice(header);
+
+/** The first line that says something; a second line joins it when the first is hardly a word. */
+function firstMessage(text: string): FirstMessage {
+  if (text.indexOf('\n') === -1) return { line: text, header: endOfHeader(text) };
   const lines = (text.length > 20_000 ? text.slice(0, 20_000) : text).split('\n', 20);
   const said = lines.map((line) => line.trim()).filter((line) => line !== '');
   const [first = '', second = ''] = said;
   const header = endOfHeader(first);
   // java.util.logging prints the time, the class and the method above the message.
   if (header > 0 && /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /.test(second))
-    return second.slice(endOfHeader(second));
-  const message = first.slice(header);
-  return second !== '' && message.replace(/[^A-Za-z]/g, '').length < 4 ? `${message} ${second}` : message;
+    return { line: second, header: endOfHeader(second) };
+  const letters = first.slice(header).replace(/[^A-Za-z]/g, '').length;
+  return { line: second !== '' && letters < 4 ? `${first} ${second}` : first, header };
 }
 
 /** The text that says what happened: of an aggregate its first entry, of a JSON record its message or stack. */
