@@ -5,6 +5,7 @@
 type Part = { exact: string[] } | { contains: string[] | undefined };
 
 const maxVariants = 24;
+const maxRunVariants = 8;
 const nothing: Part = { contains: undefined };
 /** JSON encoders escape these, so the raw line of a JSON log need not have them. */
 const escapedInJson = /["\\/<>&'`+=\u007f-\uffff\u0000-\u001f]/;
@@ -74,7 +75,7 @@ class Reader {
         if (max > 0) endRun();
         continue;
       }
-      if ('exact' in atom && atom.exact.length * run.length <= maxVariants) {
+      if ('exact' in atom && atom.exact.length * run.length <= maxRunVariants) {
         run = run.flatMap((head) => atom.exact.map((tail) => head + tail));
         if (max > 1) {
           endRun();

@@ -203,8 +203,8 @@ function behindLiterals(
 /** Asks recheck. @returns whether the text must be bounded @throws {PatternError} when a line could hang it */
 async function checked(name: string, source: string, regexp: RegExp): Promise<boolean> {
   // Loaded when needed: it takes 30 MB, and 150 while it works.
-  const { check } = await import('recheck/lib/browser.js');
-  const found = await check(regexp.source, regexp.flags, { timeout: recheckMs });
+  const { checkSync } = await import('recheck/lib/browser.js');
+  const found = checkSync(regexp.source, regexp.flags, { timeout: recheckMs });
   if (found.status === 'safe') return false;
   const square =
     found.status === 'vulnerable' && found.complexity.type === 'polynomial' && found.complexity.degree === 2;

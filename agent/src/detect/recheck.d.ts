@@ -1,4 +1,4 @@
 // recheck's build without worker threads and child processes, which a bundle can carry.
 declare module 'recheck/lib/browser.js' {
-  export { check } from 'recheck';
+  export { checkSync } from 'recheck';
 }

@@ -54,8 +54,12 @@ function redactUrls(text: string): string {
 const names =
   /(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key(?:[_-]?id)?|secret[_-]?(?:access[_-]?)?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|signing[_-]?key|credentials?|x-api-key|authorization|cookie|sas|signature)(?=\\?["'\]]?\s{0,3}(?:=>|[=:]))/gi;
 const separator = /\\?["'\]]?\s{0,3}(?:=>|[=:])\s{0,3}/y;
-const quotedValue = /\\?"((?:[^"\\\n]|\\[^"\n]){1,4096})|'((?:[^'\\\n]|\\.){1,4096})/y;
-const bareValue = /[^\s"',;&|<>()[\]{}\\]{1,4096}/y;
+// Within a JSON text that is itself quoted, the quotes are escaped.
+const escapedValue = /\\"((?:[^"\\\n]|\\[^"\n]){1,256})/y;
+const quotedValue = /"((?:[^"\\\n]|\\.){1,256})|'((?:[^'\\\n]|\\.){1,256})/y;
+/** The rest of a longer value, once its begin is known to be a secret. */
+const rest = /[^\s"',;&|<>()[\]{}\\]*/y;
+const bareValue = /[^\s"',;&|<>()[\]{}\\]{1,256}/y;
 /** After these names nearly anything is a secret; after the others only what looks like one. */
 const certain = /^(?:pass|pwd|secret|api[_-]?key|apikey)/i;
 
@@ -72,15 +76,17 @@ function redactNamed(text: string): string {
     const between = separator.exec(text);
     if (!between) continue;
     const at = separator.lastIndex;
+    escapedValue.lastIndex = at;
     quotedValue.lastIndex = at;
     bareValue.lastIndex = at;
-    const quoted = quotedValue.exec(text);
+    const quoted = escapedValue.exec(text) ?? quotedValue.exec(text);
     const value = quoted ? (quoted[1] ?? quoted[2] ?? '') : (bareValue.exec(text)?.[0] ?? '');
     const strict = quoted !== null || /=/.test(between[0]);
     if (!isSecret(name, value, strict)) continue;
     const start = quoted ? at + quoted[0].length - value.length : at;
     out += text.slice(from, start) + mark(kindOf(name));
-    from = start + value.length;
+    rest.lastIndex = start + value.length;
+    from = value.length < 256 ? rest.lastIndex : rest.lastIndex + (rest.exec(text)?.[0].length ?? 0);
     names.lastIndex = from;
   }
   return from === 0 ? text : out + text.slice(from);

@@ -1,0 +1,93 @@
+// Levels of lines as many loggers print them.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { readHeadLevel, readLevel } from './level.ts';
+
+const corpus = new URL('../../../../shared/corpora/multiline_special/levels.jsonl', import.meta.url);
+
+const lines: [level: string, line: string][] = [
+  ['error', '2024-01-01 10:00:00,123 my.module ERROR msg'],
+  ['warn', '10:00:00.123 [main] WARN  c.f.Bar - connection error'],
+  ['info', 'I/flutter (  123): hello'],
+  ['error', 'ERROR:root:msg'],
+  ['error', '[2024-01-01 10:00:00] production.ERROR: boom {"a":1}'],
+  ['info', '2024-01-01 10:00:00.000 UTC [1] LOG:  ready'],
+  ['fatal', '2024-01-01 10:00:00.000 UTC [1] FATAL:  no'],
+  ['error', 'npm ERR! code ENOENT'],
+  ['error', '[2024-01-01T00:00:00Z ERROR mycrate] x'],
+  ['info', '2019-01-01T00:00:00.000+0000 I NETWORK  [conn1] end'],
+  ['error', 'E, [2024-01-01T10:00:00.0 #1] ERROR -- : x'],
+  ['error', '<11>Nov 22 10:00:00 host app: failed'],
+  ['debug', '<191>Nov 22 10:00:00 host app: detail'],
+  ['warn', 'PHP Warning:  Undefined variable'],
+  ['fatal', 'PHP Fatal error:  Uncaught X'],
+  ['error', 'fail: My.Category[0]'],
+  ['fatal', 'crit: My.Category[0]'],
+  ['trace', 'trce: My.Category[0]'],
+  ['info', '[10:20:30 INF] Request finished'],
+  ['error', '\u001b[31merror\u001b[39m: boom'],
+  ['info', '\u001b[32mINFO\u001b[0m \u001b[31mERROR count 0\u001b[0m'],
+  ['warn', 'ts=2024-01-01 caller=x level=warn msg="an ERROR"'],
+  ['info', 'level: info, all errors gone'],
+  ['fatal', 'panic: boom'],
+  ['error', 'java.lang.RuntimeException: x'],
+  ['error', 'E0101 10:00:00.000000       1 main.go:1] x'],
+  ['error', '[E 240101 10:00:00 web:1] x'],
+  ['info', '2024-01-01T00:00:00Z [Note] [MY-1] [Server] x'],
+  ['unknown', 'A new session started'],
+  ['unknown', 'GET /error 200'],
+  ['unknown', 'request done status=200 error=null'],
+  ['unknown', 'Trace of the request'],
+  ['unknown', ''],
+];
+
+const jsonLines: [level: string, line: string][] = [
+  ['info', '{"level":30,"msg":"pino"}'],
+  ['fatal', '{"level":60,"msg":"bunyan"}'],
+  ['error', '{"level":"error","msg":"zap"}'],
+  ['fatal', '{"level":"dpanic","msg":"zap"}'],
+  ['warn', '{"s":"W","msg":"mongo"}'],
+  ['info', '{"@t":"2024","@mt":"serilog"}'],
+  ['error', '{"@t":"2024","@mt":"serilog","@l":"Error"}'],
+  ['error', '{"severityNumber":17,"body":{"stringValue":"otel"}}'],
+  ['warn', '{"SeverityText":"WARN","Body":"otel"}'],
+  ['error', '{"version":"1.1","level":3,"short_message":"gelf"}'],
+  ['warn', '{"log.level":"WARN","message":"ecs"}'],
+  ['error', '{"log":{"level":"error"},"message":"nested"}'],
+  ['error', '{"level":400,"level_name":"ERROR","message":"monolog"}'],
+  ['warn', '{"levelname":"WARNING","message":"python"}'],
+  ['error', '{"severity":"ERROR","message":"google"}'],
+  ['unknown', '{"severity":"DEFAULT","message":"google"}'],
+  ['error', '{"message":"ERROR in the message alone"}'],
+];
+
+describe('readLevel', () => {
+  for (const [level, line] of [...lines, ...jsonLines]) {
+    it(`reads ${level} from ${JSON.stringify(line).slice(0, 70)}`, () => {
+      expect(readLevel(line)).toBe(level);
+    });
+  }
+
+  it('reads a line of a megabyte without looking at all of it', () => {
+    expect(readLevel(`INFO ${'x'.repeat(1_000_000)} ERROR`)).toBe('info');
+  });
+
+  it('does not take a word in a sentence for what the logger said', () => {
+    expect(readHeadLevel('Some test with error-test')).toBe('unknown');
+    expect(readHeadLevel('2024-01-01 ERROR x')).toBe('error');
+  });
+
+  it.skipIf(!existsSync(corpus))(
+    'is right on 95 % of levels.jsonl (skipped where the corpora are missing)',
+    () => {
+      const names: Record<string, string> = { warning: 'warn', critical: 'fatal' };
+      const rows = readFileSync(corpus, 'utf8')
+        .trim()
+        .split('\n')
+        .map((text) => JSON.parse(text));
+      const right = rows.filter(({ line, level }) => readLevel(line) === (names[level] ?? level)).length;
+      expect(right / rows.length).toBeGreaterThanOrEqual(0.95);
+    },
+  );
+});

@@ -1,0 +1,127 @@
+// Which entries become records, and what is in them.
+
+import { describe, expect, it } from 'vitest';
+import type { Container, Entry } from '../types.ts';
+import { entriesOf } from './kit.ts';
+import { createMatch, cutMiddle, type MatchOptions } from './match.ts';
+import { compilePattern, compilePatterns } from './patterns.ts';
+import { createRedact } from './redact.ts';
+
+const container: Container = {
+  id: 'c1',
+  name: 'shop',
+  image: 'shop:1',
+  labels: { 'com.docker.compose.service': 'shop', 'maintainer.notes': 'x' },
+  tty: false,
+};
+const patterns = await compilePatterns('ERROR_PATTERN', `(?<!["'])ERROR(?![A-Za-z])`);
+const tracebackPattern = await compilePattern('TRACEBACK_PATTERN', 'Traceback \\(most recent call last\\):');
+
+function matchOf(texts: string | string[], options: Partial<MatchOptions> = {}) {
+  const entries = entriesOf([texts].flat(), { tracebackPattern });
+  const match = createMatch({
+    patterns,
+    tracebackPattern,
+    eventId: (id, stream, position) => `${id}/${stream}/${position.ordinal}`,
+    ...options,
+  });
+  return entries
+    .map((entry: Entry) => match(entry, container, 'host-1', 0))
+    .filter((record) => record !== undefined);
+}
+
+describe('match', () => {
+  it('makes a record of what a pattern matches, and of nothing else', () => {
+    const records = matchOf(['GET / 200', 'an ERROR here', 'a quoted "ERROR" there', 'fine']);
+    expect(records.map(({ record }) => record)).toEqual([
+      {
+        event_id: 'c1/stdout/1',
+        host: 'host-1',
+        container: 'shop',
+        message: 'an ERROR here',
+        severity: 'error',
+        occurred_at: '2026-11-22T10:00:00.000000Z',
+        stream: 'stdout',
+        image: 'shop:1',
+        labels: { 'com.docker.compose.service': 'shop' },
+      },
+    ]);
+  });
+
+  it('sends a traceback as one fatal record, although no pattern matches', () => {
+    const [only, ...more] = matchOf([
+      'start',
+      'Traceback (most recent call last):',
+      '  File "a.py", line 1, in f',
+      'KeyError: 1',
+      'end',
+    ]);
+    expect(more).toEqual([]);
+    expect(only?.record.severity).toBe('fatal');
+    expect(only?.record.message).toBe(
+      'Traceback (most recent call last):\n  File "a.py", line 1, in f\nKeyError: 1',
+    );
+  });
+
+  it('sends other languages’ tracebacks as well', () => {
+    expect(matchOf(['TypeError: x', '    at f (a.js:1:1)'])[0]?.record.severity).toBe('fatal');
+    expect(matchOf(['WARN TypeError: x', '    at f (a.js:1:1)'])[0]?.record.severity).toBe('warn');
+  });
+
+  it('lets the severity follow the level that the logger gave', async () => {
+    const failed = { patterns: await compilePatterns('P', 'failed') };
+    const severity = (text: string) => matchOf(text, failed)[0]?.record.severity;
+    expect(severity('2024-01-01 10:00:00 WARN it failed')).toBe('warn');
+    expect(severity('FATAL: it failed')).toBe('fatal');
+    expect(severity('it failed')).toBe('error');
+    expect(severity('{"level":"warn","msg":"it failed"}')).toBe('warn');
+  });
+
+  it('matches the message of a JSON log, and keeps its fields', () => {
+    const [only, ...more] = matchOf([
+      '{"level":"error","msg":"ERROR 7","order":7}',
+      '{"level":"ERROR","msg":"fine"}',
+      '{"kind":"ERROR"}',
+    ]);
+    expect(more).toEqual([]);
+    expect(only?.record.message).toBe('ERROR 7');
+    expect(only?.record.fields).toEqual({ level: 'error', order: 7 });
+  });
+
+  it('sends the trace that a JSON log carries, although no pattern matches', () => {
+    const line = JSON.stringify({ level: 'error', msg: 'failed', stack: 'Error: x\n    at f (a.js:1:1)' });
+    const [only] = matchOf(line);
+    expect(only?.record).toMatchObject({
+      message: 'failed\nError: x\n    at f (a.js:1:1)',
+      severity: 'fatal',
+    });
+    expect(matchOf(JSON.stringify({ level: 'info', msg: 'x', stack: 'web\nprod' }))).toEqual([]);
+  });
+
+  it('leaves out what an exclude matches', async () => {
+    const excludes = await compilePatterns('LOG_EXCLUDE_PATTERNS', 'health.*');
+    expect(
+      matchOf(['ERROR in health check', 'ERROR in order'], { excludes }).map(({ record }) => record.message),
+    ).toEqual(['ERROR in order']);
+  });
+
+  it('takes the colours out of the message and matches without them', () => {
+    expect(matchOf('\u001b[31mERR\u001b[1mOR\u001b[0m red')[0]?.record.message).toBe('ERROR red');
+  });
+
+  it('redacts message and fields', () => {
+    const [only] = matchOf('{"msg":"ERROR token=abc123abc123","password":"hunter2","n":1}', {
+      redact: createRedact(),
+    });
+    expect(only?.record.message).toBe('ERROR token=[redacted:token]');
+    expect(only?.record.fields).toEqual({ password: '[redacted:password]', n: 1 });
+  });
+
+  it('cuts a message that is too long in its middle, and says how much is missing', () => {
+    const text = `begin ${'ä'.repeat(1000)} end`;
+    const cut = cutMiddle(text, 500);
+    expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(500);
+    expect(cut).toMatch(/^begin ä+\n\[\.\.\. \d+ bytes left out \.\.\.]\nä+ end$/);
+    expect(cutMiddle('short', 500)).toBe('short');
+  });
+});
