@@ -15,11 +15,17 @@ const lookForDockerEveryMs = 10_000;
 export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   // A person looks on: what is in order is not worth a line.
-  const env = { LOG_LEVEL: 'warn', ...environment, ...process.env };
+  const env: NodeJS.ProcessEnv = { LOG_LEVEL: 'warn', ...environment, ...process.env };
   const port = env.PORT?.trim() || '8000';
   const base = `http://127.0.0.1:${port}`;
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
+
+  // npm that is asked to end may leave its script behind: then this process has got another parent.
+  const parent = process.ppid;
+  if (environment.npm_lifecycle_event === 'start') {
+    setInterval(() => process.ppid !== parent && stopping.abort(), 250).unref();
+  }
 
   const children = new Set<ChildProcess>();
   const run = (verb: string, extra: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<number> } => {

@@ -188,3 +188,5 @@ export class SettingsReader {
 export function settings(env: Environment): SettingsReader {
   return new SettingsReader(env);
 }
+
+export { StartError } from './start-error.ts';
