@@ -1,3 +1,4 @@
 // The backend for the command line: what runs it, and what brings its database up to date.
 
+export { createExplainer, type Explainer } from './ingest/explain.ts';
 export { migrateCommand, serve } from './serve.ts';
