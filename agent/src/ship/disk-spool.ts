@@ -194,6 +194,8 @@ export class DiskSpool implements Spool {
         const from = this.#acknowledged;
         const { batch, damaged, failure } = await this.#reader.read(this.#segments, from, bounds);
         if (batch.records.length + batch.holes.length > 0) return batch;
+        // Otherwise it was dropped while it was read.
+        if (this.#acknowledged !== from) continue;
         if (!damaged) {
           this.#log.error(
             {},
@@ -208,7 +210,6 @@ export class DiskSpool implements Spool {
           while (this.#segments.includes(segment) && !signal.aborted)
             await this.#arrival.wait({ ms: 100, signal });
         }
-        // Otherwise it was dropped while it was read.
       }
     }
     return undefined;

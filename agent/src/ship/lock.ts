@@ -51,7 +51,8 @@ export async function lockFolder(dir: string, log: Log): Promise<Lock> {
     }
   } catch (error) {
     await folder?.close();
-    if (['EOPNOTSUPP', 'ENOTSUP', 'EPERM', 'EINVAL', 'ENAMETOOLONG'].includes(codeOf(error) ?? '')) {
+    // ENOENT: a long path, and no /proc.
+    if (['EOPNOTSUPP', 'ENOTSUP', 'EPERM', 'EINVAL', 'ENOENT'].includes(codeOf(error) ?? '')) {
       log.warn(
         { dir, reason: reasonOf(error) },
         'the spool cannot be locked on this file system; see to it that no other agent uses this folder',

@@ -98,8 +98,8 @@ export function connectTo(url: URL): Connection {
       request.end(body);
     }).catch((error) => {
       // The backend closed the idle connection at the very moment; nothing is wrong, and a repeat is harmless.
-      if (request?.reusedSocket && codeOf(error) === 'ECONNRESET' && !options.signal.aborted)
-        return send(body, headers, options);
+      const wasClosed = request?.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(codeOf(error) ?? '');
+      if (wasClosed && !options.signal.aborted) return send(body, headers, options);
       throw error;
     });
   }

@@ -4,6 +4,7 @@
 import { type FileHandle, open, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FrameWriter, type Head } from './frames.ts';
+import { codeOf } from './log.ts';
 import { Segment } from './segment.ts';
 
 /** Kept on disk to be given up when the disk is full: enough for a new segment's head. */
@@ -159,6 +160,9 @@ async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir, 'r');
   try {
     await folder.sync();
+  } catch (error) {
+    // Some network file systems do not know it, and do without.
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(error) ?? '')) throw error;
   } finally {
     await folder.close();
   }

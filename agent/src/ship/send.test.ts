@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -274,6 +275,24 @@ describe('send', () => {
     expect(await setAsideIn(dir)).toMatchObject([
       { reason: 'status 413: no', record: { event_id: recordOf(20).record.event_id } },
     ]);
+  });
+
+  it('hears a 413 that comes before it has sent everything', async () => {
+    const server = createServer((request, response) => {
+      response
+        .writeHead(413, { 'content-type': 'application/json', connection: 'close' })
+        .end('{"detail":"too large"}');
+      request.socket.end();
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const dir = await folder();
+    const spool = await spoolIn(dir);
+    const message = randomBytes(6 * 1024 * 1024).toString('base64');
+    await spool.append({ records: [recordOf(0, { message })], cursors: [] });
+    senderTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}/api/logs`, spool);
+    await isEmpty(spool);
+    expect(await setAsideIn(dir)).toMatchObject([{ reason: 'status 413: too large' }]);
   });
 
   it.each([400, 415, 422])('finds the one record for which the whole is refused with %d', async (status) => {

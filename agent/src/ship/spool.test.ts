@@ -1,6 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Hole } from '../types.ts';
 import {
   appendNumbers,
   cleanUp,
@@ -272,6 +273,39 @@ describe('a full spool', () => {
     expect(holes.reduce((sum, { records = 0 }) => sum + records, 0)).toBe(dropped);
     // However long it lasts, it is a few holes for each container.
     expect(holes.length).toBeLessThan(20);
+  });
+
+  it('drops what is just being read, and every record still comes or is declared', async () => {
+    const log = listeningLog();
+    const options = { maxBytes: 100_000, segmentBytes: 10_000, whenFull: 'drop-oldest' as const, log };
+    const spool = await spoolIn(await folder(), options);
+    const received = new Set<number>();
+    const holes: Hole[] = [];
+    let writing = true;
+    const reading = (async () => {
+      while (writing || spool.stats().records + spool.stats().holes > 0) {
+        const batch = await spool.next({ ...all, maxRecords: 20 }, AbortSignal.timeout(200));
+        if (!batch) continue;
+        for (const n of numbersOf(batch)) received.add(n);
+        holes.push(...batch.holes.map(({ hole }) => hole));
+        // It reads one record for each ten that come.
+        const { appendedRecords } = spool.stats();
+        while (writing && spool.stats().appendedRecords < appendedRecords + 200)
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        spool.acknowledge(batch);
+      }
+    })();
+    await appendNumbers(spool, 0, 5000, { each: 25 });
+    writing = false;
+    await reading;
+    expect(spool.stats().droppedRecords).toBeGreaterThan(1000);
+    const missing = range(0, 5000).filter((n) => !received.has(n));
+    for (const n of missing)
+      expect(
+        holes.some(({ from, to }) => from <= instant(n) && instant(n) <= to),
+        `${n}`,
+      ).toBe(true);
+    expect(log.lines.filter((line) => !line.includes('drops its oldest'))).toEqual([]);
   });
 
   it('declares no record a hole that was acknowledged before its segment was dropped', async () => {
