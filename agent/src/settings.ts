@@ -93,7 +93,7 @@ export function readAgentSettings(env: NodeJS.ProcessEnv): AgentSettings {
       unit: 'seconds',
     }),
     coalesceMaxEntries: read.integer('ALERT_COALESCE_MAX_ENTRIES', { default: 50, min: 1, max: 1000 }),
-    docker: readDockerSettings(read, env),
+    docker: readDockerSettings(read),
     restartDelayMs:
       1000 * read.number('CONTAINER_RESTART_DELAY', { default: 3, min: 0.01, max: 3600, unit: 'seconds' }),
     connectTimeoutMs:
@@ -120,7 +120,7 @@ export function readAgentSettings(env: NodeJS.ProcessEnv): AgentSettings {
   return found;
 }
 
-function readDockerSettings(read: SettingsReader, env: NodeJS.ProcessEnv): DockerSettings {
+function readDockerSettings(read: SettingsReader): DockerSettings {
   const host = read.raw('DOCKER_HOST')?.trim();
   if (host !== undefined && !/^(unix|tcp|http|https):\/\/./.test(host)) {
     read.problem(
@@ -132,6 +132,6 @@ function readDockerSettings(read: SettingsReader, env: NodeJS.ProcessEnv): Docke
     command: read.raw('DOCKER_CMD')?.trim(),
     host,
     certPath: read.raw('DOCKER_CERT_PATH')?.trim(),
-    tlsVerify: (env.DOCKER_TLS_VERIFY ?? '') !== '',
+    tlsVerify: read.raw('DOCKER_TLS_VERIFY') !== undefined,
   };
 }
