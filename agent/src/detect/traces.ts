@@ -761,3 +761,11 @@ export function openingState(text: string): State {
   if ((first === 123 || (first === 91 && text.length < 4)) && bracketDepth(text) > 0) return 'json';
   return namesException(text) || text.includes(': runtime error: ') ? 'wrap' : 'line';
 }
+
+/** Whether the line alone tells that a traceback or crash report begins with it. */
+export function startsTraceback(text: string): boolean {
+  return (
+    /^Exception in thread "/.test(text) ||
+    beginnings.some(({ when, to }) => (traceStates.has(to) || to === 'go-head') && when.test(text))
+  );
+}
