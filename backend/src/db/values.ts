@@ -5,24 +5,32 @@ import type { PoolClient } from './pool.ts';
 
 /** PostgreSQL takes 65535 parameters. */
 const maxParameters = 60_000;
+/** A prepared statement costs the server a third of an unprepared one for 1 row, and three quarters for 32 (measured). */
+const mostPrepared = 32;
 
 /**
  * Runs `statement(values)` for the rows, in as few statements as the number of parameters allows.
  * @param rows sorted by key, so that two batches lock rows in the same order and cannot deadlock.
+ * @param name under which each connection keeps the statement prepared, for small numbers of rows.
  * @returns all rows that `returning` gave, in no order that means anything.
  */
 export async function upsert<Row extends object>(
   client: PoolClient,
   rows: readonly (readonly unknown[])[],
   statement: (values: string) => string,
+  name?: string,
 ): Promise<Row[]> {
   const columns = rows[0]?.length ?? 1;
   const perStatement = Math.floor(maxParameters / columns);
   const returned: Row[] = [];
   for (let from = 0; from < rows.length; from += perStatement) {
     const part = rows.slice(from, from + perStatement);
-    const answer = await client.query<Row>(statement(valuesText(part.length, columns)), part.flat());
-    returned.push(...answer.rows);
+    const answer = await client.query<Row>({
+      name: name !== undefined && part.length <= mostPrepared ? `${name}-${part.length}` : undefined,
+      text: statement(valuesText(part.length, columns)),
+      values: part.flat(),
+    });
+    for (const row of answer.rows) returned.push(row);
   }
   return returned;
 }

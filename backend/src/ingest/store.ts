@@ -36,6 +36,7 @@ export async function claimEvents(
       values ${values}
       on conflict (event_id) do nothing
       returning event_id`,
+    'claim-events',
   );
   if (won.length === owners.size) return owners;
   const mine = new Set(won.map(({ event_id }) => event_id));
@@ -90,6 +91,7 @@ export async function noteLatest(
         last_id = excluded.last_id,
         last_at = greatest(d.last_at, excluded.last_at)
       returning bucket, host, container, encode(log_hash, 'hex') as log_hash, previous_id, previous_at`,
+    'note-latest',
   );
   for (const { bucket, host, container, log_hash, previous_id, previous_at } of known) {
     if (previous_id === null || previous_at === null) continue;
@@ -132,6 +134,7 @@ export async function addCounts(
       set n = c.n + excluded.n,
         duplicates = c.duplicates + excluded.duplicates,
         held = c.held + excluded.held`,
+    'add-counts',
   );
 }
 
