@@ -3,10 +3,6 @@
 
 import type { PoolClient } from '../db/pool.ts';
 
-const columns = `service, id, title, severity, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
-  count, resolved_at, regressed_at, regressed_record_id, notified_at, notified_count, merged_into, hosts, containers,
-  last_record_id, window_no, window_count, window_peak, rhythm, alert_state`;
-
 /**
  * Moves the issues of `from` to `to`, and what was counted on them since they were moved before. Call inside a transaction;
  * calling it again changes nothing.
@@ -57,16 +53,43 @@ async function leadingIssue(
 /** The key cannot be updated (it is the distribution column on Citus): the row is written anew under it. */
 async function rekey(client: PoolClient, from: string, to: string, service: string): Promise<void> {
   const { rows } = await client.query<Record<string, unknown>>(
-    `delete from issues where fingerprint = $1 and service = $2 returning ${columns}`,
+    'delete from issues where fingerprint = $1 and service = $2 returning *',
     [from, service],
   );
   const row = rows[0];
   if (!row) return;
-  const names = Object.keys(row);
+  const { fingerprint: _, ...rest } = row;
+  const names = Object.keys(rest);
   await client.query(
     `insert into issues (fingerprint, ${names.join(', ')})
-    values ($1, ${names.map((_, index) => `$${index + 2}`).join(', ')})`,
-    [to, ...Object.values(row)],
+    values ($1, ${names.map((_name, index) => `$${index + 2}`).join(', ')})`,
+    [to, ...Object.values(rest)],
+  );
+  await followAlerts(
+    client,
+    { fingerprint: from, service },
+    { id: String(row.id), fingerprint: to, service },
+  );
+}
+
+/** Alerts that wait, and episodes that go on, name their issue by its key. */
+async function followAlerts(
+  client: PoolClient,
+  from: Pick<IssueKey, 'fingerprint' | 'service'>,
+  to: IssueKey,
+): Promise<void> {
+  const values = [from.fingerprint, from.service, to.fingerprint, to.service, to.id];
+  await client.query(
+    `update alerts
+    set fingerprint = $3, service = $4, issue_id = $5
+    where fingerprint = $1 and service = $2 and status = 'waiting'`,
+    values,
+  );
+  await client.query(
+    `update episodes
+    set fingerprint = $3, service = $4, issue_id = $5
+    where fingerprint = $1 and service = $2 and ended_at is null`,
+    values,
   );
 }
 
@@ -103,6 +126,7 @@ export async function joinIssues(
       source.notified_at,
     ],
   );
+  await followAlerts(client, source, target);
 }
 
 /** What of an issue goes into another. */

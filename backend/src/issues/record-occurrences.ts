@@ -55,6 +55,7 @@ interface Row {
   window_peak: number;
   rhythm: number;
   alert_state: unknown;
+  merged_into: string | null;
   inserted: boolean;
 }
 
@@ -66,16 +67,83 @@ export async function recordOccurrences(
 ): Promise<Issue[]> {
   const additions = new Map<string, Addition>();
   const keys = occurrences.map((occurrence, index) => addTo(additions, occurrence, groups[index]!));
+  const { issues, merged } = await count(client, additions);
+  if (merged.length > 0) await countOnLeaders(client, merged, additions, issues);
+  return keys.map((key) => issues.get(key)!);
+}
+
+interface Counted {
+  issues: Map<string, Issue>;
+  /** Rows of issues that were merged into another. */
+  merged: (Row & { merged_into: string })[];
+}
+
+async function count(client: PoolClient, additions: ReadonlyMap<string, Addition>): Promise<Counted> {
   const sorted = [...additions].sort(([a], [b]) => byText(a, b));
-  const rows = await upsert<Row>(client, sorted.map(toRow), upsertIssues);
-  const issues = new Map<string, Issue>();
+  const rows = await upsert<Row>(client, sorted.map(toRow), upsertIssues, 'record-occurrences');
+  const counted: Counted = { issues: new Map(), merged: [] };
   for (const row of rows) {
     const key = keyOf(row.fingerprint, row.service);
     const addition = additions.get(key)!;
     if (!row.inserted) await notePlaces(client, row, addition);
-    issues.set(key, toIssue(row, addition));
+    counted.issues.set(key, toIssue(row, addition));
+    const { merged_into } = row;
+    if (merged_into !== null) counted.merged.push({ ...row, merged_into });
   }
-  return keys.map((key) => issues.get(key)!);
+  return counted;
+}
+
+/** What was counted on issues that were merged counts on those that took them over; rare, so it may cost more statements. */
+async function countOnLeaders(
+  client: PoolClient,
+  merged: Counted['merged'],
+  additions: ReadonlyMap<string, Addition>,
+  issues: Map<string, Issue>,
+): Promise<void> {
+  const { rows } = await client.query<{ id: string; fingerprint: string; service: string; title: string }>(
+    'select id, fingerprint, service, title from issues where id = any($1::uuid[]) order by fingerprint, service',
+    [merged.map(({ merged_into }) => merged_into)],
+  );
+  const led = rows.map(({ id, fingerprint, service, title }) => {
+    const keys = merged
+      .filter((row) => row.merged_into === id)
+      .map((row) => keyOf(row.fingerprint, row.service));
+    const sum = sumOf(keys.map((key) => additions.get(key)!));
+    return {
+      keys,
+      key: keyOf(fingerprint, service),
+      addition: { ...sum, group: { fingerprint, title }, service },
+    };
+  });
+  const leaders = await count(client, new Map(led.map(({ key, addition }) => [key, addition])));
+  for (const { keys, key } of led) {
+    const leader = leaders.issues.get(key);
+    if (!leader) continue;
+    // Counted in this batch under its own key too: one issue, as it stands now.
+    const own = issues.get(key);
+    const issue = own
+      ? { ...leader, added: leader.added + own.added, isNew: own.isNew, previousSeen: own.previousSeen }
+      : leader;
+    for (const each of own ? [key, ...keys] : keys) issues.set(each, issue);
+  }
+  for (const { fingerprint, service } of merged) {
+    await client.query('update issues set count = 0 where fingerprint = $1 and service = $2', [
+      fingerprint,
+      service,
+    ]);
+  }
+}
+
+function sumOf(additions: readonly Addition[]): Addition {
+  const [first, ...others] = additions;
+  const sum = { ...first!, hosts: new Set(first!.hosts), containers: new Set(first!.containers) };
+  for (const { count, lastAt, lastAtMs, lastId, severity, hosts, containers } of others) {
+    sum.count += count;
+    if (lastAtMs >= sum.lastAtMs) Object.assign(sum, { lastAt, lastAtMs, lastId, severity });
+    for (const host of hosts) sum.hosts.add(host);
+    for (const container of containers) sum.containers.add(container);
+  }
+  return sum;
 }
 
 // The issue's own past, in the same statement: 2016 windows and 604800 s are a week, in which a peak and a pause lose half
@@ -105,7 +173,7 @@ const upsertIssues = (values: string) => `
       * power(0.5::float8, greatest(extract(epoch from excluded.last_seen - i.last_seen), 0)::float8 / 604800)
   returning fingerprint, service, id, title, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
     count, regressed_record_id, notified_at, notified_count, hosts, containers, window_count, window_peak, rhythm,
-    alert_state, xmax = 0 as inserted`;
+    alert_state, merged_into, xmax = 0 as inserted`;
 
 function keyOf(fingerprint: string, service: string): string {
   return `${fingerprint}\0${service}`;
