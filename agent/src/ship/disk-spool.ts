@@ -7,16 +7,19 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
+import { Backlog } from './backlog.ts';
 import { type Batch, BatchReader, type SpooledHole, type SpooledRecord } from './batch-reader.ts';
 import type { BoundedFolder } from './bounded-folder.ts';
 import { FrameWriter, type NoteRow, type Place, rowOf } from './frames.ts';
 import type { Lock } from './lock.ts';
 import { codeOf, type Log, reasonOf } from './log.ts';
 import type { Damage, Recovered } from './recover.ts';
-import { type ResumeState, readHead, writeSafePoint } from './resume-state.ts';
-import { comparePlaces, joinFullHoles, type Segment } from './segment.ts';
+import type { ResumeState } from './resume-state.ts';
+import { SafePoint } from './safe-point.ts';
+import { joinFullHoles, type Segment } from './segment.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import type { BatchBounds, Spool, SpoolOptions, SpoolStats } from './spool.ts';
+import { Standstill } from './standstill.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** What one call wants written. */
@@ -33,8 +36,6 @@ interface Write {
 
 /** Most that one sync takes along. */
 const groupBytes = 4 * 1024 * 1024;
-const longestPauseMs = 5000;
-const safePointEveryMs = 10_000;
 
 export class DiskSpool implements Spool {
   readonly #maxBytes: number;
@@ -44,15 +45,11 @@ export class DiskSpool implements Spool {
   readonly #lock: Lock;
   readonly #aside: BoundedFolder;
   readonly #damaged: BoundedFolder;
-  readonly #segments: Segment[];
+  readonly #backlog: Backlog;
   readonly #writer: SegmentWriter;
   readonly #reader = new BatchReader();
   readonly #state: ResumeState;
-  readonly #dir: string;
 
-  #acknowledged: Place;
-  /** Not written yet. */
-  #acknowledgedMoved = false;
   /** A sync has made this durable: segments before it may go without looking lost at the next start. */
   #acknowledgedOnDisk: number;
 
@@ -64,25 +61,20 @@ export class DiskSpool implements Spool {
   readonly #unreadable: { segment: Segment; reason: string }[] = [];
   #running: Promise<void> | undefined;
   #closing = false;
+  #closed = false;
   #fatal: Error | undefined;
   /** There may be room now, or it is time to stop. */
   readonly #room = new Wakeup();
   readonly #arrival = new Wakeup();
 
-  /** The safe point on disk is as the state was at this time, or as this segment began. */
-  #safePoint: { at: number; segment: number | undefined } = { at: 0, segment: undefined };
-
-  #blockedSince: number | undefined;
-  #failure: string | undefined;
-  #failuresInARow = 0;
+  readonly #standstill: Standstill;
+  readonly #safePoint: SafePoint;
   readonly #counts = {
     appendedRecords: 0,
     acknowledgedRecords: 0,
     droppedRecords: 0,
     damagedPlaces: 0,
     syncs: 0,
-    writeFailures: 0,
-    blockedMs: 0,
     setAside: 0,
   };
 
@@ -98,9 +90,9 @@ export class DiskSpool implements Spool {
     this.#lock = lock;
     this.#aside = aside;
     this.#damaged = damaged;
-    this.#segments = segments;
     this.#state = state;
-    this.#dir = dir;
+    this.#standstill = new Standstill(log, now);
+    this.#safePoint = new SafePoint(dir);
     this.#writer = new SegmentWriter({
       dir,
       segmentBytes: segmentBytes ?? Math.max(64 * 1024, Math.min(8 * 1024 * 1024, Math.floor(maxBytes / 16))),
@@ -108,9 +100,11 @@ export class DiskSpool implements Spool {
       nextNumber: nextSegment,
       appendable: damage.length === 0,
     });
-    this.#acknowledged =
-      acknowledged.segment > 0 ? acknowledged : { segment: segments[0]?.number ?? nextSegment, offset: 0 };
-    this.#acknowledgedOnDisk = this.#acknowledged.segment;
+    this.#backlog = new Backlog(
+      segments,
+      acknowledged.segment > 0 ? acknowledged : { segment: segments[0]?.number ?? nextSegment, offset: 0 },
+    );
+    this.#acknowledgedOnDisk = this.#backlog.acknowledged.segment;
   }
 
   /** Tells of damage, puts the pieces where a person can look at them, and removes what is acknowledged. */
@@ -132,8 +126,8 @@ export class DiskSpool implements Spool {
         await rm(path, { recursive: true, force: true }).catch(() => {});
       });
     }
-    this.#settle();
-    await this.#remove(this.#segments.filter(({ number }) => number < this.#acknowledgedOnDisk));
+    await this.#remove(this.#backlog.acknowledgedSegments());
+    this.#backlog.settle();
     await this.#writer.makeReserve();
   }
 
@@ -181,33 +175,33 @@ export class DiskSpool implements Spool {
   async next(bounds: BatchBounds, signal: AbortSignal): Promise<Batch | undefined> {
     let lingered = false;
     while (!signal.aborted) {
-      if (this.#items() === 0) {
+      if (this.#backlog.isEmpty()) {
         await this.#arrival.wait({ signal });
-      } else if (!lingered && !this.#fills(bounds)) {
+      } else if (!lingered && !this.#backlog.fills(bounds)) {
         lingered = true;
         const until = performance.now() + bounds.lingerMs;
-        for (let ms = bounds.lingerMs; ms > 0 && !this.#fills(bounds) && !signal.aborted; ) {
+        for (let ms = bounds.lingerMs; ms > 0 && !this.#backlog.fills(bounds) && !signal.aborted; ) {
           await this.#arrival.wait({ ms, signal });
           ms = until - performance.now();
         }
       } else {
-        const from = this.#acknowledged;
-        const { batch, damaged, failure } = await this.#reader.read(this.#segments, from, bounds);
+        const from = this.#backlog.acknowledged;
+        const { batch, damaged, failure } = await this.#reader.read(this.#backlog.segments, from, bounds);
         if (batch.records.length + batch.holes.length > 0) return batch;
         // Otherwise it was dropped while it was read.
-        if (this.#acknowledged !== from) continue;
+        if (this.#backlog.acknowledged !== from) continue;
         if (!damaged) {
           this.#log.error(
             {},
             `spool: cannot read: ${failure ?? 'bug: found none of its records'}; retrying in 1 s`,
           );
           await this.#arrival.wait({ ms: 1000, signal });
-        } else if (this.#segments.includes(damaged.segment)) {
+        } else if (this.#backlog.segments.includes(damaged.segment)) {
           const { segment, reason } = damaged;
           this.#unreadable.push({ segment, reason });
           this.#room.wake();
           this.#run();
-          while (this.#segments.includes(segment) && !signal.aborted)
+          while (this.#backlog.segments.includes(segment) && !signal.aborted)
             await this.#arrival.wait({ ms: 100, signal });
         }
       }
@@ -216,13 +210,8 @@ export class DiskSpool implements Spool {
   }
 
   acknowledge(batch: Batch): void {
-    if (comparePlaces(batch.end, this.#acknowledged) <= 0) return;
-    const segments = new Map(this.#segments.map((segment) => [segment.number, segment]));
-    for (const record of batch.records) segments.get(record.segment)?.remove(record);
-    for (const { segment } of batch.holes) segments.get(segment)?.holes.shift();
+    if (!this.#backlog.acknowledge(batch)) return;
     this.#counts.acknowledgedRecords += batch.records.length;
-    this.#acknowledged = batch.end;
-    this.#acknowledgedMoved = true;
     this.#room.wake();
     this.#run();
   }
@@ -253,20 +242,15 @@ export class DiskSpool implements Spool {
   }
 
   stats(): SpoolStats {
-    const oldest = this.#segments.find(({ records }) => records > 0);
-    const times = [...(oldest?.backlog.values() ?? [])].map(({ from }) => from);
     return {
-      bytes: this.#bytes(),
+      bytes: this.#backlog.bytes(),
       maxBytes: this.#maxBytes,
-      segments: this.#segments.length,
-      records: this.#segments.reduce((sum, { records }) => sum + records, 0),
-      holes: this.#segments.reduce((sum, { holes }) => sum + holes.length, this.#ownHoles.length),
-      oldestAt: times.reduce<string | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined),
-      blocked: this.#blockedSince !== undefined,
-      failure: this.#failure,
+      segments: this.#backlog.segments.length,
+      records: this.#backlog.records(),
+      holes: this.#backlog.holes() + this.#ownHoles.length,
+      oldestAt: this.#backlog.oldestAt(),
+      ...this.#standstill.stats(),
       ...this.#counts,
-      blockedMs:
-        this.#counts.blockedMs + (this.#blockedSince === undefined ? 0 : this.#now() - this.#blockedSince),
       setAsideKept: this.#aside.count(),
     };
   }
@@ -275,6 +259,7 @@ export class DiskSpool implements Spool {
     this.#closing = true;
     this.#room.wake();
     await this.#running;
+    this.#closed = true;
     await this.#writer.close();
     await this.#reader.close();
     await this.#lock.release();
@@ -292,7 +277,7 @@ export class DiskSpool implements Spool {
   }
 
   #run(): void {
-    if (this.#fatal) return;
+    if (this.#fatal || this.#closed) return;
     this.#running ??= this.#writeAll()
       .catch((error: Error) => {
         this.#fatal = error;
@@ -308,7 +293,7 @@ export class DiskSpool implements Spool {
   #hasWork(): boolean {
     return (
       this.#queue.length > 0 ||
-      this.#acknowledgedMoved ||
+      this.#backlog.isMoved ||
       this.#ownHoles.length > 0 ||
       this.#unreadable.length > 0
     );
@@ -323,7 +308,7 @@ export class DiskSpool implements Spool {
         await this.#removeAcknowledged();
         const count = await this.#makeRoom();
         if (count === 'no room') {
-          this.#block('no room');
+          this.#standstill.begins('no room');
           if (this.#closing) return this.#giveUp(new Error('the spool was closed before there was room'));
           await this.#room.wait();
           continue;
@@ -331,16 +316,15 @@ export class DiskSpool implements Spool {
         const group = this.#queue.slice(0, count);
         await this.#write(group);
         this.#queue.splice(0, count);
-        this.#unblock();
+        this.#standstill.ends();
         for (const { resolve } of group) resolve();
       } catch (error) {
         if (error instanceof LockLost) throw error;
-        this.#failed(error);
+        const pauseMs = this.#standstill.failed(error);
+        if (this.#queue.length > 0) this.#standstill.begins(reasonOf(error));
         if (this.#closing) return this.#giveUp(new Error(`the spool was closed while ${reasonOf(error)}`));
         if (isFull(error) && (await this.#freeDisk())) continue;
-        await this.#room.wait({
-          ms: Math.min(longestPauseMs, 100 * 2 ** Math.min(this.#failuresInARow, 10)),
-        });
+        await this.#room.wait({ ms: pauseMs });
       }
     }
   }
@@ -349,11 +333,11 @@ export class DiskSpool implements Spool {
   async #makeRoom(): Promise<number | 'no room'> {
     const [first] = this.#queue;
     if (!first) return 0;
-    while (this.#bytes() + first.frames.length > this.#maxBytes) {
-      if (this.#items() === 0) {
+    while (this.#backlog.bytes() + first.frames.length > this.#maxBytes) {
+      if (this.#backlog.isEmpty()) {
         // All that is left is acknowledged: a new segment, of no more than the cursors, lets it go. A write larger than
         // the spool goes into an empty one all the same.
-        if (this.#holdsMoreThanCursors()) await this.#beginAnew();
+        if (this.#backlog.holdsMoreThanCursors()) await this.#beginAnew();
         break;
       }
       if (this.#whenFull === 'block') return 'no room';
@@ -361,7 +345,7 @@ export class DiskSpool implements Spool {
     }
     let bytes = first.frames.length;
     let count = 1;
-    const free = Math.min(groupBytes, this.#maxBytes - this.#bytes());
+    const free = Math.min(groupBytes, this.#maxBytes - this.#backlog.bytes());
     for (; count < this.#queue.length; count++) {
       bytes += this.#queue[count]?.frames.length ?? 0;
       if (bytes > free) break;
@@ -371,16 +355,16 @@ export class DiskSpool implements Spool {
 
   /** Writes the group, and what the spool itself has to tell, in one go. @throws what the disk throws; then nothing counts. */
   async #write(group: readonly Write[]): Promise<void> {
-    const acknowledged = this.#acknowledged;
+    const { acknowledged, isMoved } = this.#backlog;
     const ownHoles = this.#ownHoles;
-    if (this.#acknowledgedMoved) this.#frames.acknowledged(acknowledged);
+    if (isMoved) this.#frames.acknowledged(acknowledged);
     for (const hole of ownHoles) this.#frames.hole(hole);
     const content = Buffer.concat([this.#frames.take(), ...group.map(({ frames }) => frames)]);
-    await this.#keepSafePoint();
+    await this.#safePoint.keep(this.#backlog, this.#state, this.#now());
     // An acknowledgement may be lost: its batch comes again.
     const sync = ownHoles.length > 0 || group.some(({ forget }) => forget === undefined);
     const segment = await this.#put(content, sync);
-    if (this.#acknowledged === acknowledged) this.#acknowledgedMoved = false;
+    this.#backlog.written(acknowledged);
     if (sync) this.#acknowledgedOnDisk = Math.max(this.#acknowledgedOnDisk, acknowledged.segment);
 
     this.#ownHoles = this.#ownHoles.slice(ownHoles.length);
@@ -394,38 +378,21 @@ export class DiskSpool implements Spool {
       if (forget !== undefined) this.#state.forget(forget);
       this.#counts.appendedRecords += records.length;
     }
-    this.#failure = undefined;
-    this.#failuresInARow = 0;
+    this.#standstill.wrote();
     this.#arrival.wake();
-  }
-
-  /** Now and then, and never ahead of what is not acknowledged: the state as it is when nothing waits, else as the oldest segment began. */
-  async #keepSafePoint(): Promise<void> {
-    const now = this.#now();
-    const nothingWaits = this.#items() === 0;
-    const oldest = this.#segments[0];
-    const isDue = Math.abs(now - this.#safePoint.at) > safePointEveryMs;
-    if (!isDue || (!nothingWaits && oldest?.number === this.#safePoint.segment)) return;
-    this.#safePoint = { at: now, segment: nothingWaits ? undefined : oldest?.number };
-    try {
-      const state = nothingWaits ? this.#state : oldest && (await readHead(oldest.path))?.state;
-      if (state) await writeSafePoint(this.#dir, state.rows());
-    } catch {
-      // The one before is as safe, only older.
-    }
   }
 
   async #put(content: Buffer, sync: boolean): Promise<Segment> {
     if (sync) this.#counts.syncs++;
     if (!this.#writer.needsNewSegment()) return this.#writer.append(content, sync);
-    const segment = await this.#begin(this.#acknowledged, content);
+    const segment = await this.#begin(this.#backlog.acknowledged, content);
     await this.#writer.makeReserve();
     return segment;
   }
 
   async #begin(acknowledged: Place, content: Buffer): Promise<Segment> {
     if (!(await this.#lock.held()))
-      throw new LockLost(basename(this.#segments.at(-1)?.path ?? 'the first segment'));
+      throw new LockLost(basename(this.#backlog.segments.at(-1)?.path ?? 'the first segment'));
     return this.#writer.begin({ acknowledged, ...this.#state.rows() }, content);
   }
 
@@ -437,17 +404,17 @@ export class DiskSpool implements Spool {
       if (!isFull(error) || !(await this.#writer.giveUpReserve())) throw error;
       await this.#begin(acknowledged, content);
     });
-    this.#acknowledged = acknowledged;
+    this.#backlog.move(acknowledged);
     this.#acknowledgedOnDisk = acknowledged.segment;
     await this.#removeAcknowledged();
     await this.#writer.makeReserve();
   }
 
   async #removeAcknowledged(): Promise<void> {
-    this.#settle();
-    const gone = this.#segments.filter(({ number }) => number < this.#acknowledged.segment);
+    this.#backlog.settle();
+    const gone = this.#backlog.acknowledgedSegments();
     if (gone.length === 0) return;
-    const acknowledged = this.#acknowledged;
+    const { acknowledged } = this.#backlog;
     if (this.#acknowledgedOnDisk < acknowledged.segment) {
       try {
         this.#frames.acknowledged(acknowledged);
@@ -470,29 +437,13 @@ export class DiskSpool implements Spool {
           `spool: cannot remove ${segment.path}, tries again at the next start: ${reasonOf(error)}`,
         );
       });
-      const index = this.#segments.indexOf(segment);
-      if (index >= 0) this.#segments.splice(index, 1);
+      this.#backlog.takeOut(segment);
     }
-  }
-
-  /** At the end of a segment that is not the last is at the beginning of the next. */
-  #settle(): void {
-    const { segment, offset } = this.#acknowledged;
-    const at = this.#segments.find(({ number }) => number >= segment);
-    if (!at) return;
-    const index = this.#segments.indexOf(at);
-    const next = this.#segments[index + 1];
-    if (at.number === segment && offset >= at.length && next)
-      this.#acknowledged = { segment: next.number, offset: 0 };
-    else if (at.number > segment) this.#acknowledged = { segment: at.number, offset: 0 };
-    else return;
-    this.#acknowledgedMoved = true;
-    this.#settle();
   }
 
   /** The oldest segment goes; what of it is not acknowledged is declared. */
   async #dropOldest(): Promise<void> {
-    const [oldest] = this.#segments;
+    const [oldest] = this.#backlog.segments;
     if (!oldest) return;
     this.#log.warn(
       { records: oldest.records, segment: oldest.number },
@@ -505,7 +456,7 @@ export class DiskSpool implements Spool {
   async #dropUnreadable(): Promise<void> {
     for (let found = this.#unreadable.shift(); found; found = this.#unreadable.shift()) {
       const { segment, reason } = found;
-      if (!this.#segments.includes(segment)) continue;
+      if (!this.#backlog.segments.includes(segment)) continue;
       this.#counts.damagedPlaces++;
       this.#log.error(
         { records: segment.records, reason },
@@ -522,17 +473,11 @@ export class DiskSpool implements Spool {
   }
 
   async #declareLost(segment: Segment, reason: Hole['reason'], detail: string): Promise<void> {
-    if (segment === this.#segments.at(-1)) await this.#writer.leave();
+    if (segment === this.#backlog.segments.at(-1)) await this.#writer.leave();
     this.#ownHoles = joinFullHoles([...this.#ownHoles, ...segment.asHoles(reason, detail)]);
-    const index = this.#segments.indexOf(segment);
-    const next = this.#segments[index + 1]?.number ?? this.#writer.nextNumber;
-    this.#segments.splice(index, 1);
-    if (this.#acknowledged.segment <= segment.number) {
-      this.#acknowledged = { segment: next, offset: 0 };
-      this.#acknowledgedMoved = true;
-    }
+    this.#backlog.skip(segment, this.#writer.nextNumber);
     // The declaration first. When the disk is too full even for that, it waits in memory for the room that this makes.
-    if (this.#ownHoles.length > 0 || this.#segments.length === 0)
+    if (this.#ownHoles.length > 0 || this.#backlog.segments.length === 0)
       await this.#write([]).catch(async (error) => {
         if (error instanceof LockLost) throw error;
         if (isFull(error) && (await this.#writer.giveUpReserve())) await this.#write([]).catch(() => {});
@@ -543,11 +488,11 @@ export class DiskSpool implements Spool {
   /** For a full disk. @returns whether there may be room now. */
   async #freeDisk(): Promise<boolean> {
     try {
-      if (this.#items() === 0 && this.#holdsMoreThanCursors()) {
+      if (this.#backlog.isEmpty() && this.#backlog.holdsMoreThanCursors()) {
         await this.#beginAnew();
         return true;
       }
-      if (this.#items() > 0 && this.#whenFull === 'drop-oldest') {
+      if (!this.#backlog.isEmpty() && this.#whenFull === 'drop-oldest') {
         await this.#dropOldest();
         return true;
       }
@@ -557,38 +502,8 @@ export class DiskSpool implements Spool {
     return false;
   }
 
-  #failed(error: unknown): void {
-    this.#counts.writeFailures++;
-    this.#failuresInARow++;
-    this.#failure = reasonOf(error);
-    this.#block(this.#failure);
-    // The same again is one line at each doubling.
-    if ((this.#failuresInARow & (this.#failuresInARow - 1)) === 0)
-      this.#log.error(
-        { attempts: this.#failuresInARow },
-        `spool: cannot write: ${this.#failure}; retrying for ever; make room on the disk, or repair it`,
-      );
-  }
-
   #giveUp(error: Error): void {
     for (const { reject } of this.#queue.splice(0)) reject(error);
-  }
-
-  #block(why: string): void {
-    if (this.#blockedSince !== undefined || this.#queue.length === 0) return;
-    this.#blockedSince = this.#now();
-    this.#log.warn(
-      { bytes: this.#bytes(), maxBytes: this.#maxBytes },
-      `spool: ${why}; reading waits, and Docker keeps the logs`,
-    );
-  }
-
-  #unblock(): void {
-    if (this.#blockedSince === undefined) return;
-    const ms = this.#now() - this.#blockedSince;
-    this.#blockedSince = undefined;
-    this.#counts.blockedMs += ms;
-    this.#log.info({ blockedMs: ms }, 'spool: there is room again');
   }
 
   async #keepDamaged(path: string, offset: number): Promise<void> {
@@ -600,32 +515,6 @@ export class DiskSpool implements Spool {
           `spool: cannot keep the damaged part of ${path} for a look at it: ${reasonOf(error)}`,
         );
       });
-  }
-
-  // --- Sums ---
-
-  #bytes(): number {
-    return this.#segments.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
-  }
-
-  /** Not acknowledged. */
-  #items(): number {
-    return this.#segments.reduce((sum, { records, holes }) => sum + records + holes.length, 0);
-  }
-
-  #holdsMoreThanCursors(): boolean {
-    return this.#bytes() > (this.#segments.at(-1)?.headBytes ?? 0);
-  }
-
-  #fills({ maxRecords, maxBytes }: BatchBounds): boolean {
-    let bytes = -this.#acknowledged.offset;
-    let records = 0;
-    for (const segment of this.#segments) {
-      bytes += segment.length;
-      records += segment.records;
-      if (records >= maxRecords || bytes >= maxBytes) return true;
-    }
-    return false;
   }
 }
 

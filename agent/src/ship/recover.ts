@@ -16,7 +16,8 @@ import {
   readFrames,
 } from './frames.ts';
 import { isDamage, reasonOf } from './log.ts';
-import { ResumeState, readSafePoint } from './resume-state.ts';
+import { ResumeState } from './resume-state.ts';
+import { readSafePoint } from './safe-point.ts';
 import { comparePlaces, Segment, segmentNumber } from './segment.ts';
 
 /** Something that cannot be read. */

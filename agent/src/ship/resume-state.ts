@@ -1,19 +1,9 @@
 // What a restart needs to know besides the records: the cursors, and notes, which are words that the agent keeps beside
-// them (a container's name, until when it has looked). And its safe point: a copy in a file of its own, never ahead of a
-// record that is not acknowledged, for the day when the segment that holds the beginning of it all is damaged.
+// them (a container's name, until when it has looked). Every segment's head has it whole.
 
-import { open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import type { Position, Stream } from '../types.ts';
-import {
-  type CursorRow,
-  FrameWriter,
-  frameTypes,
-  type Head,
-  type NoteRow,
-  payloadOf,
-  readFrames,
-} from './frames.ts';
+import { type CursorRow, frameTypes, type Head, type NoteRow, payloadOf, readFrames } from './frames.ts';
 
 export class ResumeState {
   readonly #containers = new Map<string, Partial<Record<Stream, Position>>>();
@@ -63,26 +53,6 @@ export class ResumeState {
         cursors.push([containerId, stream as Stream, position.at, position.ordinal]);
     return { cursors, notes: [...this.#notes] };
   }
-}
-
-/** Writes the safe point, whole or not at all. @throws what the disk throws; the one before stays. */
-export async function writeSafePoint(dir: string, rows: Pick<Head, 'cursors' | 'notes'>): Promise<void> {
-  const path = join(dir, 'safe-point');
-  const frames = new FrameWriter();
-  frames.head({ version: 1, segment: 0, older: [], acknowledged: { segment: 0, offset: 0 }, ...rows });
-  const file = await open(`${path}.new`, 'w', 0o600);
-  try {
-    await file.writeFile(frames.take());
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
-}
-
-/** @returns undefined when there is none that can be read. */
-export async function readSafePoint(dir: string): Promise<ResumeState | undefined> {
-  return (await readHead(join(dir, 'safe-point')))?.state;
 }
 
 /** The first frame of a segment or a safe point. @returns undefined when it cannot be read. */
