@@ -76,9 +76,16 @@ export async function buildHttp({ logger, metrics, version, guard }: HttpOptions
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     const scope = request.routeOptions.config?.scope ?? 'read';
-    if (scope !== 'none') await guard(request, scope);
+    if (scope === 'none') return done();
+    try {
+      const passing = guard(request, scope);
+      if (passing) passing.then(() => done(), done);
+      else done();
+    } catch (error) {
+      done(error as Error);
+    }
   });
   countRequests(app, metrics);
 
@@ -124,9 +131,10 @@ function countRequests(app: App, metrics: Metrics): void {
     'Time from a request to its answer.',
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   );
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     requests.add(1, { method: request.method, route, status: String(reply.statusCode) });
     seconds.observe(reply.elapsedTime / 1000);
+    done();
   });
 }
