@@ -62,10 +62,11 @@ describe.skipIf(requires.docker() ?? needsPostgres15())(
       const flags = tty ? ['--tty'] : [];
       await engine.docker('run', '--detach', ...flags, '--name', container, 'busybox', 'sh', '-c', script);
       const { items } = await eventually(
-        async () => (await system.api.get('/api/logs')).body,
+        async () => (await system.api.get(`/api/logs?container=${container}`)).body,
         (page) => page.items.some((record: { message: string }) => record.message.includes('last line')),
       ).catch((error) => {
-        throw new Error(`${error.message}\nThe agent printed:\n${agent.output()}`);
+        const printed = `The agent printed:\n${agent.output()}\nThe backend:\n${system.backend.program.output()}`;
+        throw new Error(`${error.message}\n${printed}`);
       });
 
       const records = items.toReversed();
@@ -117,7 +118,6 @@ describe.skipIf(requires.docker() ?? needsPostgres15())(
         expect(page.status).toBe(200);
         expect(await page.text()).toContain(record.id);
       }
-      await engine.docker('rm', '--force', container);
     });
   },
 );

@@ -37,7 +37,7 @@ export interface System {
   backendEnv: NodeJS.ProcessEnv;
   /** Ends the backend and starts it again with these changes to its environment; `api` speaks to the new one. */
   restartBackend(changes?: NodeJS.ProcessEnv): Promise<void>;
-  /** Starts `log-detector agent` on the engine. `by` command: through `DOCKER_CMD`. */
+  /** Starts `log-detector agent` on the engine, and waits until it is connected. `by` command: through `DOCKER_CMD`. */
   follow(
     engine: DockerEngine,
     options?: { by?: 'api' | 'command'; env?: NodeJS.ProcessEnv },
@@ -103,6 +103,8 @@ export async function givenASystem(
           },
         });
         ends.push(() => agent.stop());
+        // What was printed before it first looked is not its business: the tests print afterwards.
+        await agent.waitForOutput(/connected to Docker/);
         return agent;
       },
       alsoStop: (part) => ends.push(() => part.stop()),

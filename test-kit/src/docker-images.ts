@@ -68,22 +68,21 @@ export async function importNodeBase(
     await cp(npm, join(root, 'usr/local/lib/node_modules/npm'), { recursive: true, verbatimSymlinks: true });
     symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
     symlinkSync('../lib/node_modules/npm/bin/npx-cli.js', join(root, 'usr/local/bin/npx'));
-    const list = join(dirname(root), `${root.split('/').at(-1)}.list`);
-    writeFileSync(
-      list,
-      files.map((file) => file.replace(/^\/(s?bin|lib|lib64)\//, '/usr/$1/').slice(1)).join('\n'),
-    );
-    try {
-      await importTar(
-        docker,
-        host,
-        name,
-        ['-C', root, '.', '-C', '/', '--no-recursion', '--files-from', list, '--ignore-failed-read'],
-        ['ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin', 'CMD ["node"]'],
-      );
-    } finally {
-      rmSync(list, { force: true });
-    }
+    // The image's npm asks whom this machine's npm asks.
+    mkdirSync(join(root, 'usr/local/etc'));
+    const registry = await run('npm', ['config', 'get', 'registry'], { cwd: root });
+    writeFileSync(join(root, 'usr/local/etc/npmrc'), `registry=${registry}\n`);
+    const names = files.map((file) => file.replace(/^\/(s?bin|lib|lib64)\//, '/usr/$1/').slice(1));
+    const copy =
+      'tar --create --directory=/ --no-recursion --ignore-failed-read --files-from=- | tar --extract --directory="$0"';
+    await run('sh', ['-c', copy, root], { input: names.join('\n') });
+    const changes = [
+      'ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin',
+      // This machine's own certificates, which its way to the registry may need.
+      'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt',
+      'CMD ["node"]',
+    ];
+    await importTar(docker, host, name, ['-C', root, '.'], changes);
     return name;
   });
 }
