@@ -1,6 +1,7 @@
 // DOCKER_HOST and its companions -> where the engine listens. What cannot be reached is told with what to do.
 
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { EngineError } from './engine.ts';
 
@@ -12,7 +13,7 @@ export interface DockerHost {
   socketPath?: string;
   host?: string;
   port?: number;
-  tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer; rejectUnauthorized: boolean };
+  tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer; rejectUnauthorized: boolean; servername: string };
 }
 
 export interface DockerHostSettings {
@@ -62,7 +63,14 @@ export function readDockerHost({
   };
   return {
     ...address,
-    tls: { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem'), rejectUnauthorized: tlsVerify },
+    tls: {
+      ca: read('ca.pem'),
+      cert: read('cert.pem'),
+      key: read('key.pem'),
+      rejectUnauthorized: tlsVerify,
+      // An address is no server name; the certificate is checked against it all the same.
+      servername: isIP(address.host) ? '' : address.host,
+    },
   };
 }
 

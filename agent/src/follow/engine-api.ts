@@ -264,7 +264,7 @@ function streamLogs(
     }
 
     const socket: Socket = where.tls
-      ? connectTls({ host: where.host, port: where.port, servername: where.host, ...where.tls })
+      ? connectTls({ host: where.host, port: where.port, ...where.tls })
       : connectSocket({
           ...(where.socketPath !== undefined
             ? { path: where.socketPath }

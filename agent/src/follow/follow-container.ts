@@ -107,7 +107,7 @@ export function followContainer(options: FollowContainerOptions) {
       try {
         state = 'looking';
         const rung = bell.rung;
-        const seen = await limits.short(() => engine.inspect(id, signal));
+        const seen = justStarted() ?? (await limits.short(() => engine.inspect(id, signal)));
         renamed(seen);
         last = seen;
         if (seen.removing) {
@@ -131,6 +131,12 @@ export function followContainer(options: FollowContainerOptions) {
         await troubled(error);
       }
     }
+  }
+
+  /** A container that was looked at before its first start: another look may cost the time in which it is removed. */
+  function justStarted(): Inspected | undefined {
+    if (startedAt === undefined || last?.status !== 'created') return undefined;
+    return { ...last, status: 'running', running: true, startedAt };
   }
 
   /** Whether there is anything to read that was not. */
@@ -279,15 +285,16 @@ export function followContainer(options: FollowContainerOptions) {
       (endedByItself !== undefined &&
         diedWithLosses === endedByItself.losses &&
         link.losses === endedByItself.losses);
-    const from = newestOf(known)?.at ?? newestOf(storedCursors())?.at ?? last?.createdAt ?? firstEventAt;
+    const reached = newestOf(known)?.at ?? oldestOf(storedCursors())?.at ?? '';
+    const from = [reached, last?.createdAt ?? firstEventAt ?? ''].sort()[1]!;
     await endSink(destroyedAt ?? diedAt ?? stampOf(now()));
     if (wasRead || !everStarted) return;
     const to = destroyedAt ?? diedAt ?? stampOf(now());
     options.hole({
       containerId: id,
       container: name,
-      from: from ?? to,
-      to: from !== undefined && from > to ? from : to,
+      from: from === '' ? to : from,
+      to: [from, to].sort()[1]!,
       reason: 'container-removed',
       detail: 'it was removed before its log was read to the end',
     });
@@ -399,9 +406,27 @@ export function followContainer(options: FollowContainerOptions) {
 
   /** The lines' time ran ahead: were lines between the two missed? Then reading goes back to before them. */
   function noteJump(me: Current, stream: Stream, before: Position, afterAt: string): void {
-    if (me.jumps.length >= 100 || me.rewound) return;
+    if (me.rewound) return;
+    // More than can be looked into one by one: reading them all again finds out.
+    if (me.jumps.length >= 100) {
+      rewind(me, me.jumps[0]!);
+      return;
+    }
     me.jumps.push({ stream, before, afterAt });
-    if (me.jumps.length === 1) checkJumps(me).catch(() => {});
+    // What cannot be asked now is asked again by the next connection's cursors.
+    if (me.jumps.length === 1) checkJumps(me).catch(() => rewind(me, me.jumps[0]));
+  }
+
+  function rewind(me: Current, jump: Current['jumps'][number] | undefined): void {
+    if (!jump || me.rewound || me.stop.signal.aborted || signal.aborted) return;
+    const { stream, before } = jump;
+    const other = stream === 'stdout' ? 'stderr' : 'stdout';
+    const cursor = reader?.cursors[other];
+    const place = { at: before.at, ordinal: -1 };
+    me.rewound = { [stream]: before };
+    if (!me.seen.tty && cursor) me.rewound[other] = comparePositions(cursor, place) < 0 ? cursor : place;
+    log.debug({ container: name, from: before.at }, 'the engine left lines out; reading them again');
+    me.stop.abort('lines were left out');
   }
 
   async function checkJumps(me: Current): Promise<void> {
@@ -421,14 +446,7 @@ export function followContainer(options: FollowContainerOptions) {
       });
       me.jumps.shift();
       if (!missed) continue;
-      const other = stream === 'stdout' ? 'stderr' : 'stdout';
-      const cursors = reader?.cursors ?? {};
-      const place = { at: before.at, ordinal: -1 };
-      const others = cursors[other];
-      me.rewound = { [stream]: before };
-      if (!me.seen.tty && others) me.rewound[other] = comparePositions(others, place) < 0 ? others : place;
-      log.debug({ container: name, from: before.at }, 'the engine left lines out; reading them again');
-      me.stop.abort('lines were left out');
+      rewind(me, jump);
       return;
     }
   }

@@ -333,14 +333,6 @@ describe.skipIf(missing !== undefined)(
         if (at) before = at;
         else if (!agent.holes.some(({ from, to }) => from <= before && to > before)) lost.push(n);
       }
-      console.log(
-        'burst: read',
-        positions.size,
-        'holes',
-        agent.holes.length,
-        'lines with repeats',
-        agent.lines.length,
-      );
       expect(lost).toEqual([]);
     });
 

@@ -1,6 +1,7 @@
 // The engine's containers -> their sinks. It subscribes to events first and lists second, so that nothing starts unseen
 // between the two, lists again after every reconnect and every half minute, and follows what it chose until it is gone.
 
+import { setMaxListeners } from 'node:events';
 import type { Container, Hole, Position, Stream } from '../types.ts';
 import { backoffMs, defer, pause } from './backoff.ts';
 import { type ContainerEvent, type Engine, EngineError, type Inspected, type Listed } from './engine.ts';
@@ -171,7 +172,9 @@ export function createFollower(options: FollowerOptions) {
       const positions = (['stdout', 'stderr'] as const).flatMap(
         (stream) => options.cursor(containerId, stream) ?? [],
       );
-      const from = positions.map((position) => position.at).sort()[0];
+      // Nothing was read of it: then it printed nothing while the agent watched.
+      const read = positions.map((position) => position.at).sort()[0];
+      const from = read?.startsWith('1970') ? since : read;
       const wasRead = positions.length > 0 && positions.every(({ ordinal }) => ordinal === endOrdinal);
       if (!wasRead && from !== undefined) {
         options.hole({
@@ -245,6 +248,8 @@ export function createFollower(options: FollowerOptions) {
     /** Follows until the signal fires; then resolves when every reader has stopped. */
     async run(until: AbortSignal): Promise<void> {
       signal = until;
+      // Every container listens to it.
+      setMaxListeners(0, signal);
       const ticking = setInterval(tick, 1000);
       try {
         while (!signal.aborted) {

@@ -1,0 +1,191 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readDockerHost } from './docker-host.ts';
+import { kindOf, readEvent, readInspected } from './engine.ts';
+import { createEngineApi } from './engine-api.ts';
+import { createEngineCommand, splitCommand } from './engine-command.ts';
+import { createDechunker, readHead } from './http-body.ts';
+import { createReader } from './reader.ts';
+import { collectingSink, frame, stamped } from './testing.ts';
+
+const signal = () => AbortSignal.timeout(5000);
+
+describe('reaching the engine', () => {
+  it('says what to do when there is no socket, when it is not allowed, and when nobody listens', async () => {
+    await expect(createEngineApi({ host: 'unix:///nowhere/docker.sock' }).connect(signal())).rejects.toThrow(
+      /cannot reach Docker at unix:\/\/\/nowhere\/docker.sock: there is no such socket; start Docker/,
+    );
+    await expect(createEngineApi({ host: 'tcp://127.0.0.1:1' }).connect(signal())).rejects.toThrow(
+      /nobody listens there; start Docker, or set DOCKER_HOST/,
+    );
+    expect(() => readDockerHost({ host: 'ssh://me@example.com' })).toThrow(/set DOCKER_CMD=docker/);
+    expect(() => readDockerHost({ host: 'tcp://example.com', certPath: '/nowhere' })).toThrow(/ca\.pem/);
+  });
+
+  it('takes the ports that Docker uses with and without TLS', () => {
+    expect(readDockerHost({ host: 'tcp://example.com' })).toEqual({
+      label: 'tcp://example.com',
+      host: 'example.com',
+      port: 2375,
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'certs-'));
+    for (const name of ['ca.pem', 'cert.pem', 'key.pem']) writeFileSync(join(folder, name), 'x');
+    const secured = readDockerHost({ host: 'tcp://[::1]', certPath: folder, tlsVerify: true });
+    rmSync(folder, { recursive: true });
+    expect(secured).toMatchObject({ host: '::1', port: 2376, tls: { rejectUnauthorized: true } });
+  });
+
+  it('speaks TLS with the certificates of DOCKER_CERT_PATH', async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'certs-'));
+    const made = spawnSync('openssl', [
+      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=localhost'],
+      ...[
+        '-addext',
+        'subjectAltName=DNS:localhost',
+        '-keyout',
+        `${folder}/key.pem`,
+        '-out',
+        `${folder}/cert.pem`,
+      ],
+    ]);
+    if (made.status !== 0) return context.skip('openssl is not installed');
+    const [key, cert] = [readFileSync(`${folder}/key.pem`), readFileSync(`${folder}/cert.pem`)];
+    writeFileSync(`${folder}/ca.pem`, cert);
+    const log = frame('stdout', stamped('2026-11-22T10:00:00.000000001Z', 'secret\n'));
+    const options = { key, cert, ca: cert, requestCert: true, rejectUnauthorized: true };
+    const server = createHttpsServer(options, (request, response) => {
+      response.setHeader('api-version', '1.41');
+      response.end(request.url === '/_ping' ? 'OK' : log);
+    });
+    await new Promise<void>((listening) => server.listen(0, 'localhost', listening));
+    const host = `tcp://localhost:${(server.address() as AddressInfo).port}`;
+    const engine = createEngineApi({ host, certPath: folder, tlsVerify: true });
+    const sink = collectingSink();
+    const reader = createReader({ sink, maxLineBytes: 1000 });
+    reader.begin({ cursors: {}, startedAt: '', tty: false });
+    await engine.logs({ id: 'x', tty: false, signal: signal(), onBytes: reader.bytes });
+    expect(sink.lines.map((line) => line.text)).toEqual(['secret']);
+    await expect(createEngineApi({ host, tlsVerify: true }).connect(signal())).rejects.toThrow(/self-signed/);
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('says so when the docker command is not there', async () => {
+    const engine = createEngineCommand({ command: 'no-such-docker' });
+    await expect(engine.connect(signal())).rejects.toThrow(
+      /cannot run no-such-docker: there is no such program/,
+    );
+  });
+
+  it('splits DOCKER_CMD at spaces, and keeps quoted words', () => {
+    expect(splitCommand('sudo -n "my docker" --context \'a b\'')).toEqual([
+      'sudo',
+      '-n',
+      'my docker',
+      '--context',
+      'a b',
+    ]);
+    expect(() => splitCommand('docker "open')).toThrow(/quote/);
+  });
+
+  it('reads a log through a proxy that sends chunks', async () => {
+    const bytes = Buffer.concat([
+      frame('stdout', stamped('2026-11-22T10:00:00.000000001Z', 'one\n')),
+      frame('stderr', stamped('2026-11-22T10:00:00.000000002Z', 'two\n')),
+    ]);
+    const server = createHttpServer((request, response) => {
+      if (request.url === '/_ping') return void response.setHeader('api-version', '1.99').end('OK');
+      expect(request.url).toMatch(/^\/v1\.51\/containers\/x\/logs\?stdout=1/);
+      response.socket!.end(
+        `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'5\r\n'}${bytes.toString('latin1', 0, 5)}\r\n${(bytes.length - 5).toString(16)}\r\n${bytes.toString('latin1', 5)}\r\n0\r\n\r\n`,
+        'latin1',
+      );
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const engine = createEngineApi({ host: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const sink = collectingSink();
+    const reader = createReader({ sink, maxLineBytes: 1000 });
+    reader.begin({ cursors: {}, startedAt: '', tty: false });
+    await engine.logs({ id: 'x', tty: false, signal: signal(), onBytes: reader.bytes });
+    server.close();
+    expect(sink.lines.map((line) => [line.stream, line.text])).toEqual([
+      ['stdout', 'one'],
+      ['stderr', 'two'],
+    ]);
+  });
+});
+
+describe('a body in chunks', () => {
+  it('gives the same bytes in any split', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 10 }),
+        fc.integer({ min: 1, max: 20 }),
+        (chunks, step) => {
+          const body = Buffer.concat([
+            ...chunks.flatMap((chunk) => [
+              Buffer.from(`${chunk.length.toString(16)};x=y\r\n`),
+              chunk,
+              Buffer.from('\r\n'),
+            ]),
+            Buffer.from('0\r\n\r\n'),
+          ]);
+          const got: Buffer[] = [];
+          const take = createDechunker((bytes, from, to) => {
+            got.push(Buffer.from(bytes.subarray(from, to)));
+            return undefined;
+          });
+          for (let at = 0; at < body.length; at += step) take(body, at, Math.min(body.length, at + step));
+          expect(Buffer.concat(got)).toEqual(Buffer.concat(chunks));
+        },
+      ),
+    );
+  });
+
+  it('begins where the header ends', () => {
+    expect(readHead(Buffer.from('HTTP/1.0 200 OK\r\nA: b\r\n'))).toBeUndefined();
+    expect(readHead(Buffer.from('HTTP/1.0 404 No\r\nA: b\r\n\r\nbody'))).toEqual({
+      status: 404,
+      length: 25,
+      chunked: false,
+    });
+  });
+});
+
+describe("the engine's answers", () => {
+  it('tell kinds of failure apart', () => {
+    expect(kindOf('configured logging driver does not support reading', 501)).toBe('unreadable');
+    expect(kindOf('Error: No such container: x')).toBe('not-found');
+    expect(kindOf('can not get logs from container which is dead or marked for removal', 409)).toBe('gone');
+    expect(kindOf('Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?')).toBe(
+      'unreachable',
+    );
+  });
+
+  it('give the nanoseconds of an event in full', () => {
+    const event = readEvent(
+      '{"Type":"container","Action":"die","Actor":{"ID":"abc","Attributes":{"name":"web","exitCode":"1"}},"timeNano":1795341601123456789}',
+    );
+    expect(event).toMatchObject({ action: 'die', name: 'web', at: '2026-11-22T10:00:01.123456789Z' });
+  });
+
+  it('tell at which size a log is rotated', () => {
+    const rotatesAt = (Type: string, size?: string) =>
+      readInspected({
+        Id: 'x',
+        HostConfig: { LogConfig: { Type, Config: size ? { 'max-size': size } : {} } },
+      }).rotatesAt;
+    expect(rotatesAt('json-file')).toBeUndefined();
+    expect(rotatesAt('json-file', '10m')).toBe(10 * 1024 * 1024);
+    expect(rotatesAt('json-file', '64k')).toBe(65_536);
+    expect(rotatesAt('json-file', '-1')).toBeUndefined();
+    expect(rotatesAt('local')).toBe(20 * 1024 * 1024);
+  });
+});

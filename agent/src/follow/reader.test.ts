@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import type { Position, Stream } from '../types.ts';
+import { createReader } from './reader.ts';
+import { collectingSink, frame, stamped } from './testing.ts';
+
+const at = (second: number) => `2026-11-22T10:00:${String(second).padStart(2, '0')}.000000000Z`;
+
+function reading(options: { find?: string; tty?: boolean } = {}) {
+  const sink = collectingSink(options);
+  const told: [Stream, Position][] = [];
+  sink.seen = (stream, position) => told.push([stream, position]);
+  const reader = createReader({ sink, maxLineBytes: 1000 });
+  reader.begin({ cursors: {}, startedAt: '', tty: options.tty ?? false });
+  const print = (stream: Stream, second: number, text: string) => {
+    const bytes = frame(stream, stamped(at(second), `${text}\n`));
+    return reader.bytes('mux', bytes, 0, bytes.length);
+  };
+  return { sink, told, reader, print };
+}
+
+describe('reader', () => {
+  it('lets a quiet stream move along a second behind the other, so that a restart need not read it all again', () => {
+    const { told, reader, print } = reading();
+    print('stdout', 10, 'a');
+    expect(told).toEqual([['stderr', { at: at(9), ordinal: -1 }]]);
+    expect(reader.cursors).toEqual({
+      stdout: { at: at(10), ordinal: 0 },
+      stderr: { at: at(9), ordinal: -1 },
+    });
+    print('stderr', 10, 'b');
+    expect(reader.cursors.stderr).toEqual({ at: at(10), ordinal: 0 });
+  });
+
+  it('tells how far it came past lines of no interest, one read behind, so that the line to look back to is never done with', () => {
+    const { sink, told, print } = reading({ find: 'ERROR' });
+    print('stdout', 10, 'calm');
+    print('stdout', 10, 'headline');
+    print('stdout', 10, 'ERROR under it');
+    const stdout = told.filter(([stream]) => stream === 'stdout').map(([, position]) => position);
+    expect(stdout).toEqual([{ at: at(10), ordinal: 0 }]);
+    expect(sink.lines.map((line) => [line.text, line.position.ordinal])).toEqual([
+      ['headline', 1],
+      ['ERROR under it', 2],
+    ]);
+  });
+
+  it('gives every line while the sink has an entry open', () => {
+    const { sink, print } = reading({ find: 'Traceback' });
+    let open = false;
+    const { push } = sink;
+    sink.push = (line, now) => {
+      push(line, now);
+      open = line.text !== 'end';
+    };
+    sink.isOpen = (stream) => stream === 'stderr' && open;
+    print('stderr', 1, 'calm');
+    print('stderr', 2, 'Traceback');
+    print('stderr', 3, '  in a file');
+    print('stdout', 3, 'calm');
+    print('stderr', 4, 'end');
+    print('stderr', 5, 'calm');
+    expect(sink.lines.map((line) => line.text)).toEqual(['calm', 'Traceback', '  in a file', 'end']);
+  });
+
+  it('holds what it read until a gap in the log has been looked into', async () => {
+    const { sink, reader } = reading();
+    let looked = () => {};
+    const cursors = { stdout: { at: at(1), ordinal: 0 }, stderr: { at: at(1), ordinal: -1 } };
+    const onGap = () =>
+      new Promise<void>((resolve) => {
+        looked = resolve;
+      });
+    reader.begin({ cursors, startedAt: '', tty: false, onGap });
+    const bytes = frame('stdout', stamped(at(5), 'late\n'));
+    const waiting = reader.bytes('mux', bytes, 0, bytes.length);
+    expect(sink.lines).toEqual([]);
+    looked();
+    await waiting;
+    expect(sink.lines.map((line) => line.text)).toEqual(['late']);
+  });
+});
