@@ -9,6 +9,7 @@ create table templates (
   born bigint not null,                 -- the older one of a merge keeps its identity
   merged_into text,                     -- the template that took it over
   live boolean not null,                -- still matches messages: always, unless the one that took it over covers it
+  pinned boolean not null default false, -- split off by hand: these messages alone, and no merge takes it over
   seq bigint not null,                  -- number of its latest change
   changed_at timestamptz not null
 );

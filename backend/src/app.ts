@@ -16,6 +16,7 @@ import { GroupCommit } from './ingest/group-commit.ts';
 import { ingestRoutes } from './ingest/routes.ts';
 import { searchRoutes } from './search/routes.ts';
 import type { BackendSettings } from './settings.ts';
+import { issueRoutes } from './triage/routes.ts';
 
 export interface AppOptions {
   settings: Pick<BackendSettings, 'apiKey' | 'dedupeWindowMs' | 'alerts'>;
@@ -54,6 +55,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   ingestRoutes({ commits, metrics, maxHeldBytes: options.maxHeldBytes })(app);
   coverageRoutes({ pool })(app);
   searchRoutes({ pool })(app);
+  issueRoutes({ pool })(app);
   alertingRoutes(pool, settings.alerts)(app);
   app.get(
     '/health',

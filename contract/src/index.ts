@@ -1,4 +1,5 @@
 export * from './coverage.ts';
+export * from './issues.ts';
 export * from './limits.ts';
 export * from './notifications.ts';
 export * from './records.ts';

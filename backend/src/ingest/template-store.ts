@@ -5,8 +5,8 @@
 import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
 import { byText, upsert } from '../db/values.ts';
 import { moveIssues, retitleIssues } from '../issues/move-issues.ts';
-import { titled, versioned } from './fingerprint.ts';
-import type { Template, TemplateMiner } from './templates.ts';
+import { titled, understand, versioned } from './fingerprint.ts';
+import { pinnedId, type Template, type TemplateMiner } from './templates.ts';
 
 /** Any number that nobody else uses: 'templ' in ASCII. */
 const lockKey = 0x74656d706c;
@@ -23,6 +23,7 @@ interface Row {
   born: number;
   merged_into: string | null;
   live: boolean;
+  pinned: boolean;
   seq: number;
 }
 
@@ -60,7 +61,7 @@ export function createTemplateStore(
   async function takeOver(client: Pool | PoolClient, now: number): Promise<void> {
     const { rows } = await client.query<Row>({
       name: 'templates-since',
-      text: 'select id, keys, born, merged_into, live, seq from templates where seq > $1 order by seq',
+      text: 'select id, keys, born, merged_into, live, pinned, seq from templates where seq > $1 order by seq',
       values: [seq],
     });
     if (rows.length === 0) return;
@@ -74,8 +75,7 @@ export function createTemplateStore(
   async function learn(messages: readonly (readonly string[])[], now: number): Promise<void> {
     try {
       await inTransaction(pool, async (client) => {
-        await client.query(`set local lock_timeout = ${lockTimeoutMs}`);
-        await client.query('select pg_advisory_xact_lock($1)', [lockKey]);
+        await lock(client);
         await takeOver(client, now);
         const changed = new Map<string, Template>();
         for (const keys of messages)
@@ -105,6 +105,33 @@ export function createTemplateStore(
 
 function mergedOf(templates: readonly { id: string; mergedInto: string | null }[]): string[] {
   return templates.flatMap(({ id, mergedInto }) => (mergedInto === null ? [] : [id]));
+}
+
+/** One backend at a time changes templates. */
+async function lock(client: PoolClient): Promise<void> {
+  await client.query(`set local lock_timeout = ${lockTimeoutMs}`);
+  await client.query('select pg_advisory_xact_lock($1)', [lockKey]);
+}
+
+/**
+ * From now on (within the second that other backends take to hear of it) messages like this one are an issue of their own.
+ * @returns why that cannot be, or undefined when it is done.
+ */
+export async function splitMessage(pool: Pool, message: string): Promise<string | undefined> {
+  const understood = understand(message);
+  if (understood.kind === 'trace')
+    return 'the message is a traceback: its exception types and frames tell it apart, and cannot be split further';
+  await inTransaction(pool, async (client) => {
+    await lock(client);
+    await client.query(
+      `insert into templates (id, keys, born, live, pinned, seq, changed_at)
+      select $1, $2, n, true, true, n, $3
+      from (select coalesce(max(seq), 0) + 1 as n from templates) as next
+      on conflict (id) do nothing`,
+      [pinnedId(understood.keys), understood.keys, new Date()],
+    );
+  });
+  return undefined;
 }
 
 /** @returns the number of the latest change. */

@@ -25,6 +25,8 @@ export interface Template {
   mergedInto: string | null;
   /** False when its pieces are covered by the one that took it over; a template of another length stays alive. */
   live: boolean;
+  /** Split off by hand: its messages are just these pieces, they come first, and no merge touches it. */
+  pinned: boolean;
 }
 
 export interface MinerLimits {
@@ -128,6 +130,11 @@ export interface TemplateMiner {
   readonly size: number;
 }
 
+/** Identity of a template split off by hand. */
+export function pinnedId(keys: readonly string[]): string {
+  return templateId(['pinned', ...keys]);
+}
+
 /** Identity of a template: the hash of the message it was born from. */
 export function templateId(keys: readonly string[]): string {
   return createHash('sha256').update(keys.join('')).digest('hex').slice(0, 32);
@@ -140,6 +147,8 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   /** Templates that keep no word, or only the first: they take part in no comparison. */
   const catchAlls = new Map<string, Template>();
   const ofLength = new Map<number, number>();
+  /** By their joined pieces. */
+  const pinned = new Map<string, Template>();
   /** By number of words, and first or last word: where templates of other lengths are found. */
   const byChunks = new Map<string, Set<Template>>();
   /** What `match` found for a key, good until a template of that length grows: then an older one may fit. */
@@ -190,6 +199,10 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   }
 
   function enlist(template: Template): void {
+    if (template.pinned) {
+      pinned.set(template.keys.join('\u0000'), template);
+      return;
+    }
     const name = catchAllName(template.keys);
     if (name !== undefined) {
       catchAlls.set(name, template);
@@ -201,6 +214,10 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   }
 
   function delist(template: Template): void {
+    if (template.pinned) {
+      pinned.delete(template.keys.join('\u0000'));
+      return;
+    }
     const name = catchAllName(template.keys);
     if (name !== undefined) {
       if (catchAlls.get(name) === template) catchAlls.delete(name);
@@ -251,6 +268,8 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
 
   function match(keys: readonly string[]): string | undefined {
     const key = keys.join('\u0000');
+    const own = pinned.size > 0 ? pinned.get(key) : undefined;
+    if (own) return root(own.id);
     const known = exact.get(key) ?? olderExact.get(key);
     if (known !== undefined && known.growth === (growthOfLength.get(keys.length) ?? 0)) return root(known.id);
     let best: Template | undefined;
@@ -262,7 +281,14 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   }
 
   function create(keys: readonly string[], changed: Set<Template>): Template {
-    const template = { id: templateId(keys), keys: [...keys], born: births++, mergedInto: null, live: true };
+    const template = {
+      id: templateId(keys),
+      keys: [...keys],
+      born: births++,
+      mergedInto: null,
+      live: true,
+      pinned: false,
+    };
     templates.set(template.id, template);
     enlist(template);
     remember(keys.join('\u0000'), template.id, keys.length);
@@ -447,7 +473,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   }
 
   function adopt(states: readonly Template[]): void {
-    for (const { id, keys, born, mergedInto, live } of states) {
+    for (const { id, keys, born, mergedInto, live, pinned } of states) {
       births = Math.max(births, born + 1);
       growthOfLength.set(keys.length, (growthOfLength.get(keys.length) ?? 0) + 1);
       if (mergedInto === null) aliases.delete(id);
@@ -458,7 +484,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
         templates.delete(id);
         continue;
       }
-      const template = own ?? { id, keys, born, mergedInto, live };
+      const template = own ?? { id, keys, born, mergedInto, live, pinned };
       Object.assign(template, { keys, born, mergedInto });
       templates.set(id, template);
       enlist(template);

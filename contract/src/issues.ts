@@ -1,0 +1,43 @@
+// Issues as the API answers them: all records with one fingerprint, of one service.
+
+import { type Static, Type } from 'typebox';
+
+const Text = Type.String();
+const TextOrNull = Type.Union([Text, Type.Null()]);
+const Id = Type.String({ format: 'uuid' });
+
+export const IssueState = Type.Union([Type.Literal('open'), Type.Literal('muted'), Type.Literal('resolved')]);
+export type IssueState = Static<typeof IssueState>;
+
+export const Issue = Type.Object({
+  id: Id,
+  title: Type.String({
+    description:
+      'The template of its messages, variables shown as `<…>`, or type and message of its traceback.',
+  }),
+  fingerprint: Text,
+  service: Type.String({ description: 'Compose service, or the container without its replica number.' }),
+  severity: Type.String({ description: 'Of its latest record.' }),
+  state: IssueState,
+  muted_until: TextOrNull,
+  muted_until_count: Type.Union([Type.Integer(), Type.Null()]),
+  first_seen: Text,
+  last_seen: Text,
+  count: Type.Integer({ description: 'Records so far, those of issues merged into it among them.' }),
+  hosts: Type.Array(Text, { description: 'The first ones seen, 50 at most.' }),
+  containers: Type.Array(Text, { description: 'The first ones seen, 50 at most.' }),
+  resolved_at: TextOrNull,
+  regressed_at: Type.Union([Text, Type.Null()], {
+    description: 'When it last came back after it was resolved.',
+  }),
+  notified_at: TextOrNull,
+  last_record_id: Id,
+});
+export type Issue = Static<typeof Issue>;
+
+/** An issue that was merged into another. */
+export const MergedIssue = Type.Object({ id: Id, title: Text, fingerprint: Text, service: Text });
+export type MergedIssue = Static<typeof MergedIssue>;
+
+export const IssueWithMerged = Type.Intersect([Issue, Type.Object({ merged: Type.Array(MergedIssue) })]);
+export type IssueWithMerged = Static<typeof IssueWithMerged>;
