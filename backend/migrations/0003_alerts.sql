@@ -25,7 +25,7 @@ create table alerts (
   is_first boolean not null,            -- no alert of the issue was made before: may draw on the reserve
   episode uuid not null,                -- its mails form one thread
   held bigint not null,                 -- records of the issue that were held back since its alert before
-  count bigint not null,                -- of the issue, at that moment
+  count bigint not null,                -- of the issue, before the batch that made it
   status text not null default 'waiting' check (status in ('waiting', 'mailed', 'dropped')),
   notification_id uuid,                 -- the mail that carries it
   created_at timestamptz not null

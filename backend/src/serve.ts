@@ -4,13 +4,15 @@
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StartError } from '@log-detector/settings';
 import { type Logger, pino } from 'pino';
+import { defaultPolicy } from './alerting/policy.ts';
+import { startDispatch } from './alerting/start-dispatch.ts';
 import { buildApp } from './app.ts';
 import { mailChannel } from './channels/registry.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
-import { StartError } from './db/start-error.ts';
 import { isDatabaseAway } from './http/errors.ts';
 import type { App } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
@@ -143,6 +145,15 @@ async function start(
       metrics,
     });
     closing.work.push(() => delivery.stop(phaseMs.work - 200));
+    const { policy = defaultPolicy, ...alerts } = settings.alerts;
+    // Without grouping too: what waited when it was switched off still goes out.
+    const dispatching = startDispatch({
+      pool,
+      connectionString,
+      settings: { ...alerts, policy },
+      log: logger,
+    });
+    closing.work.push(() => dispatching.stop());
     announce(settings, app.server.address(), `mails go out by ${channel.name}`);
   } else announce(settings, app.server.address(), 'mails are off (set ALERT_EMAIL_ENABLED=true)');
 }

@@ -1,6 +1,7 @@
 // The backend's environment -> checked settings, read once, at start. docs/settings.md and .env.example list the same.
 
 import { settings } from '@log-detector/settings';
+import { type AlertPolicy, defaultPolicy, groupingChoices } from './alerting/policy.ts';
 
 export interface BackendSettings {
   host: string;
@@ -20,6 +21,8 @@ export interface BackendSettings {
     to: string[];
     from: string;
     baseUrl: string;
+    /** Left out: as with ALERT_GROUPING=off. */
+    policy?: AlertPolicy;
   };
   /** Undefined: mails go out by SES, whose own variables (AWS_REGION, AWS_ACCESS_KEY_ID, …) its client reads. */
   smtpUrl: string | undefined;
@@ -55,6 +58,36 @@ export function readBackendSettings(env: Environment): BackendSettings {
           protocols: ['http:', 'https:'],
         }) ?? ''
       ).replace(/\/+$/, ''),
+      policy: {
+        grouping: reader.oneOf('ALERT_GROUPING', groupingChoices, { default: defaultPolicy.grouping }),
+        cooldownMs:
+          1000 *
+          reader.number('ALERT_COOLDOWN_SECONDS', {
+            default: defaultPolicy.cooldownMs / 1000,
+            min: 60,
+            max: 604_800,
+            unit: 'seconds',
+          }),
+        whenOver: reader.boolean('ALERT_WHEN_OVER', { default: defaultPolicy.whenOver }),
+        digestMs:
+          1000 *
+          reader.number('ALERT_DIGEST_SECONDS', {
+            default: defaultPolicy.digestMs / 1000,
+            min: 1,
+            max: 86_400,
+            unit: 'seconds',
+          }),
+        maxPerHour: reader.integer('ALERT_MAX_PER_HOUR', {
+          default: defaultPolicy.maxPerHour,
+          min: 1,
+          max: 100_000,
+        }),
+        maxPerHourTotal: reader.integer('ALERT_MAX_PER_HOUR_TOTAL', {
+          default: defaultPolicy.maxPerHourTotal,
+          min: 1,
+          max: 1_000_000,
+        }),
+      },
     },
     smtpUrl: reader.url('SMTP_URL', { protocols: ['smtp:', 'smtps:'] }),
   };

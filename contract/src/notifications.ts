@@ -24,6 +24,35 @@ export const Notification = Type.Object({
 });
 export type Notification = Static<typeof Notification>;
 
+/** Why a record did, or didn't, make a mail. */
+export const RecordDecisions = Type.Object({
+  record_id: Type.String({ format: 'uuid' }),
+  issue_id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
+  decided_at: Text,
+  notify: Type.Boolean({ description: 'Whether the record made an alert.' }),
+  reason: Text,
+  explanation: Text,
+  alerts: Type.Array(
+    Type.Object({
+      to_address: Text,
+      reason: Text,
+      explanation: Text,
+      state: Type.String({
+        description: 'waiting (to be gathered), mailed, or dropped (recipient deactivated)',
+      }),
+      held: Type.Integer({ description: "Records of the issue held back since the issue's alert before." }),
+      created_at: Text,
+      notification_id: TextOrNull,
+      mail: Type.Union([Text, Type.Null()], {
+        description: 'Why the mail was sent; `roll-up`: it carries several.',
+      }),
+      mail_status: TextOrNull,
+      error_message: TextOrNull,
+    }),
+  ),
+});
+export type RecordDecisions = Static<typeof RecordDecisions>;
+
 export const Recipient = Type.Object({
   id: Type.String({ format: 'uuid' }),
   email: Text,

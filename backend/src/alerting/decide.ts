@@ -1,29 +1,108 @@
-// A record and what is known of it -> notify or not, and why. Pure. For now each record that is not a duplicate alerts
-// (ALERT_GROUPING=off); deciding by issue comes in here, on the same answer.
+// An issue and what is remembered of its alerts -> notify or not, and why. Pure, and asked once for each issue of a batch.
+// The issue's row is locked by the upsert that counted it, so of several backends one decides, and the next one sees what
+// that one noted.
+//
+//   never told --new--> told --(cooldown is over)--> still-failing, or spike at most once in a cooldown
+//                        |  ^
+//                 quiet, or resolved --regressed: a new episode, a new thread of mails
 
-/** Why an alert is sent: the record's issue is new, or issues are not grouped and each record counts. */
-export type NotifyReason = 'new' | 'ungrouped';
-/** Why none is sent. */
-export type HeldReason = 'duplicate' | 'disabled' | 'no-recipients' | 'coalesced';
+import type { HeldReason, NotifyReason } from '../ingest/types.ts';
+import { type Bucket, take } from '../outbox/token-bucket.ts';
+import { type AlertPolicy, issueLimits, quietMs } from './policy.ts';
 
-export type AlertDecision = { notify: true; reason: NotifyReason } | { notify: false; reason: HeldReason };
-
-export interface Facts {
-  isDuplicate: boolean;
-  /** The record's issue was first seen in this batch. */
-  issueIsNew: boolean;
-  /** Another record with its coalesce_id made the alert: an earlier one of this batch, or one of a batch before. */
-  isCoalesced: boolean;
-  /** `ALERT_EMAIL_ENABLED`. */
-  alertsEnabled: boolean;
-  /** How many there are to send to. */
-  recipients: number;
+/** What is remembered of an issue's alerts; kept as JSON in `issues.alert_state`. */
+export interface AlertMemory {
+  /** The episode that its mails belong to. */
+  episode: string;
+  /** Its bucket of alerts. */
+  bucket: Bucket;
+  spikedAt: number | null;
+  /** It came back, and its bucket was empty: still to be told. */
+  owesRegression: boolean;
 }
 
-export function decide(facts: Facts): AlertDecision {
-  if (facts.isDuplicate) return { notify: false, reason: 'duplicate' };
-  if (!facts.alertsEnabled) return { notify: false, reason: 'disabled' };
-  if (facts.recipients === 0) return { notify: false, reason: 'no-recipients' };
-  if (facts.isCoalesced) return { notify: false, reason: 'coalesced' };
-  return { notify: true, reason: facts.issueIsNew ? 'new' : 'ungrouped' };
+/** An issue after a batch was counted. Times in ms since the epoch. */
+export interface IssueFacts {
+  /** First seen in this batch. */
+  isNew: boolean;
+  /** It was resolved, and this batch opened it again. */
+  isRegressed: boolean;
+  isMuted: boolean;
+  /** Time since its latest record before this batch; null when there was none. */
+  pauseMs: number | null;
+  /** Its longest pause before that one. */
+  usualPauseMs: number;
+  /** Records of the current five minutes, and most of any five minutes before. */
+  windowCount: number;
+  windowPeak: number;
+  /** When an alert of it was last made; null: never. */
+  alertedAt: number | null;
+  memory: AlertMemory | null;
+}
+
+export type IssueDecision =
+  | { notify: true; reason: NotifyReason; memory: AlertMemory }
+  /** `memory`: only where it changed. */
+  | { notify: false; reason: HeldReason; memory?: AlertMemory };
+
+/** So many records in five minutes are a spike at least … */
+const spikeMin = 30;
+/** … and so many times the most that it ever had. */
+const spikeFactor = 3;
+/** What was just told is not told again as a spike: two of the windows that a spike is counted in. */
+const spikeGraceMs = 600_000;
+
+/** @param newEpisode makes an episode's id. */
+export function decide(
+  facts: IssueFacts,
+  now: number,
+  policy: Pick<AlertPolicy, 'cooldownMs'>,
+  newEpisode: () => string,
+): IssueDecision {
+  if (facts.isMuted) return { notify: false, reason: 'muted' };
+  const reason = reasonToNotify(facts, now, policy.cooldownMs);
+  if (!reason) return { notify: false, reason: 'in-cooldown' };
+  const { memory } = facts;
+  const taken = take(memory?.bucket, issueLimits, now, true);
+  if (!taken.taken) {
+    const forgets = reason === 'regressed' && memory !== null && !memory.owesRegression;
+    return {
+      notify: false,
+      reason: 'rate-limited',
+      ...(forgets ? { memory: { ...memory, owesRegression: true } } : {}),
+    };
+  }
+  return {
+    notify: true,
+    reason,
+    memory: {
+      episode: memory && reason !== 'regressed' ? memory.episode : newEpisode(),
+      bucket: taken.bucket,
+      spikedAt: reason === 'spike' ? now : (memory?.spikedAt ?? null),
+      owesRegression: false,
+    },
+  };
+}
+
+function reasonToNotify(facts: IssueFacts, now: number, cooldownMs: number): NotifyReason | undefined {
+  const { alertedAt, memory } = facts;
+  if (facts.isNew) return 'new';
+  // Seen before, but nobody was told: alerts were off, or nobody was there to send to.
+  if (alertedAt === null) return 'still-failing';
+  if (facts.isRegressed || memory?.owesRegression) return 'regressed';
+  if (facts.pauseMs !== null && facts.pauseMs >= quietMs(facts.usualPauseMs, cooldownMs)) return 'regressed';
+  if (isSpike(facts, now, cooldownMs)) return 'spike';
+  return now - alertedAt >= cooldownMs ? 'still-failing' : undefined;
+}
+
+function isSpike(facts: IssueFacts, now: number, cooldownMs: number): boolean {
+  const { windowCount, windowPeak, alertedAt, memory } = facts;
+  const spikedAt = memory?.spikedAt ?? null;
+  return (
+    windowPeak > 0 &&
+    windowCount >= spikeMin &&
+    windowCount >= spikeFactor * windowPeak &&
+    now - alertedAt! >= spikeGraceMs &&
+    (spikedAt === null || now - spikedAt >= cooldownMs)
+  );
 }

@@ -6,6 +6,7 @@ import { firstIdOf } from '../db/partitions.ts';
 import type { Pool } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { subjectOf } from './mail.ts';
+import { stateWord } from './states.ts';
 
 const sentColumns =
   'id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at';
@@ -21,13 +22,23 @@ interface HeldRow {
   received_at: string;
 }
 
-/** The notifications that a record caused, or why it caused none. An unknown record has none. */
+/**
+ * The notifications that a record caused, or that carry its alert together with others; an alert that no mail carries yet is
+ * pending; or why there is none. An unknown record has none.
+ */
 export async function notificationsOfRecord(pool: Pool, recordId: string): Promise<Notification[]> {
-  const { rows } = await pool.query<Notification>(
-    `select ${sentColumns} from notifications where record_id = $1 and channel = 'email' order by id`,
-    [recordId],
-  );
-  if (rows.length > 0) return rows;
+  const [{ rows }, waiting] = await Promise.all([
+    pool.query<Notification>(
+      `select ${sentColumns}
+       from notifications
+       where channel = 'email'
+         and (record_id = $1 or id in (select notification_id from alerts where record_id = $1))
+       order by id`,
+      [recordId],
+    ),
+    waitingOfRecord(pool, recordId),
+  ]);
+  if (rows.length + waiting.length > 0) return [...rows, ...waiting];
   const { rows: held } = await pool.query<HeldRow>(
     `select ${heldColumns} from log_records where id = $1 and bucket = $2 and not notify`,
     [recordId, bucketOfId(recordId)],
@@ -100,6 +111,36 @@ async function minuteOfHeld(pool: Pool, count: number): Promise<string> {
     [count - 1],
   );
   return firstIdOf(rows[0] ? Date.parse(rows[0].minute) : 0);
+}
+
+/** Alerts of a record that wait to be gathered into a mail, or whose recipient was deactivated meanwhile. */
+async function waitingOfRecord(pool: Pool, recordId: string): Promise<Notification[]> {
+  const { rows } = await pool.query<Pick<Notification, 'id' | 'to_address' | 'created_at'> & AlertRow>(
+    `select a.id, a.to_address, a.created_at, a.reason, a.status, i.title
+     from alerts a
+     left join issues i on i.id = a.issue_id
+     where a.record_id = $1 and a.status <> 'mailed'
+     order by a.id`,
+    [recordId],
+  );
+  return rows.map(({ id, to_address, created_at, reason, status, title }) => ({
+    id,
+    to_address,
+    subject: `[${stateWord(reason)}] ${title ?? ''}`.trimEnd(),
+    body: '',
+    status: status === 'waiting' ? 'pending' : 'skipped',
+    provider_message_id: null,
+    error_message:
+      status === 'waiting' ? 'waiting to be gathered with others' : 'the recipient is no longer active',
+    sent_at: null,
+    created_at,
+  }));
+}
+
+interface AlertRow {
+  reason: string;
+  status: 'waiting' | 'dropped';
+  title: string | null;
 }
 
 /** The words of the contract for the reasons it knows; the reason itself for the others. */

@@ -28,8 +28,56 @@ const head = `<meta charset="utf-8">
 }
 </style>`;
 
-/** Writes the whole page. */
+/** Writes the whole page of a mail about one record. */
 export function htmlPage({ subject, facts, url, message }: HtmlMail): string {
+  return page(subject, [heading(subject), factTable(facts), link(url, 'Open the record'), log(message)]);
+}
+
+/** A page of parts that are HTML already. */
+export function page(title: string, parts: readonly string[]): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+${head}
+<title>${escapeHtml(title)}</title>
+</head>
+<body class="page" style="margin:0;padding:0;background:#ffffff;color:#1c1e21">
+<div class="page" style="max-width:760px;margin:0 auto;padding:16px;background:#ffffff;color:#1c1e21;font-size:15px;line-height:1.45;${sans}">
+${parts.join('\n')}
+</div>
+</body>
+</html>
+`;
+}
+
+export function heading(text: string): string {
+  return `<h1 style="margin:0 0 12px;font-size:18px;line-height:1.3;overflow-wrap:anywhere">${escapeHtml(text)}</h1>`;
+}
+
+/** Colours of a state, readable on light and dark pages alike: white on these is above 4.5 to 1. */
+const stateColours: Record<string, string> = {
+  NEW: '#b3261e',
+  REGRESSED: '#b3261e',
+  SPIKE: '#9a3b00',
+  'STILL FAILING': '#5f6672',
+  OVER: '#1a6b3c',
+};
+
+/** A small label. */
+export function badge(state: string): string {
+  const colour = stateColours[state] ?? '#3c4f76';
+  return `<span style="display:inline-block;padding:1px 8px;border-radius:10px;background:${colour};color:#ffffff;font-size:12px;font-weight:600;letter-spacing:.03em;white-space:nowrap">${escapeHtml(state)}</span>`;
+}
+
+export function paragraph(text: string): string {
+  return `<p style="margin:12px 0;overflow-wrap:anywhere">${escapeHtml(text)}</p>`;
+}
+
+export function quiet(text: string): string {
+  return `<p class="quiet" style="margin:12px 0;color:#5f6672;font-size:13px;overflow-wrap:anywhere">${escapeHtml(text)}</p>`;
+}
+
+export function factTable(facts: readonly (readonly [string, string])[]): string {
   const rows = facts
     .map(
       ([name, value]) =>
@@ -37,22 +85,20 @@ export function htmlPage({ subject, facts, url, message }: HtmlMail): string {
         `<td style="padding:2px 0;overflow-wrap:anywhere">${escapeHtml(value)}</td></tr>`,
     )
     .join('\n');
-  return `<!doctype html>
-<html lang="en">
-<head>
-${head}
-<title>${escapeHtml(subject)}</title>
-</head>
-<body class="page" style="margin:0;padding:0;background:#ffffff;color:#1c1e21">
-<div class="page" style="max-width:760px;margin:0 auto;padding:16px;background:#ffffff;color:#1c1e21;font-size:15px;line-height:1.45;${sans}">
-<h1 style="margin:0 0 12px;font-size:18px;line-height:1.3;overflow-wrap:anywhere">${escapeHtml(subject)}</h1>
-<table role="presentation" cellpadding="0" cellspacing="0" style="border-collapse:collapse;font-size:14px">
+  return `<table role="presentation" cellpadding="0" cellspacing="0" style="border-collapse:collapse;font-size:14px">
 ${rows}
-</table>
-<p style="margin:12px 0"><a class="link" href="${escapeHtml(url)}" style="color:#0b57d0">Open the record</a></p>
-<pre class="log" dir="ltr" style="margin:0;padding:12px;background:#f4f5f7;color:#1c1e21;border:1px solid #d9dce1;border-radius:6px;font-size:13px;line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere;${mono}">${escapeHtml(message)}</pre>
-</div>
-</body>
-</html>
-`;
+</table>`;
+}
+
+export function link(url: string, text: string): string {
+  return `<p style="margin:12px 0">${anchor(url, text)}</p>`;
+}
+
+export function anchor(url: string, text: string): string {
+  return `<a class="link" href="${escapeHtml(url)}" style="color:#0b57d0">${escapeHtml(text)}</a>`;
+}
+
+/** Log text, as it is. */
+export function log(text: string): string {
+  return `<pre class="log" dir="ltr" style="margin:0 0 12px;padding:12px;background:#f4f5f7;color:#1c1e21;border:1px solid #d9dce1;border-radius:6px;font-size:13px;line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere;${mono}">${escapeHtml(text)}</pre>`;
 }

@@ -37,20 +37,26 @@ export function renderMail(alert: AlertContent, baseUrl: string): Mail {
     ['Occurred at', alert.occurredAt ?? 'not given'],
     ['Received at', alert.receivedAt],
   ];
-  const message = bodySafe(
-    cutMiddle(
-      alert.message,
-      maxMessageChars,
-      (leftOut) => `\n\n[... ${leftOut} characters left out, the whole record: ${url} ...]\n\n`,
-    ),
-  );
+  const message = shownMessage(alert.message, url);
   const text = `${[...facts, ['Record', url]].map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n${message}\n`;
   return { subject, text, html: htmlPage({ subject, facts, url, message }) };
+}
+
+/** Log text for a mail: cut in the middle where it is long, with a link to the whole. */
+export function shownMessage(message: string, url: string): string {
+  const marker = (leftOut: number) =>
+    `\n\n[... ${leftOut} characters left out, the whole record: ${url} ...]\n\n`;
+  return bodySafe(cutMiddle(message, maxMessageChars, marker));
 }
 
 /** Where the record is shown. */
 export function recordUrl(recordId: string, baseUrl: string): string {
   return `${baseUrl.replace(/\/+$/, '')}/api/logs/${recordId}`;
+}
+
+/** Where an issue's records are listed. */
+export function issueUrl(issueId: string, baseUrl: string): string {
+  return `${baseUrl.replace(/\/+$/, '')}/api/logs?issue_id=${issueId}`;
 }
 
 /** `[Log Alert] ERROR <container> on <host>`; names too long for 255 characters are cut in their middle. */
@@ -65,6 +71,6 @@ export function subjectOf(alert: Pick<AlertContent, 'severity' | 'container' | '
   return `[Log Alert] ${severity} ${shorten(container!, containerRoom)} on ${shorten(host!, hostRoom)}`;
 }
 
-function shorten(name: string, maxChars: number): string {
+export function shorten(name: string, maxChars: number): string {
   return name.length <= maxChars ? name : cutMiddle(name, maxChars - 1, () => '…');
 }

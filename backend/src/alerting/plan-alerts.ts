@@ -2,10 +2,12 @@
 // given the maker of.
 
 import { messageId } from '../channels/mail-headers.ts';
-import type { AlertPlan, AlertQuestion, NewNotification, StoredRecord } from '../ingest/types.ts';
-import { aggregate } from './aggregate.ts';
-import { type AlertDecision, decide } from './decide.ts';
+import type { AlertPlan, AlertQuestion, NewNotification } from '../ingest/types.ts';
+import { aggregate, partsByCoalesceId } from './aggregate.ts';
+import { type AlertDecision, decideUngrouped } from './decide-ungrouped.ts';
 import { renderMail } from './mail.ts';
+import { planGrouped } from './plan-grouped.ts';
+import type { AlertPolicy } from './policy.ts';
 
 export interface AlertSettings {
   /** `ALERT_EMAIL_ENABLED`. */
@@ -16,21 +18,35 @@ export interface AlertSettings {
   from: string;
   /** `BASE_URL`, of the links in the mails. */
   baseUrl: string;
+  /** Left out: ALERT_GROUPING=off. */
+  policy?: AlertPolicy;
 }
 
 /**
- * Decides each record, in order, and writes one notification per alert and recipient. Held-back records cause none.
- * @param newId makes the notifications' ids.
+ * Decides each record, in order. Without grouping it writes one notification per alert and recipient at once; with it, the
+ * alerts wait to be gathered into mails. Held-back records cause none.
+ * @param newId makes ids.
  */
 export function planAlerts(question: AlertQuestion, settings: AlertSettings, newId: () => string): AlertPlan {
   const recipients = [...new Set(question.recipients.length > 0 ? question.recipients : settings.to)];
+  return settings.policy?.grouping === 'on'
+    ? planGrouped(question, { enabled: settings.enabled, recipients, policy: settings.policy }, newId)
+    : planUngrouped(question, settings, recipients, newId);
+}
+
+function planUngrouped(
+  question: AlertQuestion,
+  settings: AlertSettings,
+  recipients: readonly string[],
+  newId: () => string,
+): AlertPlan {
   const coalesced = new Set(question.coalesced);
   const decisions: AlertDecision[] = [];
   const notifications: NewNotification[] = [];
   const parts = partsByCoalesceId(question.records);
 
   for (const record of question.records) {
-    const decision = decide({
+    const decision = decideUngrouped({
       isDuplicate: record.isDuplicate,
       issueIsNew: record.issue.isNew,
       isCoalesced: record.coalesceId !== null && coalesced.has(record.coalesceId),
@@ -60,16 +76,4 @@ export function planAlerts(question: AlertQuestion, settings: AlertSettings, new
     }
   }
   return { decisions, notifications };
-}
-
-/** The records that one alert speaks of; duplicates are among them, because the reader wants to see how often. */
-function partsByCoalesceId(records: readonly StoredRecord[]): Map<string | null, StoredRecord[]> {
-  const parts = new Map<string | null, StoredRecord[]>();
-  for (const record of records) {
-    if (record.coalesceId === null) continue;
-    const sharing = parts.get(record.coalesceId);
-    if (sharing) sharing.push(record);
-    else parts.set(record.coalesceId, [record]);
-  }
-  return parts;
 }

@@ -1,12 +1,13 @@
 // Routes of recipients and notifications. contract.md has their words; `/test` is ours.
 
-import { Notification, Recipient } from '@log-detector/contract';
+import { Notification, Recipient, RecordDecisions } from '@log-detector/contract';
 import { Type } from 'typebox';
 import type { Pool } from '../db/pool.ts';
 import { newId } from '../db/record-id.ts';
 import { ErrorAnswer, HttpError, notFound } from '../http/errors.ts';
 import { errorAnswers, type Routes } from '../http/http.ts';
 import { checkAddresses } from './addresses.ts';
+import { decisionsOfRecord } from './decisions.ts';
 import { listNotifications, notificationsOfRecord } from './history.ts';
 import type { AlertSettings } from './plan-alerts.ts';
 import { addRecipients, deactivateRecipient, listRecipients } from './recipients.ts';
@@ -139,6 +140,23 @@ export function alertingRoutes(
         },
       },
       ({ params }) => notificationsOfRecord(pool, params.id),
+    );
+
+    app.get(
+      '/api/logs/:id/decisions',
+      {
+        schema: {
+          ...notifications,
+          summary: "Why a record did, or didn't, make a mail",
+          params: WithId,
+          response: { 200: RecordDecisions, 404: ErrorAnswer, ...errorAnswers },
+        },
+      },
+      async ({ params }) => {
+        const decisions = await decisionsOfRecord(pool, params.id.toLowerCase());
+        if (!decisions) throw notFound('Log record');
+        return decisions;
+      },
     );
   };
 }

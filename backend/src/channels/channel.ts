@@ -11,6 +11,17 @@ export interface OutgoingMessage {
   text: string;
   /** The same for those who can show it; null when there is only text. */
   html: string | null;
+  /** Header fields of its own, for channels that have such; printable ASCII, and no line breaks. */
+  headers?: Readonly<Record<string, string>> | null;
+}
+
+/** What a provider lets an account send. */
+export interface SendQuota {
+  perSecond: number;
+  /** In any 24 hours; null: as many as one likes. */
+  perDay: number | null;
+  /** Of those, used in the last 24 hours. */
+  sentLastDay: number;
 }
 
 export interface Channel {
@@ -23,6 +34,11 @@ export interface Channel {
    * @throws {NotificationError} and nothing else, for whatever the world does.
    */
   send(message: OutgoingMessage, signal: AbortSignal): Promise<string>;
+  /**
+   * What the provider lets the account send; undefined when it has no such limit, or does not say.
+   * @throws {NotificationError} when it could not be asked.
+   */
+  quota?(signal: AbortSignal): Promise<SendQuota | undefined>;
   /** Lets go of connections; sends under way may finish. */
   close(): void;
 }

@@ -1,8 +1,13 @@
 // The header fields that every mail carries, whatever sends it.
 
 /** The domain of an address, which may be written `Name <local@domain>`. */
-function domainOf(address: string): string {
+export function domainOf(address: string): string {
   return /@([a-z0-9.-]+)/i.exec(address)?.[1] ?? 'localhost';
+}
+
+/** The address alone. */
+export function addressOf(from: string): string {
+  return (/<([^<>]+)>\s*$/.exec(from)?.[1] ?? from).trim();
 }
 
 /** The same for every attempt of one notification, so that a repeat after a crash is recognised as one mail. */

@@ -3,6 +3,7 @@
 // transaction is in group-commit.ts.
 
 import type { LogRecord } from '@log-detector/contract';
+import { keepAlerts } from '../alerting/keep-alerts.ts';
 import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
 import { recordAnswer } from '../http/record-answer.ts';
 import { recordOccurrences } from '../issues/record-occurrences.ts';
@@ -71,6 +72,7 @@ async function storeFresh(
     now: drafts[0]!.receivedAtMs,
   });
   const othersAlert = await addNotifications(client, plan.notifications, records[0]!.receivedAt);
+  await keepAlerts(client, plan, records[0]!.receivedAt);
   const decisions = plan.decisions.map(
     (decision, index): Decision =>
       othersAlert.has(records[index]!.id) ? { notify: false, reason: 'coalesced' } : decision,

@@ -80,6 +80,18 @@ export interface StoredRecord extends IncomingRecord {
   issue: Issue;
 }
 
+/** Why an alert is made; `ungrouped`: each record counts, because issues are not grouped (ALERT_GROUPING=off). */
+export type NotifyReason = 'new' | 'regressed' | 'spike' | 'still-failing' | 'over' | 'ungrouped';
+/** Why none is made for a record. */
+export type HeldReason =
+  | 'duplicate'
+  | 'disabled'
+  | 'no-recipients'
+  | 'coalesced'
+  | 'muted'
+  | 'in-cooldown'
+  | 'rate-limited';
+
 /** Notify, or not, and always why. `reason` is kept on the record. */
 export interface Decision {
   notify: boolean;
@@ -100,6 +112,38 @@ export interface NewNotification {
   reason: string;
   messageId: string;
   coalesceId: string | null;
+  /** Header fields beside those that every mail has. */
+  headers?: Readonly<Record<string, string>> | null;
+}
+
+/** An alert owed to each of `recipients`, until a mail carries it: alone, or gathered with others. */
+export interface NewAlert {
+  recordId: string;
+  bucket: number;
+  /** The records that it speaks of when they share a coalesce_id, `recordId` among them; else none. */
+  partIds: readonly string[];
+  issueId: string;
+  fingerprint: string;
+  service: string;
+  reason: NotifyReason;
+  /** No alert of the issue was made before. */
+  isFirst: boolean;
+  episode: string;
+  /** Records of the issue held back since its alert before. */
+  held: number;
+  /** Records of the issue before the batch that made it. */
+  count: number;
+  recipients: readonly { id: string; toAddress: string }[];
+}
+
+/** What alerting wants remembered of an issue. */
+export interface IssueNote {
+  issue: Issue;
+  /** Any record of it. */
+  recordId: string;
+  notifiedAt: string | null;
+  notifiedCount: number | null;
+  alertState: unknown;
 }
 
 /** What alerting is asked, inside the ingest transaction. */
@@ -118,4 +162,7 @@ export interface AlertQuestion {
 export interface AlertPlan {
   decisions: Decision[];
   notifications: NewNotification[];
+  /** With ALERT_GROUPING=on, in place of notifications. */
+  alerts?: NewAlert[];
+  notes?: IssueNote[];
 }

@@ -41,7 +41,7 @@ export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<L
         leased_until = now() + $4 * interval '1 millisecond'
       from due
       where n.id = due.id
-      returning n.id, n.to_address, n.subject, n.body, n.html, n.message_id, n.attempts, n.created_at`,
+      returning n.id, n.to_address, n.subject, n.body, n.html, n.headers, n.message_id, n.attempts, n.created_at`,
     values: [lease.channel, lease.limit, lease.worker, lease.leaseMs, lease.except],
   });
   return rows.map((row) => ({
@@ -50,6 +50,7 @@ export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<L
     subject: row.subject,
     text: row.body,
     html: row.html,
+    headers: row.headers,
     messageId: row.message_id,
     attempts: row.attempts,
     createdAt: row.created_at,
@@ -62,6 +63,7 @@ interface LeasedRow {
   subject: string;
   body: string;
   html: string | null;
+  headers: Record<string, string> | null;
   message_id: string;
   attempts: number;
   created_at: string;

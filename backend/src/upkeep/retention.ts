@@ -45,6 +45,10 @@ export async function dropOld(
   rows += await deleteInSteps(pool, 'notifications', 'id', `created_at < $1 and status <> 'pending'`, [
     new Date(before),
   ]);
+  rows += await deleteInSteps(pool, 'alerts', 'id', `created_at < $1 and status <> 'waiting'`, [
+    new Date(before),
+  ]);
+  rows += await deleteInSteps(pool, 'episodes', 'id', 'ended_at < $1', [new Date(before)]);
   rows += await deleteInSteps(pool, 'coverage_holes', 'event_id', 'received_at < $1', [new Date(before)]);
   return { partitions: partitions.length, rows };
 }

@@ -50,13 +50,32 @@ export function sesChannel({ from }: SesSettings): Channel {
                 Text: { Data: message.text, Charset: 'UTF-8' },
                 ...(message.html === null ? {} : { Html: { Data: message.html, Charset: 'UTF-8' } }),
               },
-              Headers: Object.entries(mailHeaders(message.id)).map(([Name, Value]) => ({ Name, Value })),
+              Headers: Object.entries({ ...mailHeaders(message.id), ...message.headers }).map(
+                ([Name, Value]) => ({ Name, Value }),
+              ),
             },
           },
         });
         const sent = await client.send(command, { abortSignal: signal });
         if (!sent.MessageId) throw new Error('the answer has no MessageId; is the endpoint SES?');
         return sent.MessageId;
+      } catch (error) {
+        throw sesError(error, name);
+      }
+    },
+    async quota(signal) {
+      try {
+        loading ??= load();
+        const { sdk, client } = await loading;
+        const { SendQuota: quota } = await client.send(new sdk.GetAccountCommand({}), {
+          abortSignal: signal,
+        });
+        if (!quota?.MaxSendRate || quota.Max24HourSend === undefined) return undefined;
+        return {
+          perSecond: quota.MaxSendRate,
+          perDay: quota.Max24HourSend < 0 ? null : quota.Max24HourSend, // -1: as many as one likes
+          sentLastDay: quota.SentLast24Hours ?? 0,
+        };
       } catch (error) {
         throw sesError(error, name);
       }

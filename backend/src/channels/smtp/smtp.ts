@@ -46,7 +46,7 @@ export function smtpChannel({ url, from, connections = 5 }: SmtpSettings): Chann
           text: message.text,
           html: message.html ?? undefined,
           messageId: message.messageId,
-          headers: mailHeaders(message.id),
+          headers: { ...mailHeaders(message.id), ...message.headers },
           signal,
         });
         return sent.messageId;

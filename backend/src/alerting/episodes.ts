@@ -1,0 +1,191 @@
+// From an issue's first alert, or its coming back, until it is quiet: one episode, one thread of mails. Episodes are looked
+// at when they may be over, so that ingest never has to touch them.
+
+import type { PoolClient } from '../db/pool.ts';
+import type { NewAlert } from '../ingest/types.ts';
+import type { WaitingAlert } from './gather.ts';
+import { issueSubject } from './issue-mail.ts';
+import { insertAlerts } from './keep-alerts.ts';
+import { type AlertPolicy, quietMs } from './policy.ts';
+import { readIssues } from './write-mail.ts';
+
+/** Most episodes looked at in one transaction; the rest follows at once. */
+const maxChecked = 500;
+
+/**
+ * Writes down the episodes that these alerts begin, and ends the ones that they follow.
+ * @returns the subject of each alert's issue, by issue id: that of its first episode, whatever its title became since.
+ */
+export async function beginEpisodes(
+  client: PoolClient,
+  alerts: readonly WaitingAlert[],
+): Promise<Map<string, string>> {
+  const issueIds = [...new Set(alerts.map(({ issueId }) => issueId))];
+  const known = await client.query<{ issue_id: string; subject: string }>(
+    `select distinct on (issue_id) issue_id, subject
+     from episodes
+     where issue_id = any($1::uuid[])
+     order by issue_id, began_at`,
+    [issueIds],
+  );
+  const subjects = new Map(known.rows.map(({ issue_id, subject }) => [issue_id, subject]));
+  const unknown = issueIds.filter((id) => !subjects.has(id));
+  for (const [id, issue] of await readIssues(client, unknown)) subjects.set(id, issueSubject(issue));
+
+  const beginning = new Map(alerts.map((alert) => [alert.episode, alert]));
+  const rows = [...beginning.values()];
+  await client.query(
+    `insert into episodes (id, issue_id, fingerprint, service, subject, began_at, began_count, check_at)
+     select e.id, e.issue_id, e.fingerprint, e.service, e.subject, e.began_at, e.began_count, e.began_at
+     from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[])
+       as e (id, issue_id, fingerprint, service, subject, began_at, began_count)
+     on conflict (id) do nothing`,
+    [
+      rows.map(({ episode }) => episode),
+      rows.map(({ issueId }) => issueId),
+      rows.map(({ fingerprint }) => fingerprint),
+      rows.map(({ service }) => service),
+      rows.map(({ issueId }) => subjects.get(issueId) ?? ''),
+      rows.map(({ createdAt }) => createdAt),
+      rows.map(({ count, isFirst }) => (isFirst ? 0 : count)),
+    ],
+  );
+  // The one that came back began a new episode; what it was before has ended.
+  await client.query(
+    `update episodes as e
+     set ended_at = n.began_at
+     from episodes as n
+     where n.id = any($1::uuid[])
+       and e.issue_id = n.issue_id
+       and e.id <> n.id
+       and e.began_at < n.began_at
+       and e.ended_at is null`,
+    [rows.map(({ episode }) => episode)],
+  );
+  return subjects;
+}
+
+/**
+ * Ends the episodes whose issues have gone quiet, and with ALERT_WHEN_OVER makes alerts that say so.
+ * @returns when to look again, in ms since the epoch; null: no episode is open.
+ */
+export async function endQuietEpisodes(
+  client: PoolClient,
+  settings: { to: readonly string[]; policy: AlertPolicy },
+  now: number,
+  newId: () => string,
+): Promise<number | null> {
+  const { rows: due } = await client.query<OpenEpisode>(
+    `select id, issue_id, fingerprint, service
+     from episodes
+     where ended_at is null and check_at <= $1
+     order by check_at
+     limit ${maxChecked}`,
+    [new Date(now)],
+  );
+  if (due.length > 0) await checkEpisodes(client, due, settings, now, newId);
+  const { rows } = await client.query<{ next: string | null }>(
+    'select min(check_at) as next from episodes where ended_at is null',
+  );
+  const next = rows[0]?.next ?? null;
+  return next === null ? null : Date.parse(next);
+}
+
+interface OpenEpisode {
+  id: string;
+  issue_id: string;
+  fingerprint: string;
+  service: string;
+}
+
+interface PausedIssue {
+  id: string;
+  last_seen: string;
+  previous_seen: string | null;
+  rhythm: number;
+  count: number;
+  notified_count: number | null;
+  last_record_id: string;
+  state: string;
+}
+
+async function checkEpisodes(
+  client: PoolClient,
+  due: readonly OpenEpisode[],
+  settings: { to: readonly string[]; policy: AlertPolicy },
+  now: number,
+  newId: () => string,
+): Promise<void> {
+  const { rows: issues } = await client.query<PausedIssue>(
+    `select id, last_seen, previous_seen, rhythm, count, notified_count, last_record_id, state
+     from issues
+     where id = any($1::uuid[]) and merged_into is null`,
+    [due.map(({ issue_id }) => issue_id)],
+  );
+  const byId = new Map(issues.map((issue) => [issue.id, issue]));
+  const ended: { id: string; at: string }[] = [];
+  const checkLater: { id: string; at: Date }[] = [];
+  const over: { episode: OpenEpisode; issue: PausedIssue }[] = [];
+  for (const episode of due) {
+    const issue = byId.get(episode.issue_id);
+    if (!issue) {
+      ended.push({ id: episode.id, at: new Date(now).toISOString() }); // merged into another, whose episode goes on
+      continue;
+    }
+    const overAt = Date.parse(issue.last_seen) + quietMs(longestPauseMs(issue), settings.policy.cooldownMs);
+    if (overAt > now) checkLater.push({ id: episode.id, at: new Date(overAt) });
+    else {
+      ended.push({ id: episode.id, at: issue.last_seen });
+      if (issue.state !== 'muted') over.push({ episode, issue });
+    }
+  }
+  await client.query(
+    `update episodes as e set ended_at = n.at
+     from unnest($1::uuid[], $2::timestamptz[]) as n (id, at)
+     where e.id = n.id`,
+    [ended.map(({ id }) => id), ended.map(({ at }) => at)],
+  );
+  await client.query(
+    `update episodes as e set check_at = n.at
+     from unnest($1::uuid[], $2::timestamptz[]) as n (id, at)
+     where e.id = n.id`,
+    [checkLater.map(({ id }) => id), checkLater.map(({ at }) => at)],
+  );
+  if (settings.policy.whenOver && over.length > 0) await tellOver(client, over, settings.to, now, newId);
+}
+
+function longestPauseMs({ rhythm, last_seen, previous_seen }: PausedIssue): number {
+  const latest = previous_seen === null ? 0 : Date.parse(last_seen) - Date.parse(previous_seen);
+  return Math.max(rhythm * 1000, latest);
+}
+
+async function tellOver(
+  client: PoolClient,
+  over: readonly { episode: OpenEpisode; issue: PausedIssue }[],
+  to: readonly string[],
+  now: number,
+  newId: () => string,
+): Promise<void> {
+  const { rows } = await client.query<{ email: string }>(
+    'select email from email_recipients where is_active order by created_at, email',
+  );
+  const recipients = rows.length > 0 ? rows.map(({ email }) => email) : [...new Set(to)];
+  if (recipients.length === 0) return;
+  const alerts = over.map(
+    ({ episode, issue }): NewAlert => ({
+      recordId: issue.last_record_id,
+      bucket: Number.parseInt(issue.last_record_id.slice(-3), 16),
+      partIds: [],
+      issueId: episode.issue_id,
+      fingerprint: episode.fingerprint,
+      service: episode.service,
+      reason: 'over',
+      isFirst: false,
+      episode: episode.id,
+      held: Math.max(0, issue.count - (issue.notified_count ?? 0)),
+      count: issue.count,
+      recipients: recipients.map((toAddress) => ({ id: newId(), toAddress })),
+    }),
+  );
+  await insertAlerts(client, alerts, new Date(now).toISOString());
+}

@@ -1,0 +1,25 @@
+// The reason of a decision -> a sentence for whoever asks "why did, or didn't, I get a mail?".
+
+const sentences: Record<string, string> = {
+  ungrouped: 'Every record that is not a duplicate alerts (ALERT_GROUPING=off).',
+  new: 'Its issue was never seen before.',
+  regressed: 'Its issue came back, after it was resolved or had been quiet for longer than is usual for it.',
+  spike: 'Its issue made far more records in five minutes than in any five minutes before.',
+  'still-failing': 'Its issue goes on, and the cooldown since the alert before was over.',
+  over: 'Its issue has been quiet for longer than is usual for it.',
+  'roll-up': 'Several alerts were gathered into one mail.',
+  duplicate:
+    'An equal record came within DEDUPE_WINDOW_SECONDS before it, and no alert of its issue was due.',
+  disabled: 'Mails are off (ALERT_EMAIL_ENABLED).',
+  'no-recipients': 'There was nobody to send to: no active recipient, and no ALERT_EMAIL_TO.',
+  coalesced: 'Another record with the same coalesce_id made the alert, and its mail shows this one too.',
+  muted: 'Its issue is muted.',
+  'in-cooldown':
+    'Its issue was told of within the cooldown; the next mail of the issue says how many were held back.',
+  'rate-limited':
+    'Its issue had used up its alerts; the next mail of the issue says how many were held back.',
+};
+
+export function explain(reason: string): string {
+  return sentences[reason] ?? '';
+}

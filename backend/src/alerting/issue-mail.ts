@@ -1,0 +1,129 @@
+// One alert of one issue -> its mail. The subject starts with the state and is the same for all mails of the issue
+// otherwise; Gmail leaves text in square brackets out when it compares subjects, so that they stay one conversation.
+
+import {
+  type AlertContent,
+  issueUrl,
+  type Mail,
+  maxSubjectChars,
+  recordUrl,
+  shorten,
+  shownMessage,
+} from './mail.ts';
+import { badge, factTable, heading, link, log, page, paragraph, quiet } from './mail-html.ts';
+import { counted, duration, fewOf, stateWord, whyOf } from './states.ts';
+import { bodySafe, cutMiddle, headerSafe } from './text.ts';
+
+/** An issue as it stands when the mail is written. Times as ISO 8601. */
+export interface MailedIssue {
+  id: string;
+  service: string;
+  title: string;
+  severity: string;
+  count: number;
+  firstSeen: string;
+  lastSeen: string;
+  /** The first ones seen. */
+  hosts: readonly string[];
+  containers: readonly string[];
+}
+
+export interface IssueAlert {
+  reason: string;
+  /** Records held back since the mail before. */
+  held: number;
+  /** The subject without the state. */
+  subject: string;
+  issue: MailedIssue;
+  /** The record that the alert tells of, or several that share a coalesce_id. */
+  content: AlertContent & { contextBefore?: readonly string[]; contextAfter?: readonly string[] };
+  /** Of an alert that says it is over: since when it lasted, and how many records that made. */
+  episode?: { beganAt: string; records: number };
+}
+
+/** Longest context shown on each side, in lines and in characters of a line. */
+const maxContextLines = 20;
+const maxContextChars = 500;
+
+/** `api on web-3: ConnectionRefused <host>:<port>`, short enough to carry a state in front. */
+export function issueSubject(issue: Pick<MailedIssue, 'service' | 'hosts' | 'title'>): string {
+  const [service, host, title] = [issue.service, issue.hosts[0] ?? '', issue.title].map(headerSafe);
+  const place = `${shorten(service!, 60)} on ${shorten(host!, 60)}`;
+  return `${place}: ${shorten(title!, maxSubjectChars - 20 - place.length)}`;
+}
+
+/** Writes the mail. `baseUrl` is `BASE_URL`. */
+export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
+  const { issue, content } = alert;
+  const state = stateWord(alert.reason);
+  const title = headerSafe(issue.title);
+  const why = whyOf(alert.reason, alert.held);
+  const links: [string, string][] = [
+    ['Record', recordUrl(content.recordId, baseUrl)],
+    ['All records', issueUrl(issue.id, baseUrl)],
+  ];
+  const facts = factsOf(alert);
+  const message = shownMessage(content.message, links[0]![1]);
+  const before = contextOf(content.contextBefore, 'before');
+  const after = contextOf(content.contextAfter, 'after');
+  const subject = `[${state}] ${alert.subject}`;
+  const stop = 'To get no more of these mails, ask whoever runs Log Detector to take you off its recipients.';
+  const lines = [...facts, ...links].map(([name, value]) => `${name}: ${value}`).join('\n');
+  const text = [
+    `${state}: ${title}`,
+    why,
+    lines,
+    before && `Before:\n${before}`,
+    message,
+    after && `After:\n${after}`,
+    `-- \n${stop}`,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+  const html = page(subject, [
+    `<p style="margin:0 0 8px">${badge(state)}</p>`,
+    heading(title),
+    paragraph(why),
+    factTable(facts),
+    ...links.map(([name, url]) =>
+      link(url, name === 'Record' ? 'Open the record' : 'All records of this issue'),
+    ),
+    ...(before ? [quiet('Lines before'), log(before)] : []),
+    log(message),
+    ...(after ? [quiet('Lines after'), log(after)] : []),
+    quiet(stop),
+  ]);
+  return { subject, text: `${text}\n`, html };
+}
+
+function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
+  const lasted = episode && Date.parse(issue.lastSeen) - Date.parse(episode.beganAt);
+  return [
+    ['Service', headerSafe(issue.service)],
+    ['Host', headerSafe(content.host)],
+    ['Container', headerSafe(content.container)],
+    ['Severity', headerSafe(content.severity)],
+    ['Occurred at', content.occurredAt ?? 'not given'],
+    ['Received at', content.receivedAt],
+    ...(episode
+      ? ([['Lasted', `${duration(lasted!)}, ${counted(episode.records, 'record', 'records')}`]] as [
+          string,
+          string,
+        ][])
+      : []),
+    ['First seen', issue.firstSeen],
+    ['Last seen', issue.lastSeen],
+    ['Records', counted(issue.count, 'in all', 'in all')],
+    ['Hosts', headerSafe(fewOf(issue.hosts))],
+    ['Containers', headerSafe(fewOf(issue.containers))],
+  ];
+}
+
+/** The lines next to the match. */
+function contextOf(lines: readonly string[] | undefined, side: 'before' | 'after'): string {
+  if (!lines || lines.length === 0) return '';
+  const near = side === 'before' ? lines.slice(-maxContextLines) : lines.slice(0, maxContextLines);
+  return bodySafe(
+    near.map((line) => cutMiddle(line, maxContextChars, (n) => `[... ${n} characters ...]`)).join('\n'),
+  );
+}

@@ -1,0 +1,142 @@
+// ALERT_GROUPING=on: stored records -> one decision for each of their issues, the alerts that follow, and what is to be
+// remembered of the issues. Pure but for the ids it is given the maker of.
+
+import type {
+  AlertPlan,
+  AlertQuestion,
+  Decision,
+  Issue,
+  IssueNote,
+  NewAlert,
+  StoredRecord,
+} from '../ingest/types.ts';
+import { partsByCoalesceId } from './aggregate.ts';
+import { type AlertMemory, decide, type IssueDecision, type IssueFacts } from './decide.ts';
+import type { AlertPolicy } from './policy.ts';
+
+export interface GroupedSettings {
+  enabled: boolean;
+  /** Each once. */
+  recipients: readonly string[];
+  policy: AlertPolicy;
+}
+
+/** @param newId makes ids of alerts and episodes. */
+export function planGrouped(
+  question: AlertQuestion,
+  settings: GroupedSettings,
+  newId: () => string,
+): AlertPlan {
+  const { records, now } = question;
+  const { enabled, recipients, policy } = settings;
+  if (!enabled || recipients.length === 0) return holdAll(records, enabled ? 'no-recipients' : 'disabled');
+
+  const speakers = speakerOfEachIssue(records);
+  const parts = partsByCoalesceId(records);
+  const told = new Set<string>();
+  const decisions = new Map<Issue, IssueDecision | { notify: false; reason: 'coalesced' }>();
+  const alerts: NewAlert[] = [];
+  const notes: IssueNote[] = [];
+  for (const [issue, record] of speakers) {
+    const decision = decide(factsOf(issue, now), now, policy, newId);
+    if (decision.memory) notes.push(noteOf(issue, record, decision, decision.memory, now));
+    // Another issue's alert shows this record already, because they share a coalesce_id.
+    const isTold = decision.notify && record.coalesceId !== null && told.has(record.coalesceId);
+    decisions.set(issue, isTold ? { notify: false, reason: 'coalesced' } : decision);
+    if (!decision.notify || isTold) continue;
+    if (record.coalesceId !== null) told.add(record.coalesceId);
+    alerts.push({
+      recordId: record.id,
+      bucket: record.bucket,
+      partIds: partIdsOf(record, parts),
+      issueId: issue.id,
+      fingerprint: issue.fingerprint,
+      service: issue.service,
+      reason: decision.reason,
+      isFirst: issue.notifiedAt === null,
+      episode: decision.memory.episode,
+      held: heldSince(issue),
+      count: issue.count - issue.added,
+      recipients: recipients.map((toAddress) => ({ id: newId(), toAddress })),
+    });
+  }
+  return {
+    decisions: records.map((record) => {
+      const decision = decisions.get(record.issue)!;
+      return decisionOf(record, decision, speakers.get(record.issue) === record);
+    }),
+    notifications: [],
+    alerts,
+    notes,
+  };
+}
+
+function holdAll(records: readonly StoredRecord[], reason: 'no-recipients' | 'disabled'): AlertPlan {
+  const decisions = records.map(
+    ({ isDuplicate }): Decision => ({ notify: false, reason: isDuplicate ? 'duplicate' : reason }),
+  );
+  return { decisions, notifications: [] };
+}
+
+/** The record that an alert of its issue would tell of: its first one that is no duplicate, or else its first. */
+function speakerOfEachIssue(records: readonly StoredRecord[]): Map<Issue, StoredRecord> {
+  const speakers = new Map<Issue, StoredRecord>();
+  for (const record of records) {
+    const known = speakers.get(record.issue);
+    if (!known || (known.isDuplicate && !record.isDuplicate)) speakers.set(record.issue, record);
+  }
+  return speakers;
+}
+
+function factsOf(issue: Issue, now: number): IssueFacts {
+  const isMuted =
+    issue.state === 'muted' &&
+    (issue.mutedUntil === null || now < Date.parse(issue.mutedUntil)) &&
+    (issue.mutedUntilCount === null || issue.count < issue.mutedUntilCount);
+  return {
+    isNew: issue.isNew,
+    isRegressed: issue.isRegressed,
+    isMuted,
+    pauseMs: issue.previousSeen === null ? null : Date.parse(issue.lastSeen) - Date.parse(issue.previousSeen),
+    usualPauseMs: issue.usualPauseMs,
+    windowCount: issue.windowCount,
+    windowPeak: issue.windowPeak,
+    alertedAt: issue.notifiedAt === null ? null : Date.parse(issue.notifiedAt),
+    memory: issue.alertState as AlertMemory | null,
+  };
+}
+
+function decisionOf(record: StoredRecord, decision: Decision, isSpeaker: boolean): Decision {
+  if (isSpeaker && decision.notify) return { notify: true, reason: decision.reason };
+  if (record.isDuplicate) return { notify: false, reason: 'duplicate' };
+  return { notify: false, reason: decision.notify ? 'in-cooldown' : decision.reason };
+}
+
+/** Of the issue, the records between the one told of last and the one told of now. */
+function heldSince(issue: Issue): number {
+  return Math.max(0, issue.count - issue.added - (issue.notifiedCount ?? 0));
+}
+
+function noteOf(
+  issue: Issue,
+  record: StoredRecord,
+  decision: IssueDecision,
+  alertState: AlertMemory,
+  now: number,
+): IssueNote {
+  return {
+    issue,
+    recordId: record.id,
+    notifiedAt: decision.notify ? new Date(now).toISOString() : issue.notifiedAt,
+    notifiedCount: decision.notify ? issue.count - issue.added + 1 : issue.notifiedCount,
+    alertState,
+  };
+}
+
+/** Most records that one mail puts together. */
+const maxParts = 200;
+
+function partIdsOf(record: StoredRecord, parts: ReadonlyMap<string | null, StoredRecord[]>): string[] {
+  const sharing = record.coalesceId === null ? [] : (parts.get(record.coalesceId) ?? []);
+  return sharing.length > 1 ? sharing.slice(0, maxParts).map(({ id }) => id) : [];
+}

@@ -1,0 +1,96 @@
+// Several alerts -> one mail: exact counts, then the issues, those never told of first and then the busiest.
+
+import type { MailedIssue } from './issue-mail.ts';
+import { issueUrl, type Mail, maxSubjectChars, recordUrl, shorten } from './mail.ts';
+import { anchor, badge, heading, log, page, paragraph, quiet } from './mail-html.ts';
+import { counted, fewOf, stateWord } from './states.ts';
+import { bodySafe, cutMiddle, escapeHtml, headerSafe } from './text.ts';
+
+export interface RollUpItem {
+  reason: string;
+  recordId: string;
+  issue: MailedIssue;
+  /** Records held back since the mail before. */
+  held: number;
+  /** What the record says. */
+  message: string;
+}
+
+export interface RollUp {
+  /** In the order to be shown. */
+  items: readonly RollUpItem[];
+  /** Issues that it tells of, shown or not, by reason. */
+  issuesByReason: ReadonlyMap<string, number>;
+  /** Records of those issues held back since their mails before. */
+  held: number;
+  /** Issues never told of that a next mail will show. */
+  more: number;
+}
+
+/** Most issues shown: with these a mail stays under the 102 KB at which Gmail clips. */
+export const maxShown = 80;
+const maxTitleChars = 160;
+/** With so few issues, each is shown with its message, cut to so many characters. */
+const fewEnough = 5;
+const maxExtractChars = 4000;
+
+/** Writes the mail. `baseUrl` is `BASE_URL`. */
+export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
+  const { items } = rollUp;
+  const total = [...rollUp.issuesByReason.values()].reduce((sum, n) => sum + n, 0);
+  const services = [...new Set(items.map(({ issue }) => headerSafe(issue.service)))];
+  const subject = shorten(`[${total} ISSUES] ${fewOf(services, 3)}`, maxSubjectChars);
+  const title = `${counted(total, 'issue', 'issues')} since the mail before`;
+  const sums = [...rollUp.issuesByReason].map(([reason, n]) => `${n} ${stateWord(reason).toLowerCase()}`);
+  const summary = `${sums.join(', ')}. ${counted(rollUp.held, 'record', 'records')} of these were held back.`;
+  const shown = items.slice(0, maxShown);
+  const rest = restOf(total - shown.length, rollUp.more);
+  const text = [
+    title,
+    summary,
+    ...shown.map((item) => itemText(item, baseUrl, shown.length <= fewEnough)),
+    ...(rest ? [rest] : []),
+  ].join('\n\n');
+  const html = page(subject, [
+    heading(title),
+    paragraph(summary),
+    ...shown.map((item) => itemHtml(item, baseUrl, shown.length <= fewEnough)),
+    ...(rest ? [quiet(rest)] : []),
+  ]);
+  return { subject, text: `${text}\n`, html };
+}
+
+function restOf(unshown: number, more: number): string {
+  return [
+    unshown > 0 ? `${counted(unshown, 'further issue is', 'further issues are')} not listed.` : '',
+    more > 0
+      ? `${counted(more, 'more issue', 'more issues')}, never told of before, will follow in the next mail.`
+      : '',
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+function lineOf({ issue, held }: RollUpItem): string {
+  const heldBack = held > 0 ? `, ${held.toLocaleString('en-US')} held back` : '';
+  return `${issue.service} on ${fewOf(issue.hosts, 3)}; ${counted(issue.count, 'record', 'records')}${heldBack}; first ${issue.firstSeen.slice(0, 19)}Z, last ${issue.lastSeen.slice(0, 19)}Z`;
+}
+
+function extractOf({ message, recordId }: RollUpItem, baseUrl: string): string {
+  const marker = (leftOut: number) =>
+    `\n[... ${leftOut} characters left out: ${recordUrl(recordId, baseUrl)} ...]\n`;
+  return bodySafe(cutMiddle(message, maxExtractChars, marker));
+}
+
+function itemText(item: RollUpItem, baseUrl: string, withMessage: boolean): string {
+  const title = shorten(headerSafe(item.issue.title), maxTitleChars);
+  const head = `[${stateWord(item.reason)}] ${title}\n  ${headerSafe(lineOf(item))}\n  ${recordUrl(item.recordId, baseUrl)}`;
+  return withMessage ? `${head}\n\n${extractOf(item, baseUrl)}` : head;
+}
+
+function itemHtml(item: RollUpItem, baseUrl: string, withMessage: boolean): string {
+  const title = shorten(headerSafe(item.issue.title), maxTitleChars);
+  return `<div style="margin:0 0 12px">${badge(stateWord(item.reason))} <b style="overflow-wrap:anywhere">${escapeHtml(title)}</b><br>
+<span class="quiet" style="color:#5f6672;font-size:13px;overflow-wrap:anywhere">${escapeHtml(headerSafe(lineOf(item)))}</span><br>
+${anchor(recordUrl(item.recordId, baseUrl), 'record')} &middot; ${anchor(issueUrl(item.issue.id, baseUrl), 'all records')}</div>${withMessage ? log(extractOf(item, baseUrl)) : ''}`;
+}

@@ -1,0 +1,52 @@
+// The reasons of alerts in the words of mails: the state that a subject begins with, and the sentence that says why.
+
+/** `[NEW]` and so on, in a subject. */
+export const stateWords: Record<string, string> = {
+  new: 'NEW',
+  regressed: 'REGRESSED',
+  spike: 'SPIKE',
+  'still-failing': 'STILL FAILING',
+  over: 'OVER',
+};
+
+const whyWords: Record<string, string> = {
+  new: 'This was never seen before.',
+  regressed: 'It came back, after it was resolved or had been quiet for longer than is usual for it.',
+  spike: 'Far more of it in five minutes than in any five minutes before.',
+  'still-failing': 'It goes on.',
+  over: 'It has been quiet for longer than is usual for it.',
+};
+
+export function stateWord(reason: string): string {
+  return stateWords[reason] ?? reason.toUpperCase();
+}
+
+/** Why a mail was sent. @param held records of the issue held back since the mail before. */
+export function whyOf(reason: string, held: number): string {
+  const why = whyWords[reason] ?? '';
+  if (held === 0) return why;
+  return `${why} ${counted(held, 'record was', 'records were')} held back since the mail before.`;
+}
+
+/** `1 record`, `1,234 records`. */
+export function counted(n: number, one: string, many: string): string {
+  return `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
+}
+
+/** The first few, and how many more. */
+export function fewOf(names: readonly string[], most = 5): string {
+  const shown = names.slice(0, most).join(', ');
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}
+
+/** `45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  const rest =
+    hours < 24 ? [`${hours} h`, minutes % 60, 'min'] : [`${Math.floor(hours / 24)} d`, hours % 24, 'h'];
+  return rest[1] === 0 ? String(rest[0]) : rest.join(' ');
+}

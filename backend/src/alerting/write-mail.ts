@@ -1,0 +1,190 @@
+// What was gathered, with the rows it speaks of -> the mail and its header fields.
+
+import type { PoolClient } from '../db/pool.ts';
+import { bucketOfId } from '../db/record-id.ts';
+import { aggregateParts } from './aggregate.ts';
+import { alertHeaders } from './alert-headers.ts';
+import type { Gathered, GatheredIssue } from './gather.ts';
+import { type MailedIssue, renderIssueMail } from './issue-mail.ts';
+import type { Mail } from './mail.ts';
+import { renderRollUp } from './roll-up-mail.ts';
+
+/** A record as a mail shows it. */
+export interface MailedRecord {
+  id: string;
+  host: string;
+  container: string;
+  severity: string;
+  message: string;
+  occurredAt: string | null;
+  receivedAt: string;
+  contextBefore: string[] | null;
+  contextAfter: string[] | null;
+}
+
+export interface Mailed {
+  issues: ReadonlyMap<string, MailedIssue>;
+  records: ReadonlyMap<string, MailedRecord>;
+  /** By episode id. */
+  episodes: ReadonlyMap<string, { beganAt: string; beganCount: number }>;
+}
+
+/** What the mail of these needs. */
+export async function readMailed(client: PoolClient, shown: readonly GatheredIssue[]): Promise<Mailed> {
+  const isSingle = shown.length === 1;
+  const recordIds = shown.flatMap(({ alert }) => [alert.recordId, ...(isSingle ? alert.partIds : [])]);
+  const { rows: records } = await client.query<MailedRecord>(
+    `select id, host, container, severity, message, occurred_at as "occurredAt", received_at as "receivedAt",
+       context_before as "contextBefore", context_after as "contextAfter"
+     from log_records
+     where id = any($1::uuid[]) and bucket = any($2::int[])
+     order by id`,
+    [recordIds, [...new Set(recordIds.map(bucketOfId))]],
+  );
+  const { rows: episodes } = await client.query<{ id: string; beganAt: string; beganCount: number }>(
+    `select id, began_at as "beganAt", began_count as "beganCount" from episodes where id = any($1::uuid[])`,
+    [shown.map(({ alert }) => alert.episode)],
+  );
+  return {
+    issues: await readIssues(
+      client,
+      shown.map(({ alert }) => alert.issueId),
+    ),
+    records: new Map(records.map((record) => [record.id, record])),
+    episodes: new Map(episodes.map((episode) => [episode.id, episode])),
+  };
+}
+
+export async function readIssues(
+  client: PoolClient,
+  ids: readonly string[],
+): Promise<Map<string, MailedIssue>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await client.query<MailedIssue>(
+    `select id, service, title, severity, count, first_seen as "firstSeen", last_seen as "lastSeen", hosts, containers
+     from issues
+     where id = any($1::uuid[])`,
+    [ids],
+  );
+  return new Map(rows.map((issue) => [issue.id, issue]));
+}
+
+/** @param subjects by issue id. */
+export function writeMail(
+  gathered: Gathered,
+  mailed: Mailed,
+  subjects: ReadonlyMap<string, string>,
+  settings: { from: string; baseUrl: string },
+): { mail: Mail; headers: Record<string, string>; reason: string; issueId: string | null } {
+  const { shown, unshown, later } = gathered;
+  const [first] = shown;
+  if (!first) throw new Error('bug: a mail about nothing');
+  return shown.length === 1 && unshown.length === 0 && later.length === 0
+    ? writeIssueMail(first, mailed, subjects, settings)
+    : writeRollUp(gathered, mailed, settings);
+}
+
+function writeIssueMail(
+  { alert, held }: GatheredIssue,
+  mailed: Mailed,
+  subjects: ReadonlyMap<string, string>,
+  { from, baseUrl }: { from: string; baseUrl: string },
+) {
+  const record = recordOf(alert, mailed);
+  const issue = issueOf(alert, mailed, record);
+  const parts = alert.partIds.flatMap((id) => mailed.records.get(id) ?? []);
+  const episode = alert.reason === 'over' ? mailed.episodes.get(alert.episode) : undefined;
+  const mail = renderIssueMail(
+    {
+      reason: alert.reason,
+      held,
+      subject: subjects.get(alert.issueId) ?? issue.title,
+      issue,
+      content: {
+        recordId: alert.recordId,
+        host: record.host,
+        container: record.container,
+        ...aggregateParts(parts.length > 1 ? parts : [record], record),
+        occurredAt: record.occurredAt,
+        receivedAt: record.receivedAt,
+        contextBefore: record.contextBefore ?? [],
+        contextAfter: record.contextAfter ?? [],
+      },
+      ...(episode
+        ? { episode: { beganAt: episode.beganAt, records: issue.count - episode.beganCount } }
+        : {}),
+    },
+    baseUrl,
+  );
+  const headers = alertHeaders({
+    from,
+    state: alert.reason,
+    issueId: alert.issueId,
+    episode: alert.episode,
+    service: issue.service,
+    host: record.host,
+    container: record.container,
+    severity: record.severity,
+  });
+  return { mail, headers, reason: alert.reason, issueId: alert.issueId };
+}
+
+function writeRollUp(
+  { shown, unshown, later }: Gathered,
+  mailed: Mailed,
+  { from, baseUrl }: { from: string; baseUrl: string },
+) {
+  const told = [...shown, ...unshown];
+  const issuesByReason = new Map<string, number>();
+  for (const { alert } of told) issuesByReason.set(alert.reason, (issuesByReason.get(alert.reason) ?? 0) + 1);
+  const mail = renderRollUp(
+    {
+      items: shown.map(({ alert, held }) => {
+        const record = recordOf(alert, mailed);
+        const issue = issueOf(alert, mailed, record);
+        return { reason: alert.reason, recordId: alert.recordId, held, issue, message: record.message };
+      }),
+      issuesByReason,
+      held: told.reduce((sum, { held }) => sum + held, 0),
+      more: later.length,
+    },
+    baseUrl,
+  );
+  return { mail, headers: alertHeaders({ from, state: 'roll-up' }), reason: 'roll-up', issueId: null };
+}
+
+type Alert = GatheredIssue['alert'];
+
+/** Retention may have dropped the record while its alert waited. */
+function recordOf(alert: Alert, { records }: Mailed): MailedRecord {
+  return (
+    records.get(alert.recordId) ?? {
+      id: alert.recordId,
+      host: '',
+      container: alert.service,
+      severity: '',
+      message: 'The record is older than RETENTION_DAYS, and gone.',
+      occurredAt: null,
+      receivedAt: alert.createdAt,
+      contextBefore: null,
+      contextAfter: null,
+    }
+  );
+}
+
+/** An issue that was merged keeps its row; one that was moved keeps its id. */
+function issueOf(alert: Alert, { issues }: Mailed, record: MailedRecord): MailedIssue {
+  return (
+    issues.get(alert.issueId) ?? {
+      id: alert.issueId,
+      service: alert.service,
+      title: record.message.split('\n', 1)[0]!,
+      severity: record.severity,
+      count: alert.count,
+      firstSeen: alert.createdAt,
+      lastSeen: alert.createdAt,
+      hosts: [record.host],
+      containers: [record.container],
+    }
+  );
+}
