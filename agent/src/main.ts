@@ -2,6 +2,7 @@
 // is complete goes to disk, the batch under way is settled, and the rest stays on disk for the next start.
 
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { readDetection, stagesFor } from './detection.ts';
 import type { Engine } from './follow/engine.ts';
@@ -19,6 +20,8 @@ import { createWatched } from './watched.ts';
 
 /** How often, in ms, the health file is written. */
 const healthEveryMs = 5000;
+/** How long, in ms, the readers may take to stop and to get what they read onto the disk. */
+const readersStopMs = 1500;
 
 /** The verb. `--check` tells whether the running agent is healthy: exit code 0 or 1. */
 export async function agentCommand(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -81,6 +84,7 @@ export async function runAgent(settings: AgentSettings, signal: AbortSignal): Pr
     connectTimeoutMs: settings.connectTimeoutMs,
     readTimeoutMs: settings.readTimeoutMs,
     baseBackoffMs: settings.sendBaseBackoffMs,
+    settleMs: 2000,
   });
 
   const startedAt = Date.now();
@@ -110,12 +114,13 @@ export async function runAgent(settings: AgentSettings, signal: AbortSignal): Pr
     'agent started',
   );
 
-  // The sender goes on until the readers have stopped and what they read is on disk.
+  // The sender goes on until the readers have stopped and what they read is on disk. With a full spool that could take
+  // for ever: what waits for room is given up, and read again at the next start, because no cursor has moved.
   const sending = new AbortController();
   const sent = sender.run(sending.signal);
+  const read = follower.run(signal).then(() => pipeline.close());
   try {
-    await follower.run(signal);
-    await pipeline.close();
+    await Promise.race([read, afterStop(signal)]);
   } finally {
     clearInterval(ticking);
     clearInterval(telling);
@@ -124,8 +129,16 @@ export async function runAgent(settings: AgentSettings, signal: AbortSignal): Pr
     server?.close();
     server?.closeAllConnections();
     await spool.close();
+    await read.catch((error) => log.debug({ reason: String(error) }, 'what waited for room was given up'));
     log.info('agent stopped');
   }
+}
+
+/** Resolves when the stop was asked for and the readers have had their time. */
+async function afterStop(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  await sleep(readersStopMs, undefined, { ref: false });
 }
 
 /** Whether a Docker engine answers where the environment says it is: undefined, or what to do about it. */

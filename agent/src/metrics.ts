@@ -62,6 +62,13 @@ export function metricsOf({ pipeline, spool, sender, follower, startedAt }: Part
       disk.setAside,
     ),
     counter('records_sent', 'Records that the backend has.', sent.takenRecords),
+    counter('records_refused', 'Records that the backend refused for good.', sent.refusedRecords),
+    counter('holes_sent', 'Holes that the backend has.', sent.takenHoles),
+    gauge(
+      'sending_paused',
+      '1 while sending waits for a person: a wrong key or address.',
+      sent.state === 'unauthorised' || sent.state === 'misdirected' ? 1 : 0,
+    ),
     counter('requests', 'Requests to the backend.', sent.requests),
     counter('requests_failed', 'Requests that did not succeed.', sent.failedRequests),
     counter('sent_bytes', 'Bytes of request bodies, compressed.', sent.sentBytes),

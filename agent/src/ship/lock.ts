@@ -5,6 +5,7 @@ import { open, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StartError } from '@log-detector/settings';
 import { codeOf, type Log, reasonOf } from './log.ts';
 
 export interface Lock {
@@ -62,7 +63,9 @@ export async function lockFolder(dir: string, log: Log): Promise<Lock> {
     throw error;
   }
   await folder?.close();
-  throw new Error(`another agent is using the spool at ${dir}; stop it, or set SPOOL_DIR to another folder`);
+  throw new StartError(
+    `another agent is using the spool at ${dir}; stop it, or set SPOOL_DIR to another folder`,
+  );
 }
 
 function listen(address: string): Promise<Server | undefined> {

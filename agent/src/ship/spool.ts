@@ -3,6 +3,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { StartError } from '@log-detector/settings';
 import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
 import type { Batch, SpooledHole, SpooledRecord } from './batch-reader.ts';
 import { openBoundedFolder } from './bounded-folder.ts';
@@ -117,7 +118,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   } catch (error) {
     await lock?.release();
     if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(codeOf(error) ?? ''))
-      throw new Error(
+      throw new StartError(
         `cannot use ${dir} as the spool: ${reasonOf(error)}; give the agent's user a folder it may write to, or set SPOOL_DIR to another`,
         { cause: error },
       );

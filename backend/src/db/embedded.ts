@@ -25,11 +25,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StartError } from '@log-detector/settings';
 import pg from 'pg';
 import { type FileLock, lockFile } from './file-lock.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { choosePostgresUser, type ProgramUser, spawnAs } from './postgres-user.ts';
-import { StartError } from './start-error.ts';
 
 export interface EmbeddedOptions {
   /** Made when missing. */

@@ -3,8 +3,8 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { StartError } from '@log-detector/settings';
 import pg from 'pg';
-import { StartError } from './start-error.ts';
 
 export interface Migration {
   version: number;

@@ -4,7 +4,7 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import { StartError } from './start-error.ts';
+import { StartError } from '@log-detector/settings';
 
 export interface PostgresBinaries {
   /** Holds bin/, lib/ and share/. */

@@ -5,7 +5,7 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { StartError } from './start-error.ts';
+import { StartError } from '@log-detector/settings';
 
 export interface ProgramUser {
   uid: number;
