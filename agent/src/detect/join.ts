@@ -15,7 +15,7 @@
 
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { readPlainLevel } from './level.ts';
-import { cause, frame, goroutine, introduces } from './shapes.ts';
+import { cause, frame, goroutine, introduces, isFrameLike } from './shapes.ts';
 import { bracketDepth, hasTimeNearStart, indentOf, isDigit, startsLog, visible } from './text.ts';
 import {
   type Beginning,
@@ -27,6 +27,7 @@ import {
   table,
   traceStates,
 } from './traces.ts';
+import { Transport } from './transport.ts';
 
 export interface JoinOptions {
   /** A longer block is given out in parts of this many lines. */
@@ -67,6 +68,10 @@ interface Open {
   depth: number;
   /** Whether each line has the same prefix; undefined until it shows. */
   prefixed: boolean | undefined;
+  transport: Transport;
+  /** Who wrote the last line, as a transport's prefix says. */
+  from: string;
+  lineIsEvent: boolean;
 }
 
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
@@ -98,18 +103,28 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       takeConfigured(entry, line, now);
       return;
     }
-    const { text } = line;
+    let { text } = line;
+    const unwrapped = entry.transport.unwrap(text);
+    if (unwrapped) {
+      text = unwrapped.text;
+      if (unwrapped.from !== entry.from && entry.from !== '') close(entry, now, true);
+      entry.from = unwrapped.from;
+      entry.lineIsEvent = unwrapped.lineIsEvent;
+    } else if (entry.from !== '') {
+      entry.from = '';
+      entry.lineIsEvent = false;
+    }
     if (!isOrdinary(text) || tracebackPattern?.test(text)) {
       step(entry, line, visible(text), now);
       return;
     }
-    if (entry.state !== 'line' && entry.state !== 'block') {
+    if (entry.state !== 'line' && entry.state !== 'block' && entry.state !== 'loose') {
       step(entry, line, text, now);
       return;
     }
     const stamped = hasTimeNearStart(text);
-    if (!stamped && continuesStamped(entry, line)) {
-      append(entry, line, text, 'block', 'proves', now);
+    if (!stamped && continuesStamped(entry, line, text)) {
+      append(entry, line, text, 'loose', 'waits', now);
       return;
     }
     if (entry.held.length > 0) give(entry, entry.held.length, now);
@@ -117,11 +132,11 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   }
 
   /** In a stream whose lines begin with a time, a line without one is the rest of the line before. */
-  function continuesStamped(entry: Open, line: Line): boolean {
+  function continuesStamped(entry: Open, line: Line, text: string): boolean {
     if (entry.stamped < stampedEnough || entry.held.length === 0) return false;
     if (++entry.unstamped > unstampedEnough || gapMs(entry.held.at(-1)!, line) > stampedGapMs) return false;
     // A line with a level of its own is an event, with or without a time.
-    return readPlainLevel(line.text) === 'unknown';
+    return readPlainLevel(text) === 'unknown';
   }
 
   function takeConfigured(entry: Open, line: Line, now: number): void {
@@ -144,6 +159,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (entry.held.length > 0 && gapMs(entry.held.at(-1)!, line) > longestGapMs) close(entry, now, true);
     if (entry.held.length === 0 && !entry.continued) {
       begin(entry, line, text, state, hasTimeNearStart(text));
+      return;
+    }
+    if (entry.state === 'loose') {
+      stepLoose(entry, line, text, state, now);
       return;
     }
     const seen = look(entry, text, blank, beginning !== undefined);
@@ -175,12 +194,30 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     }
     const plain = (entry.state === 'line' || entry.state === 'block') && state === 'line';
     const stamped = hasTimeNearStart(text);
-    if (plain && !blank && !stamped && !startsLog(text) && continuesStamped(entry, line)) {
-      append(entry, line, text, 'block', 'proves', now);
+    if (plain && !blank && !stamped && !startsLog(text) && continuesStamped(entry, line, text)) {
+      append(entry, line, text, 'loose', 'waits', now);
       return;
     }
     close(entry, now, false);
     begin(entry, line, text, state, stamped);
+  }
+
+  /** Lines without a time wait below one with a time; what comes next tells whether they are its rest or a traceback's begin. */
+  function stepLoose(entry: Open, line: Line, text: string, state: State, now: number): void {
+    const blank = text.trim() === '';
+    const stamped = hasTimeNearStart(text) || startsLog(text);
+    if (blank || (state === 'line' && !stamped && indentOf(text) === 0 && !isFrameLike(text))) {
+      if (continuesStamped(entry, line, text)) {
+        append(entry, line, text, 'loose', 'waits', now);
+        return;
+      }
+    } else if (!stamped) {
+      // No rest of an ordinary line goes on like this: the waiting lines are taken anew, without the habit of the stream.
+      entry.state = 'gap';
+      entry.stamped = 0;
+    }
+    close(entry, now, false);
+    take(entry, line, now);
   }
 
   /**
@@ -195,7 +232,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     const blank = rest.trim() === '';
     const told = blank || entry.trace || frame.test(rest) || cause.test(rest) || goroutine.test(rest);
     const row = told ? rowFor(entry.state, look(entry, rest, blank, false)) : undefined;
-    if (row?.effect !== (blank ? 'waits' : 'proves')) return undefined;
+    if (row === undefined || (row.effect !== 'proves' && !blank)) return undefined;
     entry.prefixed = true;
     return { row, text: rest };
   }
@@ -211,6 +248,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       headIndent: entry.headIndent,
       held: entry.held.length,
       waiting: entry.held.length - entry.proven,
+      lineIsEvent: entry.lineIsEvent,
       depth: entry.state === 'json' ? bracketDepth(text, entry.depth) : 0,
       isJson: () => isJson([...entry.held.map((held) => visible(held.text)), text].join('\n')),
     };
@@ -251,6 +289,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     now: number,
   ) {
     const bytes = line.text.length + 1;
+    if (state === 'loose' && entry.held.length >= maxLines) entry.proven = entry.held.length;
     if (entry.held.length >= maxLines || (entry.held.length > 0 && entry.bytes + bytes > maxBytes)) {
       if (entry.proven < entry.held.length) {
         close(entry, now, false);
@@ -273,6 +312,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
 
   /** Gives out what is proven; what waited is taken anew, or given out as well when `all`. */
   function close(entry: Open, now: number, all: boolean): void {
+    if (entry.state === 'loose') entry.proven = entry.held.length;
     for (;;) {
       const rest = entry.held.slice(entry.proven);
       if (entry.proven > 0) give(entry, entry.proven, now);
@@ -336,6 +376,9 @@ function newOpen(stream: Stream): Open {
     unstamped: 0,
     depth: 0,
     prefixed: undefined,
+    transport: new Transport(),
+    from: '',
+    lineIsEvent: false,
   };
 }
 
@@ -460,6 +503,7 @@ function isOrdinary(text: string): boolean {
   // `Nov 22, 2026 5:52:38 PM app.Main run`: java.util.logging.
   if (text.charCodeAt(3) === 32 && text.length < 160 && / [AP]M /.test(text)) return false;
   // `future: <Task finished …>`: asyncio.
+  if (text.charCodeAt(text.length - 1) === 58) return false;
   if (code >= 97 && code <= 122 && text.charCodeAt(text.length - 1) === 62) return false;
   for (const start of knownStarts[code]!) if (text.startsWith(start)) return false;
   return !hasSpecialWord(text);

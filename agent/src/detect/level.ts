@@ -100,7 +100,7 @@ const redisLevels: Record<string, Level> = { '.': 'debug', '-': 'info', '*': 'in
 const crash =
   /^(?:panic: |(?:PHP )?Fatal error: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* .* \*\*\*|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at )/i;
 const exception =
-  /(?:^|[\s(:])(?:Traceback \(most recent|Exception in thread|(?:[\w$]+[.:\\]+)*[A-Z]\w*(?:Exception|Error)(?::|$| \())/;
+  /\bat \S+ line \d+\.$|(?:^|[\s(:])(?:Traceback \(most recent|Exception in thread|(?:[\w$]+[.:\\]+)*[A-Z]\w*(?:Exception|Error)(?::|$| \())/;
 
 /**
  * The level of one plain or JSON line.

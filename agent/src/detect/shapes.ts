@@ -93,3 +93,15 @@ export const elixirField =
 export function isMessageText(text: string): boolean {
   return !startsLog(text) && !isExceptionHead(text);
 }
+
+/** Whether the line, at the margin, is a piece of a traceback: a title, a cause, a frame of those that do not indent. */
+export function isFrameLike(text: string): boolean {
+  return (
+    stackTitle.test(text) ||
+    cause.test(text) ||
+    bareRubyFrame.test(text) ||
+    bareWebFrame.test(text) ||
+    goName.test(text) ||
+    /^[a-z_]{3,24}: <\S|^\(Use `node|^==\d+==/.test(text)
+  );
+}

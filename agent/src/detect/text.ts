@@ -29,7 +29,7 @@ export function indentOf(text: string): number {
 /** A time of day (`10:20:30`) among the first characters: cheap, and enough to tell a logger's line. */
 export function hasTimeNearStart(text: string): boolean {
   let colon = text.indexOf(':');
-  for (let tries = 0; colon !== -1 && colon < 64 && tries < 6; tries++) {
+  for (let tries = 0; colon !== -1 && colon < 40 && tries < 6; tries++) {
     if (
       isDigit(text.charCodeAt(colon + 1)) &&
       isDigit(text.charCodeAt(colon + 2)) &&

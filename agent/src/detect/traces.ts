@@ -40,6 +40,8 @@ export interface Seen {
   /** How many lines are held, and how many of them wait for a proof. */
   held: number;
   waiting: number;
+  /** A transport takes each line for an event: indentation alone joins nothing. */
+  lineIsEvent: boolean;
   /** Braces and brackets open behind this line, when the entry begins with one. */
   depth: number;
   /** Whether the entry with this line is valid JSON. */
@@ -64,6 +66,7 @@ export type State =
   | 'line'
   | 'block'
   | 'gap'
+  | 'loose'
   | 'detail'
   | 'wrap'
   | 'frames'
@@ -75,6 +78,7 @@ export type State =
   | 'hash'
   | 'hash-gap'
   | 'python'
+  | 'python-blank'
   | 'python-end'
   | 'python-gap'
   | 'python-chain'
@@ -117,7 +121,7 @@ export type State =
 const longestWait = 16;
 
 const blank = (seen: Seen) => seen.blank;
-const deeper = (seen: Seen) => seen.indent > seen.headIndent && !startsLog(seen.text);
+const deeper = (seen: Seen) => seen.indent > seen.headIndent && !seen.lineIsEvent && !startsLog(seen.text);
 const deeperFrame = (seen: Seen) => seen.indent > seen.headIndent && frame.test(seen.text);
 const indented = (seen: Seen) => seen.indent > 0 && !startsLog(seen.text);
 const waitable = (seen: Seen) =>
@@ -227,6 +231,8 @@ export const table: Record<State, Row[]> = {
       effect: 'waits',
     },
   ],
+  // Lines without a time below one with a time: see join.ts.
+  loose: [],
   // `future: <Task finished …>` between an announcement and its traceback.
   detail: [
     { when: pythonObject, to: 'detail', effect: 'proves' },
@@ -376,11 +382,23 @@ export const table: Record<State, Row[]> = {
   ],
 
   python: [
+    { when: /^> File "/, to: 'python', effect: 'proves' },
+    { when: blank, to: 'python-blank', effect: 'waits' },
     { when: indented, to: 'python', effect: 'proves' },
     { when: and(pythonException, (seen) => !startsLog(seen.text)), to: 'python-end', effect: 'proves' },
     { when: /^\S+\(\d+\)\s+\S/, to: 'python', effect: 'proves' }, // Nim
     { when: /^Error: unhandled exception: /, to: 'python-end', effect: 'proves' },
     { when: chained, to: 'python-chain', effect: 'proves' },
+  ],
+  // loguru parts the frames by blank lines, and marks the first with `>`.
+  'python-blank': [
+    { when: (seen) => seen.blank && seen.waiting < 2, to: 'python-blank', effect: 'waits' },
+    { when: /^(?:> File "|\s)/, to: 'python', effect: 'proves' },
+    {
+      when: and(pythonException, (seen) => isExceptionHead(seen.text) && !startsLog(seen.text)),
+      to: 'python-end',
+      effect: 'proves',
+    },
   ],
   'python-end': [
     { when: indented, to: 'python-end', effect: 'proves' },
