@@ -6,7 +6,7 @@ import { apiKeyGuard } from './access/api-key.ts';
 import { planAlerts } from './alerting/plan-alerts.ts';
 import { alertingRoutes } from './alerting/routes.ts';
 import type { Pool } from './db/pool.ts';
-import { newId } from './db/record-id.ts';
+import { newId, timeOfId } from './db/record-id.ts';
 import { type App, buildHttp } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
 import { acceptBatch } from './ingest/accept-batch.ts';
@@ -17,6 +17,7 @@ import { ingestRoutes } from './ingest/routes.ts';
 import { searchRoutes } from './search/routes.ts';
 import type { BackendSettings } from './settings.ts';
 import { issueRoutes } from './triage/routes.ts';
+import { createPartitionCover } from './upkeep/partition-cover.ts';
 
 export interface AppOptions {
   settings: Pick<BackendSettings, 'apiKey' | 'dedupeWindowMs' | 'alerts'>;
@@ -42,8 +43,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
     planAlerts: (question: Parameters<typeof planAlerts>[0]) =>
       planAlerts(question, settings.alerts, () => newId(question.now)),
   };
+  const cover = createPartitionCover(pool);
   const commits = new GroupCommit({
-    store: (drafts, mayBeStored) => acceptBatch(parts, drafts, mayBeStored),
+    store: async (drafts, mayBeStored) => {
+      await cover(timeOfId(drafts.at(-1)!.id));
+      return acceptBatch(parts, drafts, mayBeStored);
+    },
     onTrouble: sayOnce(logger),
   });
 

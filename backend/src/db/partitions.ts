@@ -30,9 +30,14 @@ export async function makePartitions(pool: Pool, fromMs: number, toMs: number): 
   if (missing.length === 0) return 0;
   return inTransaction(pool, async (client) => {
     await client.query('select pg_advisory_xact_lock($1)', [advisoryLock]);
+    const { rows: made } = await client.query<{ name: string }>(partitionsQuery);
     for (const day of missing) {
+      const name = partitionName(day);
+      if (made.some((partition) => partition.name === name)) continue; // another backend was first
+      // Made aside and attached: `partition of` would lock out every reader and writer for that moment.
+      await client.query(`create table ${name} (like log_records including all)`);
       await client.query(
-        `create table if not exists ${partitionName(day)} partition of log_records
+        `alter table log_records attach partition ${name}
          for values from ('${firstIdOf(day)}') to ('${firstIdOf(day + dayMs)}')`,
       );
     }
@@ -45,7 +50,13 @@ export async function dropPartitions(pool: Pool, beforeMs: number): Promise<stri
   const { rows } = await pool.query<{ name: string }>(partitionsQuery);
   const newestKept = partitionName(startOfDay(beforeMs));
   const old = rows.map(({ name }) => name).filter((name) => name < newestKept);
-  for (const name of old) await pool.query(`drop table if exists ${name}`);
+  for (const name of old) {
+    await inTransaction(pool, async (client) => {
+      // Dropping waits for readers, and whoever comes after waits behind it: better to try again an hour later.
+      await client.query(`set local lock_timeout = '3s'`);
+      await client.query(`drop table if exists ${name}`);
+    });
+  }
   return old;
 }
 

@@ -81,7 +81,8 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
               now: now(),
             });
         const next_cursor = items.length === query.limit ? items.at(-1)!.id : null;
-        return { items, total, ...(isAtLeast ? { total_is_at_least: true } : {}), next_cursor };
+        const counted = isAtLeast ? Math.max(total, query.offset + items.length) : total;
+        return { items, total: counted, ...(isAtLeast ? { total_is_at_least: true } : {}), next_cursor };
       },
     );
 

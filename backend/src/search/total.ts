@@ -1,7 +1,7 @@
 // A filter -> how many records pass it, from log_counts, never by counting all records. Sums of minutes that are over
 // are remembered for a while, so that a list asked for again and again adds up only its last minutes.
 
-import type { Pool } from '../db/pool.ts';
+import { inTransaction, type Pool } from '../db/pool.ts';
 import { idRange, isCounted, ofCounts, ofRecords, type RecordFilter } from './filter.ts';
 
 export interface Total {
@@ -19,6 +19,7 @@ const settledMs = 3 * minuteMs;
 const rememberMs = 10 * minuteMs;
 const mostRemembered = 1000;
 const mostCounted = 10_000;
+const countingMs = 1_500;
 
 export class Totals {
   readonly #pool: Pool;
@@ -97,7 +98,7 @@ export class Totals {
     return rows[0]!.n;
   }
 
-  /** Of a text or an issue: exact up to a number that a person would page through. */
+  /** Of a text or an issue: exact up to a number that a person would page through, or as far as a moment reaches. */
   async #countSome(filter: RecordFilter): Promise<Total> {
     const conditions = ofRecords(filter);
     const { firstId, lastId } = idRange(
@@ -106,11 +107,17 @@ export class Totals {
     );
     conditions.add('id >= $', firstId).add('id < $', lastId);
     const most = conditions.parameter(mostCounted);
-    const { rows } = await this.#pool.query<{ n: number }>(
-      `select count(*) as n from (select from log_records ${conditions} limit ${most}) found`,
-      conditions.values,
-    );
-    const total = rows[0]!.n;
-    return { total, isAtLeast: total === mostCounted };
+    const text = `select count(*) as n from (select from log_records ${conditions} limit ${most}) found`;
+    try {
+      const { rows } = await inTransaction(this.#pool, async (client) => {
+        await client.query(`set local statement_timeout = ${countingMs}`);
+        return client.query<{ n: number }>(text, conditions.values);
+      });
+      const total = rows[0]!.n;
+      return { total, isAtLeast: total === mostCounted };
+    } catch (error) {
+      if ((error as { code?: string }).code !== '57014') throw error;
+      return { total: 0, isAtLeast: true };
+    }
   }
 }
