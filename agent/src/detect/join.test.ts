@@ -198,6 +198,42 @@ describe('join', () => {
   });
 });
 
+describe('join, whatever is printed around', () => {
+  const surroundings: Record<string, (i: number) => string> = {
+    'lines with a time': (i) =>
+      `2026-01-05T10:00:0${i}.120Z INFO request handled path=/api/orders status=200`,
+    'plain lines': (i) =>
+      ['GET /api/orders 200 12ms', 'listening on 0.0.0.0:8080', 'worker pool ready'][i % 3]!,
+    'single words': (i) => ['ready', 'Done', 'Listening...'][i % 3]!,
+    'JSON logs': (i) => `{"level":"info","time":${i},"msg":"ok"}`,
+    'coloured lines': (i) => `\u001b[32mINFO\u001b[0m [10:00:0${i}] ok ${i}`,
+  };
+  const prefixes = { none: '', compose: 'web_1  | ', CRI: '2024-05-05T10:00:00.000000000Z stderr F ' };
+  const crashes = traceFixtures()
+    .filter(({ name }) => name.endsWith('-run.txt'))
+    .flatMap(({ name, lines, ranges }) =>
+      ranges.map((range) => {
+        const [first, last] = range.split('-').map(Number) as [number, number];
+        return { name: `${name}:${first}`, lines: lines.slice(first, last + 1) };
+      }),
+    )
+    .filter(({ lines }) => lines.length > 1);
+
+  for (const [around, lineAround] of Object.entries(surroundings)) {
+    for (const [transport, prefix] of Object.entries(prefixes)) {
+      it(`finds each crash among ${around}, transport ${transport}`, () => {
+        const wrong = crashes.filter(({ lines }) => {
+          const before = Array.from({ length: 6 }, (_, i) => lineAround(i));
+          const texts = [...before, ...lines, lineAround(6), lineAround(7)].map((text) => prefix + text);
+          const found = entriesOf(texts).map(({ first, last }) => `${first.ordinal}-${last.ordinal}`);
+          return !found.includes(`6-${5 + lines.length}`) || found.length !== 9;
+        });
+        expect(wrong.map(({ name }) => name)).toEqual([]);
+      });
+    }
+  }
+});
+
 const piece = fc.oneof(
   fc.constantFrom(...traceFixtures().flatMap(({ lines }) => lines)),
   fc.string(),

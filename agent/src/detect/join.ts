@@ -79,6 +79,8 @@ const stampedEnough = 3;
 const unstampedEnough = 24;
 /** Such a line comes with the line before, at most so many ms later. */
 const stampedGapMs = 50;
+/** How much of a line is looked at, in characters: no runtime's frame is longer, and a stranger's line may be. */
+const longestLooked = 2048;
 /** Lines whose Docker time stamps lie further apart, in ms, are never one entry. */
 const longestGapMs = 1000;
 /** States that tell nothing of a traceback yet: its beginning is not theirs, unless they announce it. */
@@ -115,11 +117,11 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       entry.lineIsEvent = false;
     }
     if (!isOrdinary(text) || tracebackPattern?.test(text)) {
-      step(entry, line, visible(text), now);
+      step(entry, line, visible(text).slice(0, longestLooked), now);
       return;
     }
     if (entry.state !== 'line' && entry.state !== 'block' && entry.state !== 'loose') {
-      step(entry, line, text, now);
+      step(entry, line, text.slice(0, longestLooked), now);
       return;
     }
     const stamped = hasTimeNearStart(text);

@@ -15,7 +15,7 @@ const exceptionHead = new RegExp(
 
 /** The same behind a logger's prefix: enough to wait a few lines for the frames. */
 const exceptionWithin =
-  /(?:^|[\s:>\])"'(=-])(?:[\w$]+(?:\.|::|\\|\/))*[\w$]*(?:Exception|Error|Throwable)(?:\s?\(.*\))?(?:: |[:)]{0,2}\s*$|; | \[)|\b(?:[Uu]nhandled|[Uu]ncaught)\b|[Pp]anic recovered/;
+  /(?:^|[\s>\])"'(=-]|(?<!:):)(?:[\w$]+(?:\.|::|\\|\/))*[\w$]*(?:Exception|Error|Throwable)(?:\s?\(.*\))?(?:: |[:)]{0,2}\s*$|; | \[)|\b(?:[Uu]nhandled|[Uu]ncaught)\b|[Pp]anic recovered/;
 
 /** Whether the line begins with an exception's type. */
 export function isExceptionHead(text: string): boolean {
