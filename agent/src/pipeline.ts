@@ -174,9 +174,10 @@ export class ContainerSink {
     this.#stats = stats;
     this.#writer = writer;
     this.#coalesce = stages.coalesce((records) => {
-      // It gives out all it holds at once.
-      for (const stream of streams) this.#streams[stream].held = [];
-      for (const record of records) record.containerId = this.#container.id;
+      for (const record of records) {
+        record.containerId = this.#container.id;
+        this.#streams[record.stream].held.shift();
+      }
       take(records);
     });
     this.#join = stages.join((entry, now) => {
