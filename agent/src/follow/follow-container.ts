@@ -87,8 +87,8 @@ export function followContainer(options: FollowContainerOptions) {
   let startedAt: string | undefined;
   let diedAt: string | undefined;
   let destroyedAt: string | undefined;
-  /** The last follow stream came to its end by itself, with so many losses of the connection. */
-  let endedByItself: { losses: number } | undefined;
+  /** The last stream came to its end by itself, with so many losses of the connection; the container had stopped before. */
+  let endedByItself: { losses: number; stopped: boolean } | undefined;
   let diedWithLosses = -1;
   let failures = 0;
   const bell = newBell();
@@ -145,6 +145,8 @@ export function followContainer(options: FollowContainerOptions) {
     if (seen.running) return true;
     if (completeRun !== undefined) return completeRun !== seen.startedAt;
     const { stdout, stderr } = cursorsFor(seen);
+    const neverRead = !known.stdout && !options.cursor('stdout') && !options.cursor('stderr');
+    if (neverRead && seen.finishedAt < stdout!.at) return false;
     const wasEnded = (position?: Position) =>
       position?.ordinal === endOrdinal && position.at > seen.startedAt && position.at > seen.finishedAt;
     return !(wasEnded(stdout) && (seen.tty || wasEnded(stderr)));
@@ -210,7 +212,9 @@ export function followContainer(options: FollowContainerOptions) {
     try {
       await (seen.running ? engine.logs(request) : limits.long(() => engine.logs(request)));
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
-      endedByItself = { losses };
+      // Lines may have been left out just before the end.
+      await me.jumpsChecked;
+      if (!me.rewound) endedByItself = { losses, stopped: !seen.running };
       if (failures > 0) log.info({ container: name }, 'reading the log again');
       failures = 0;
     } catch (error) {
@@ -282,6 +286,7 @@ export function followContainer(options: FollowContainerOptions) {
     const wasRead =
       wasReadBefore() ||
       (completeRun !== undefined && completeRun === last?.startedAt) ||
+      endedByItself?.stopped === true ||
       (endedByItself !== undefined &&
         diedWithLosses === endedByItself.losses &&
         link.losses === endedByItself.losses);
@@ -306,9 +311,8 @@ export function followContainer(options: FollowContainerOptions) {
     const stored = Object.values(storedCursors()).filter((position) => position !== undefined);
     return (
       stored.length > 0 &&
-      stored.every(
-        ({ at, ordinal }) => ordinal === endOrdinal && !(startedAt !== undefined && startedAt > at),
-      )
+      // A start is told a little after it happened, when a short run may be over.
+      stored.every(({ at, ordinal }) => ordinal === endOrdinal && !((startedAt ?? '') > moved(at, 1)))
     );
   }
 
@@ -414,7 +418,7 @@ export function followContainer(options: FollowContainerOptions) {
     }
     me.jumps.push({ stream, before, afterAt });
     // What cannot be asked now is asked again by the next connection's cursors.
-    if (me.jumps.length === 1) checkJumps(me).catch(() => rewind(me, me.jumps[0]));
+    if (me.jumps.length === 1) me.jumpsChecked = checkJumps(me).catch(() => rewind(me, me.jumps[0]));
   }
 
   function rewind(me: Current, jump: Current['jumps'][number] | undefined): void {
@@ -506,6 +510,9 @@ export function followContainer(options: FollowContainerOptions) {
       if (action === 'start') {
         everStarted = true;
         startedAt = at;
+        // Another run, which was not read.
+        completeRun = undefined;
+        if (endedByItself?.stopped) endedByItself = undefined;
       }
       if (action === 'die') {
         diedAt = at;
@@ -568,6 +575,7 @@ interface Current {
   isPaused: boolean;
   endTimer?: ReturnType<typeof setTimeout>;
   jumps: { stream: Stream; before: Position; afterAt: string }[];
+  jumpsChecked?: Promise<void>;
   /** Where reading goes on instead, because lines were left out. */
   rewound?: Cursors;
 }
