@@ -326,6 +326,24 @@ function maskAroundStrings(chunk: string, first: boolean): Masked {
   return { shown, keys };
 }
 
+const opensList = /^ ?[([{]$/;
+const closers: Record<string, string> = { '(': ')', '[': ']', '{': '}' };
+const listItem = /^ ?[\w<*>.$-]+$/;
+
+/** Where the list of two or more single words that opens at `from` closes, or -1. */
+function endOfList(keys: readonly string[], from: number): number {
+  const closer = closers[(keys[from] as string).trim()];
+  let items = 0;
+  for (let at = from + 1; at + 1 < keys.length; at += 2) {
+    if (!listItem.test(keys[at] as string)) return -1;
+    items++;
+    const mark = keys[at + 1];
+    if (mark === closer) return items > 1 ? at + 1 : -1;
+    if (mark !== ',') return -1;
+  }
+  return -1;
+}
+
 const isMask = (key: string | undefined): boolean => key === anything || key === ' <*>';
 
 /** Joins what takes several pieces to say one thing: dates, amounts with a unit, lists of values. */
@@ -391,6 +409,14 @@ function compact({ shown, keys }: Masked): Masked {
       outShown.push(text, '<empty>', shown[i + 1] as string);
       outKeys.push(key, anything, keys[i + 1] as string);
       i++;
+      continue;
+    }
+    // (text, integer): a list in brackets is a value, however long it is.
+    const listEnd = opensList.test(key) ? endOfList(keys, i) : -1;
+    if (listEnd !== -1) {
+      outShown.push(text, '<list>', shown[listEnd] as string);
+      outKeys.push(key, anything, keys[listEnd] as string);
+      i = listEnd;
       continue;
     }
     // blk_1 blk_2 blk_3: a list of ids is as long as it happens to be.

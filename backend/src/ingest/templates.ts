@@ -52,8 +52,8 @@ const needed: Record<WordKind, number> = {
   mask: 2,
   name: 2,
   plain: 3,
-  constant: 5,
-  sentence: 9,
+  constant: 6,
+  sentence: 12,
   type: Infinity,
   mark: Infinity,
 };

@@ -43,7 +43,7 @@ const sentenceEnding =
 
 /**
  * - `mask`: masked already
- * - `name`: looks made up: dots, slashes, digits, several humps
+ * - `name`: looks made up: dots, slashes, digits, several humps; or a number spelled out
  * - `constant`: ALL CAPITALS, a state or a code
  * - `plain`: letters that no list knows, a name as likely as a noun
  * - `sentence`: a word of the language
@@ -52,6 +52,7 @@ const sentenceEnding =
  */
 export type WordKind = 'mask' | 'name' | 'constant' | 'plain' | 'sentence' | 'type' | 'mark';
 
+const spelledNumber = /^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)$/;
 const exceptionType = /[A-Za-z](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
 
 const nameShape = /[\d./\\@$_#*~]|[a-z][A-Z]/;
@@ -68,6 +69,7 @@ export function kindOfWord(piece: string): WordKind {
   if (/^[A-Za-z]\W?$/.test(word)) return 'constant';
   if (nameShape.test(word)) return 'name';
   const lower = word.toLowerCase();
+  if (spelledNumber.test(lower)) return 'name';
   if (common.has(lower) || (lower.length > 4 && sentenceEnding.test(lower))) return 'sentence';
   return 'plain';
 }
