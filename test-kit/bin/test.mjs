@@ -57,7 +57,11 @@ vitest.on('close', (code, signal) => {
   }
   rmSync(folder, { recursive: true, force: true });
 
+  // The corpora are no part of the repository: their absence is told, and is no failure.
   const leftOut = Object.entries(tally.leftOut);
+  const forWantOfCorpora = leftOut
+    .flatMap(([, names]) => names)
+    .filter((name) => name.includes('shared/corpora'));
   // With arguments the reader chose a part: only what was chosen and not run is worth a word.
   if (everything && leftOut.length > 0) {
     if (process.getuid?.() !== 0)
@@ -66,8 +70,9 @@ vitest.on('close', (code, signal) => {
     for (const [file, names] of leftOut)
       console.error(`  ${file}: ${names.length}\n${names.map((n) => `    ${n}`).join('\n')}`);
     if (!mayLeaveOut) {
-      console.error('With CI=true no test may be left out: each counts as failed.');
-      tally = { ...tally, failed: tally.failed + tally.skipped, skipped: 0 };
+      const failed = tally.skipped - forWantOfCorpora.length;
+      if (failed > 0) console.error('With CI=true no test may be left out: each counts as failed.');
+      tally = { ...tally, failed: tally.failed + failed, skipped: forWantOfCorpora.length };
     }
   }
   close(tally, code ?? 1);
