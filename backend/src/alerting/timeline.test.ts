@@ -1,0 +1,263 @@
+// What is told, and when, in the manner of Alertmanager's acceptance tests: records at these times, mails at those, and
+// nothing else.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
+import { decisionsOfRecord } from './decisions.ts';
+import { notificationsOfRecord } from './history.ts';
+import { days, emptyTables, hours, minutes, seconds, Timeline } from './test-help-timeline.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(() => emptyTables(database.pool));
+
+const timeline = (options: ConstructorParameters<typeof Timeline>[1] = {}) =>
+  new Timeline(database.pool, options);
+const subject = 'api on web-1: refused';
+
+describe('one issue', () => {
+  it('is told at once when new, and then at most once in a cooldown, with the count of what was held back', async () => {
+    const line = await timeline()
+      .every(seconds(30), 0, minutes(121), { issue: 'refused', times: 2 })
+      .run(minutes(121));
+    expect(line.told).toEqual([
+      [0, `[NEW] ${subject}`],
+      [3600, `[STILL FAILING] ${subject}`],
+      [7200, `[STILL FAILING] ${subject}`],
+    ]);
+    // Between the first of one batch and the first of another 120 batches later, of two records each.
+    expect(line.mails[1]!.body).toContain('239 records were held back since the mail before');
+    expect(line.mails[2]!.body).toContain('239 records were held back since the mail before');
+  });
+
+  it('draws on its own bucket: five mails, then one in six hours, however long it goes on', async () => {
+    const line = await timeline().every(minutes(10), 0, days(1), { issue: 'refused' }).run(days(1));
+    expect(line.mails.length).toBeLessThanOrEqual(5 + 4);
+    expect(line.told.slice(0, 5).map(([at]) => at / 3600)).toEqual([0, 1, 2, 3, 4]);
+    expect(line.told.length).toBeGreaterThanOrEqual(7);
+  });
+
+  it('has come back, in a new thread, when it was quiet for longer than a cooldown', async () => {
+    const line = await timeline()
+      .at(0, { issue: 'refused' })
+      .at(minutes(70), { issue: 'refused' })
+      .run(hours(3));
+    expect(line.told).toEqual([
+      [0, `[NEW] ${subject}`],
+      [4200, `[REGRESSED] ${subject}`],
+    ]);
+    const [first, second] = line.mails.map(({ headers }) => headers.References);
+    expect(first).not.toBe(second);
+  });
+
+  it('has not come back after a pause that is usual for it', async () => {
+    const line = await timeline().every(hours(5), 0, hours(16), { issue: 'nightly' }).run(hours(16));
+    expect(line.told.map(([, text]) => text.split(' ')[0])).toEqual([
+      '[NEW]',
+      '[REGRESSED]',
+      '[STILL',
+      '[STILL',
+    ]);
+  });
+
+  it('has come back when a person had resolved it, however soon', async () => {
+    const line = timeline();
+    await line.ingest(0, [{ issue: 'refused' }]);
+    await database.pool.query(`update issues set state = 'resolved', resolved_at = now()`);
+    await line.at(minutes(2), { issue: 'refused' }).run(minutes(10));
+    expect(line.told).toEqual([
+      [0, `[NEW] ${subject}`],
+      [120, `[REGRESSED] ${subject}`],
+    ]);
+  });
+
+  it('is a spike when it makes far more than it ever did, once in a cooldown, in the same thread', async () => {
+    const line = await timeline()
+      .every(minutes(1), 0, minutes(30), { issue: 'refused' })
+      .every(seconds(10), minutes(30), minutes(45), { issue: 'refused', times: 20 })
+      .run(minutes(50));
+    expect(line.told.map(([, text]) => text)).toEqual([`[NEW] ${subject}`, `[SPIKE] ${subject}`]);
+    expect(line.told[1]![0]).toBeGreaterThanOrEqual(1800);
+    expect(line.told[1]![0]).toBeLessThan(1830);
+    expect(line.mails[0]!.headers.References).toBe(line.mails[1]!.headers.References);
+  });
+
+  it('is told when it is over, with how long it lasted and how many records it made, in the same thread', async () => {
+    const line = await timeline({ policy: { whenOver: true } })
+      .every(minutes(1), 0, minutes(20), { issue: 'refused', times: 3 })
+      .run(hours(3));
+    expect(line.told).toEqual([
+      [0, `[NEW] ${subject}`],
+      [minutes(79) / 1000, `[OVER] ${subject}`], // a cooldown after its last record
+    ]);
+    expect(line.mails[1]!.body).toContain('Lasted: 19 min, 60 records');
+    expect(line.mails[0]!.headers.References).toBe(line.mails[1]!.headers.References);
+  });
+
+  it('is not told when muted, and told again when the mute has ended', async () => {
+    const line = timeline();
+    await line.ingest(0, [{ issue: 'refused' }]);
+    await database.pool.query(`update issues set state = 'muted', muted_until = $1`, [
+      new Date(line.start + hours(3)),
+    ]);
+    await line.every(minutes(10), minutes(10), hours(4), { issue: 'refused' }).run(hours(4));
+    expect(line.told).toEqual([
+      [0, `[NEW] ${subject}`],
+      [hours(3) / 1000, `[STILL FAILING] ${subject}`],
+    ]);
+  });
+
+  it('is told of, though its records are duplicates, when it goes on', async () => {
+    const line = timeline({ dedupeWindowMs: minutes(5) });
+    const record = { issue: 'refused', message: 'ERROR the very same' };
+    await line.every(minutes(1), 0, minutes(70), record).run(minutes(70));
+    expect(line.told).toEqual([
+      [0, `[NEW] ${subject}`],
+      [3600, `[STILL FAILING] ${subject}`],
+    ]);
+    const { rows } = await database.pool.query(
+      'select reason, count(*)::int as n from log_records group by 1 order by 1',
+    );
+    expect(rows).toEqual([
+      { reason: 'duplicate', n: 68 },
+      { reason: 'new', n: 1 },
+      { reason: 'still-failing', n: 1 },
+    ]);
+  });
+
+  it('is told though nobody was there when it was first seen', async () => {
+    const off = timeline({ enabled: false });
+    await off.at(0, { issue: 'refused' }).run(minutes(1));
+    expect(off.told).toEqual([]);
+    const on = await timeline().at(minutes(2), { issue: 'refused' }).run(minutes(3));
+    expect(on.told).toEqual([[120, `[STILL FAILING] ${subject}`]]);
+  });
+});
+
+describe('several issues', () => {
+  it('are told first at once, then gathered into one mail at the end of the digest window', async () => {
+    const line = await timeline()
+      .at(0, { issue: 'a' })
+      .at(seconds(5), { issue: 'b' })
+      .at(seconds(20), { issue: 'c', container: 'worker' })
+      .at(minutes(5), { issue: 'd' })
+      .run(minutes(10));
+    expect(line.told).toEqual([
+      [0, '[NEW] api on web-1: a'],
+      [60, '[2 ISSUES] api, worker'],
+      [300, '[NEW] api on web-1: d'],
+    ]);
+    expect(line.mails[1]!.issues).toEqual(['b', 'c']);
+  });
+
+  it('of one batch make one mail', async () => {
+    const line = await timeline().at(0, { issue: 'a' }, { issue: 'b', times: 40 }).run(minutes(10));
+    expect(line.told).toEqual([[0, '[2 ISSUES] api']]);
+    expect(line.mails[0]!.body).toContain('2 new.');
+  });
+
+  it('make one alert when their records share a coalesce_id, which shows all of them', async () => {
+    const line = await timeline()
+      .at(0, { issue: 'a', coalesceId: 'c' }, { issue: 'b', coalesceId: 'c' })
+      .run(minutes(10));
+    expect(line.told).toEqual([[0, '[NEW] api on web-1: a']]);
+    expect(line.mails[0]!.body).toContain('Aggregated 2 log entries');
+    expect(line.mails[0]!.body).toContain('ERROR b');
+  });
+
+  it('never hide a new one: it comes within the digest window, first in the mail, in the middle of a flood', async () => {
+    const line = timeline({ policy: { maxPerHour: 6 } });
+    const old = Array.from({ length: 50 }, (_, n) => ({ issue: `old ${n}`, times: 4 }));
+    line.every(seconds(30), 0, minutes(30), ...old).at(minutes(17), { issue: 'the new fault', host: 'db-1' });
+    await line.run(minutes(30));
+    const carrying = line.mails.filter(({ issues }) => issues.includes('the new fault'));
+    expect(carrying).toHaveLength(1);
+    expect(carrying[0]!.at).toBeLessThanOrEqual(minutes(18));
+    expect(carrying[0]!.subject).toContain('[NEW] api on db-1: the new fault');
+    expect(line.mails.length).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('several recipients', () => {
+  it('each get a mail of their own', async () => {
+    const line = await timeline({ recipients: ['a@example.org', 'b@example.org'] })
+      .at(0, { issue: 'refused' })
+      .run(minutes(5));
+    expect(line.mails.map(({ to, subject: text }) => [to, text])).toEqual([
+      ['a@example.org', `[NEW] ${subject}`],
+      ['b@example.org', `[NEW] ${subject}`],
+    ]);
+  });
+
+  it('are left alone once they are deactivated', async () => {
+    const line = timeline({ recipients: ['a@example.org'] });
+    const [recordId] = await line.ingest(0, [{ issue: 'refused' }]);
+    await database.pool.query(
+      `insert into email_recipients (id, email, is_active) values (gen_random_uuid(), 'a@example.org', false)`,
+    );
+    await line.run(minutes(1));
+    expect(line.told).toEqual([]);
+    expect(await notificationsOfRecord(database.pool, recordId!)).toMatchObject([
+      { status: 'skipped', error_message: 'the recipient is no longer active' },
+    ]);
+  });
+});
+
+describe('the history of a record', () => {
+  it('is a pending notification while its alert is gathered, and then the mail that carries it', async () => {
+    const line = timeline();
+    await line.ingest(0, [{ issue: 'a' }]);
+    await line.dispatch(0);
+    const [b] = await line.ingest(seconds(1), [{ issue: 'b' }]);
+    const [c] = await line.ingest(seconds(2), [{ issue: 'c' }]);
+    expect(await notificationsOfRecord(database.pool, b!)).toMatchObject([
+      { status: 'pending', subject: '[NEW] b', to_address: 'ops@example.org' },
+    ]);
+    await line.dispatch(seconds(60));
+    const [mailOfB] = await notificationsOfRecord(database.pool, b!);
+    const [mailOfC] = await notificationsOfRecord(database.pool, c!);
+    expect(mailOfB).toEqual(mailOfC);
+    expect(mailOfB).toMatchObject({ status: 'pending', subject: '[2 ISSUES] api' });
+    expect(await decisionsOfRecord(database.pool, c!)).toMatchObject({
+      notify: true,
+      reason: 'new',
+      explanation: 'Its issue was never seen before.',
+      alerts: [{ to_address: 'ops@example.org', state: 'mailed', mail: 'roll-up', mail_status: 'pending' }],
+    });
+  });
+
+  it('says why a record was held back', async () => {
+    const line = timeline({ dedupeWindowMs: minutes(5) });
+    const [, second] = await line.ingest(0, [{ issue: 'a', times: 2 }]);
+    const [third] = await line.ingest(1, [{ issue: 'a' }]);
+    const [, twin] = await line.ingest(2, [
+      { issue: 'a', message: 'same' },
+      { issue: 'a', message: 'same' },
+    ]);
+    const reasons = await Promise.all(
+      [second, third, twin].map(async (id) => (await decisionsOfRecord(database.pool, id!))?.reason),
+    );
+    expect(reasons).toEqual(['in-cooldown', 'in-cooldown', 'duplicate']);
+  });
+});
+
+describe('two backends', () => {
+  it('never both call an issue new, and never both carry an alert', async () => {
+    const lines = Array.from({ length: 4 }, () => timeline());
+    for (let round = 0; round < 5; round += 1) {
+      await Promise.all(lines.map((line) => line.ingest(round, [{ issue: `race ${round}`, times: 3 }])));
+      await Promise.all(lines.map((line) => line.dispatch(round)));
+    }
+    await Promise.all(lines.map((line) => line.dispatch(minutes(2))));
+    const { rows } = await database.pool.query(
+      `select fingerprint, reason, count(*)::int as n, count(distinct notification_id)::int as mails
+       from alerts group by 1, 2 order by 1`,
+    );
+    expect(rows).toEqual(
+      Array.from({ length: 5 }, (_, n) => ({ fingerprint: `race ${n}`, reason: 'new', n: 1, mails: 1 })),
+    );
+  });
+});
