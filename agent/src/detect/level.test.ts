@@ -79,7 +79,7 @@ describe('readLevel', () => {
   });
 
   it.skipIf(!existsSync(corpus))(
-    'is right on 95 % of levels.jsonl (skipped where the corpora are missing)',
+    'is right on 95 % of levels.jsonl (skipped where ../shared/corpora is missing)',
     () => {
       const names: Record<string, string> = { warning: 'warn', critical: 'fatal' };
       const rows = readFileSync(corpus, 'utf8')

@@ -266,7 +266,7 @@ describe('captures of a real engine', () => {
         .filter((row) => row.expected_lines)
     : [];
 
-  it.skipIf(rows.length > 0)('are skipped: ../shared/corpora/docker is not here', () => {});
+  if (rows.length === 0) it.skip('are skipped: ../shared/corpora/docker is not here', () => {});
 
   it.each(rows)('$id', (row) => {
     const { file } = row.files.find(({ query }) => query === 'timestamps=1')!;
