@@ -53,6 +53,9 @@ const writtenObject =
 const windowsPath = /^(?:[A-Za-z]:[\\/]|\\\\)[\w.@~+%:$*#\\/ -]*$/;
 const relativePath =
   /^[\w.@~+-]+(?:\/[\w.@~+%:$*#-]+){2,}\/?$|^[\w@~+-]+(?:\.[\w@~+-]+)+\/[\w.@~+%:$*#/-]+$|^[\w@~+-]+\/[\w./@~+-]*\.[a-z]{1,5}$/;
+/** A place in source code: `main.go:42`, `src/app.js:3:17` */
+const codePlace =
+  /^[\w./@+-]{1,200}\.(?:go|py|rb|rs|js|mjs|cjs|ts|tsx|jsx|java|kt|scala|cs|php|c|cc|cpp|cxx|h|hpp|swift|dart|exs?|erl|pl|pm|lua|sql|vue):\d{1,7}(?::\d{1,7})?$/;
 /** With a dot, a digit or a hyphen in the name, or a port that everybody knows: `index:12` is a name and its value. */
 const hostPort =
   /^(?:(?=[^:]*[.\d-]|localhost)(?![^:]*[a-z][A-Z])[A-Za-z\d][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}:\d{2,5}|[a-z][a-z\d]{1,62}:(?:21|22|25|53|80|110|143|389|443|465|587|636|993|1433|1521|1883|2181|2375|2379|3000|3306|4222|5000|5432|5672|6379|8000|8080|8081|8443|8500|8888|9000|9090|9092|9200|9300|11211|15672|27017))$/;
@@ -124,6 +127,7 @@ function maskPiece(piece: string, first: boolean): string | undefined {
   }
   if (hasBackslash && windowsPath.test(piece)) return '<path>';
   if (hasSlash && piece.length > 1 && (unixPath.test(piece) || relativePath.test(piece))) return '<path>';
+  if (hasColon && hasDot && hasDigit && codePlace.test(piece)) return '<path>';
   if (hasColon && hasDigit && hostPort.test(piece)) return '<host>';
   if (hasDot) {
     if (errorType.test(piece)) return undefined;
@@ -149,6 +153,9 @@ function maskPiece(piece: string, first: boolean): string | undefined {
 
 const chunkCache = new Map<string, Masked>();
 const maxCachedChunks = 20_000;
+
+/** Values that have colons of their own. */
+const wholeMask = new Set(['<ip>', '<time>', '<host>', '<mac>', '<path>']);
 
 function isSeparator(char: string): boolean {
   return separators.has(char);
@@ -215,11 +222,14 @@ function maskChunk(chunk: string, first: boolean): Masked {
           continue;
         }
         if (char !== undefined && !isSeparator(char)) continue;
+        // can't, O'Brien
+        if (char === "'" && /[A-Za-z]/.test(core[at - 1] ?? '') && /[A-Za-z]/.test(core[at + 1] ?? ''))
+          continue;
         // A colon inside a path, an address or a time belongs to it.
         if (char === ':' && /\d/.test(core[at + 1] ?? '')) {
           const rest = core.slice(from).match(/^[\w./@:-]+/)?.[0] ?? '';
           const mask = rest.length > at - from ? maskPiece(rest, false) : undefined;
-          if (mask === '<ip>' || mask === '<time>' || mask === '<host>' || mask === '<mac>') {
+          if (mask !== undefined && wholeMask.has(mask)) {
             push(mask, anything);
             from = from + rest.length;
             at = from - 1;

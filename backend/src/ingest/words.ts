@@ -44,7 +44,7 @@ const sentenceEnding =
 /**
  * - `mask`: masked already
  * - `name`: looks made up: dots, slashes, digits, several humps; or a number spelled out
- * - `constant`: ALL CAPITALS, a state or a code
+ * - `constant`: ALL CAPITALS or words_so_joined, a state or a code
  * - `plain`: letters that no list knows, a name as likely as a noun
  * - `sentence`: a word of the language
  * - `type`: an exception's type: two of them are never one error
@@ -65,6 +65,8 @@ export function kindOfWord(piece: string): WordKind {
   if (/^[A-Z][A-Z_-]+$/.test(word))
     return common.has(word.toLowerCase()) && !word.includes('_') ? 'sentence' : 'constant';
   if (exceptionType.test(word)) return 'type';
+  // card_declined, too_many_requests: codes, which programs spell so
+  if (/^[a-z]+(?:_[a-z]+)+$/.test(word)) return 'constant';
   // x, y+, B: the axes and ranks of a system, not its users.
   if (/^[A-Za-z]\W?$/.test(word)) return 'constant';
   if (nameShape.test(word)) return 'name';
