@@ -87,6 +87,15 @@ describe.skipIf(without)('the compose file', () => {
     });
   };
 
+  /** Starts these, and tells what the containers printed when one does not come up. */
+  const up = async (...profile: string[]) => {
+    try {
+      await compose(...profile, 'up', '--detach', '--no-build');
+    } catch (error) {
+      throw new Error(`${error}\n${await compose('logs', '--no-color').catch(String)}`);
+    }
+  };
+
   it('builds small images that do not run as root', { timeout: 600_000 }, async () => {
     await compose('--profile', 'agent', 'build');
     const sizeOf = async (image: string) =>
@@ -108,7 +117,7 @@ describe.skipIf(without)('the compose file', () => {
   });
 
   it('starts everything, healthy', { timeout: 300_000 }, async () => {
-    await compose('--profile', 'agent', 'up', '--detach', '--no-build');
+    await up('--profile', 'agent');
     const states = await eventually(
       async () =>
         Promise.all(
@@ -155,7 +164,7 @@ describe.skipIf(without)('the compose file', () => {
     await compose('--profile', 'agent', 'down');
     // A key that was given once stays, also when the next start gives none.
     delete env.API_KEY;
-    await compose('up', '--detach', '--no-build');
+    await up();
     const page = await eventually(
       async () => (await api.get('/api/logs').catch(() => undefined))?.body,
       (body) => body?.total !== undefined,

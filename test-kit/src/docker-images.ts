@@ -1,7 +1,7 @@
 // Images for the tests' engines without any registry: made of the machine's own files and imported as a tar.
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -92,6 +92,7 @@ function writeBasics(root: string): void {
   for (const folder of ['etc', 'tmp', 'proc', 'sys', 'dev', 'run', 'var/tmp', 'root', 'home/node']) {
     mkdirSync(join(root, folder), { recursive: true });
   }
+  for (const folder of ['tmp', 'var/tmp']) chmodSync(join(root, folder), 0o1777);
   writeFileSync(
     join(root, 'etc/passwd'),
     'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n',
