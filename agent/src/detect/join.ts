@@ -15,8 +15,9 @@
 
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { readPlainLevel } from './level.ts';
+import { isOrdinary } from './ordinary.ts';
 import { cause, frame, goroutine, introduces, isFrameLike } from './shapes.ts';
-import { bracketDepth, hasTimeNearStart, indentOf, isDigit, startsLog, visible } from './text.ts';
+import { bracketDepth, hasTimeNearStart, indentOf, sharedPrefix, startsLog, visible } from './text.ts';
 import {
   type Beginning,
   beginnings,
@@ -400,27 +401,6 @@ function rowFor(state: State, seen: Seen): Row | undefined {
   return undefined;
 }
 
-/** How many characters of `text` repeat the begin of `head`, digits being as good as others, up to a space. */
-function sharedPrefix(head: string, text: string): number {
-  let i = 0;
-  let j = 0;
-  let end = 0;
-  while (i < head.length && j < text.length) {
-    const a = head.charCodeAt(i);
-    const b = text.charCodeAt(j);
-    if (isDigit(a) && isDigit(b)) {
-      while (isDigit(head.charCodeAt(i))) i++;
-      while (isDigit(text.charCodeAt(j))) j++;
-      continue;
-    }
-    if (a !== b) break;
-    i++;
-    j++;
-    if (b === 32 || b === 9) end = j;
-  }
-  return end;
-}
-
 /** Milliseconds between two lines by Docker's time stamps; 0 when they cannot be read. */
 function gapMs(before: Line, after: Line): number {
   const a = before.position.at;
@@ -428,102 +408,4 @@ function gapMs(before: Line, after: Line): number {
   if (a === b || a.slice(0, 19) === b.slice(0, 19)) return 0;
   const gap = Date.parse(b) - Date.parse(a);
   return Math.max(gap, 0) || 0;
-}
-
-/** Begins, at the start of a line, that the table knows: all others are ordinary without a look. */
-const knownStarts: string[][] = Array.from({ length: 128 }, () => []);
-for (const start of [
-  'Caused by',
-  'Suppressed',
-  'Wrapped by',
-  'Root cause',
-  'Reason',
-  'Stack',
-  'stack',
-  'Traceback',
-  'Call',
-  'Back',
-  'back',
-  'Current stack',
-  'goroutine ',
-  'panic: ',
-  'fatal error',
-  'runtime: ',
-  'SIG',
-  'unexpected fault',
-  'thread ',
-  'The application panicked',
-  'terminate called',
-  'free',
-  'malloc',
-  'realloc',
-  'munmap',
-  'corrupt',
-  'double free',
-  'Fatal Python',
-  'Full thread dump',
-  'Unhandled',
-  'Uncaught',
-  'SUMMARY: ',
-  'Node.js v',
-  'Bun v',
-  '(Use `node',
-  'SpanTrace',
-  'Location:',
-  'Thrown at',
-  'Trace',
-  'nested exception',
-  'PHP ',
-  'Exception in thread',
-  'at ',
-  'Next ',
-  'Raised ',
-  'Re-raised ',
-  'Called ',
-  'Message: ',
-  'BEGIN failed',
-  'Compilation failed',
-])
-  knownStarts[start.charCodeAt(0)]!.push(start);
-// Any line that begins so is looked at.
-const looked = new Uint8Array(128);
-for (const character of ' \t\r\u001b#*=+.[\\]})"\'<|@') looked[character.charCodeAt(0)] = 1;
-// Unless it is a logger's bracket or a whole JSON object.
-looked['['.charCodeAt(0)] = 0;
-looked['"'.charCodeAt(0)] = 0;
-looked["'".charCodeAt(0)] = 0;
-looked['<'.charCodeAt(0)] = 0;
-
-/** Whether the line can neither begin nor continue anything: told by its first character and a few words. */
-function isOrdinary(text: string): boolean {
-  const code = text.charCodeAt(0);
-  if (!(code < 128)) return code < 0x2500 && !hasSpecialWord(text);
-  // A whole JSON object is one log line, whatever it says.
-  if (code === 123) return text.charCodeAt(text.length - 1) === 125;
-  if (looked[code] === 1) return false;
-  if (code >= 48 && code <= 57 && (text.charCodeAt(2) === 124 || text.charCodeAt(3) === 124)) return false;
-  // `Nov 22, 2026 5:52:38 PM app.Main run`: java.util.logging.
-  if (text.charCodeAt(3) === 32 && text.length < 160 && / [AP]M /.test(text)) return false;
-  // `future: <Task finished …>`: asyncio.
-  if (text.charCodeAt(text.length - 1) === 58) return false;
-  if (code >= 97 && code <= 122 && text.charCodeAt(text.length - 1) === 62) return false;
-  for (const start of knownStarts[code]!) if (text.startsWith(start)) return false;
-  return !hasSpecialWord(text);
-}
-
-/** Nanoseconds for 200 characters each: 15 to 50 by its first letter; one regular expression for all takes 300. */
-function hasSpecialWord(text: string): boolean {
-  return (
-    text.indexOf(' ') === -1 ||
-    text.includes('Exception') ||
-    text.includes('Error') ||
-    text.includes('Traceback') ||
-    text.includes('Throwable') ||
-    text.includes('Assertion') ||
-    text.includes('untime error: ') ||
-    text.includes('Uncaught') ||
-    text.includes('Unhandled') ||
-    text.includes(':in ') ||
-    text.includes('panic')
-  );
 }

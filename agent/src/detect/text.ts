@@ -105,3 +105,24 @@ export function bracketDepth(text: string, depth = 0): number {
   }
   return depth;
 }
+
+/** How many characters of `text` repeat the begin of `head`, digits being as good as others, up to a space. */
+export function sharedPrefix(head: string, text: string): number {
+  let i = 0;
+  let j = 0;
+  let end = 0;
+  while (i < head.length && j < text.length) {
+    const a = head.charCodeAt(i);
+    const b = text.charCodeAt(j);
+    if (isDigit(a) && isDigit(b)) {
+      while (isDigit(head.charCodeAt(i))) i++;
+      while (isDigit(text.charCodeAt(j))) j++;
+      continue;
+    }
+    if (a !== b) break;
+    i++;
+    j++;
+    if (b === 32 || b === 9) end = j;
+  }
+  return end;
+}
