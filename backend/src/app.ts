@@ -13,6 +13,7 @@ import { acceptBatch } from './ingest/accept-batch.ts';
 import { coverageRoutes } from './ingest/coverage-routes.ts';
 import { createGrouping } from './ingest/group.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
+import { groupSafely } from './ingest/group-safely.ts';
 import { ingestRoutes } from './ingest/routes.ts';
 import { searchRoutes } from './search/routes.ts';
 import type { BackendSettings } from './settings.ts';
@@ -35,7 +36,17 @@ export interface AppOptions {
 export async function buildApp(options: AppOptions): Promise<App> {
   const { settings, pool, logger, version, metrics = new Metrics() } = options;
   const app = await buildHttp({ logger, metrics, version, guard: apiKeyGuard(settings.apiKey) });
-  const grouping = createGrouping(pool);
+  const faults = metrics.counter(
+    'log_detector_ingest_faults_total',
+    'Faults of our own that records met: worth a bug report, with the log line.',
+  );
+  const sayTrouble = sayOnce((error, message) => logger.warn({ err: error }, message));
+  const sayFault = sayOnce((error, message) => logger.error({ err: error }, message));
+  const onFault = (error: Error) => {
+    faults.add();
+    sayFault(error, 'bug: a record met a fault');
+  };
+  const grouping = groupSafely(createGrouping(pool), onFault);
   const parts = {
     pool: options.ingestPool ?? pool,
     grouping,
@@ -49,7 +60,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
       await cover(timeOfId(drafts.at(-1)!.id));
       return acceptBatch(parts, drafts, mayBeStored);
     },
-    onTrouble: sayOnce(logger),
+    onFault,
+    onTrouble: (error, isGivenUp) =>
+      sayTrouble(
+        error,
+        isGivenUp
+          ? 'the database cannot store records; senders are told to come again'
+          : 'storing records failed; trying again',
+      ),
   });
 
   metrics.gauge(
@@ -86,23 +104,17 @@ export async function buildApp(options: AppOptions): Promise<App> {
   return app;
 }
 
-/** The same failure again within a minute is one line with a count. */
-function sayOnce(logger: Logger): (error: Error, isGivenUp: boolean) => void {
-  let quietUntil = 0;
-  let kept = 0;
-  return (error, isGivenUp) => {
-    if (Date.now() < quietUntil) {
-      kept += 1;
+/** The same again within a minute is one line with a count. */
+function sayOnce(say: (error: Error, message: string) => void): (error: Error, message: string) => void {
+  const said = new Map<string, { until: number; again: number }>();
+  return (error, message) => {
+    const last = said.get(message);
+    if (last && Date.now() < last.until) {
+      last.again += 1;
       return;
     }
-    const again = kept > 0 ? ` (${kept} more in the last minute)` : '';
-    logger.warn(
-      { err: error },
-      isGivenUp
-        ? `the database cannot store records; senders are told to come again${again}`
-        : `storing records failed; trying again${again}`,
-    );
-    quietUntil = Date.now() + 60_000;
-    kept = 0;
+    const again = last && last.again > 0 ? ` (${last.again} more before this)` : '';
+    said.set(message, { until: Date.now() + 60_000, again: 0 });
+    say(error, `${message}${again}`);
   };
 }

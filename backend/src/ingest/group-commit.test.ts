@@ -48,23 +48,28 @@ function givenStore(options: Partial<GroupCommitOptions> = {}) {
         });
       }),
   });
-  return { commits, calls };
+  /** The n-th attempt to store, once there is one. */
+  const call = async (n: number): Promise<Call> => {
+    while (calls.length <= n) await settle();
+    return calls[n]!;
+  };
+  return { commits, calls, call };
 }
 const messagesOf = (call: Call | undefined) => call?.drafts.map(({ message }) => message);
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 describe('GroupCommit', () => {
   it('lets requests that arrive while a transaction is under way share the next, each with its own answers', async () => {
-    const { commits, calls } = givenStore();
+    const { commits, calls, call } = givenStore();
     const first = commits.submit([aRecord('a')]);
     const second = commits.submit([aRecord('b1'), aRecord('b2')]);
     const third = commits.submit([aRecord('c')]);
     expect(calls.map(messagesOf)).toEqual([['a']]);
     calls[0]!.commit();
     await first;
-    await settle();
-    expect(messagesOf(calls[1])).toEqual(['b1', 'b2', 'c']);
-    calls[1]!.commit();
+    const next = await call(1);
+    expect(messagesOf(next)).toEqual(['b1', 'b2', 'c']);
+    next.commit();
     const answered = (outcomes: Awaited<typeof first>) =>
       outcomes.map((outcome) => 'record' in outcome && outcome.record.message);
     expect(answered(await second)).toEqual(['b1', 'b2']);
@@ -72,39 +77,33 @@ describe('GroupCommit', () => {
   });
 
   it('bounds a transaction, but takes a request whole', async () => {
-    const { commits, calls } = givenStore({ maxRecords: 3 });
+    const { commits, calls, call } = givenStore({ maxRecords: 3 });
     void commits.submit([aRecord('first')]);
     for (const n of [1, 2]) void commits.submit([aRecord(`${n}a`), aRecord(`${n}b`)]);
     void commits.submit(['w', 'x', 'y', 'z'].map(aRecord));
-    for (const n of [0, 1, 2, 3]) {
-      await settle();
-      calls[n]!.commit();
-    }
+    for (const n of [0, 1, 2, 3]) (await call(n)).commit();
     expect(calls.map((call) => call.drafts.length)).toEqual([1, 2, 2, 4]);
     await commits.drained();
   });
 
   it('gives ids that ascend in the order received, and keeps them when it tries again', async () => {
-    const { commits, calls } = givenStore();
+    const { commits, calls, call } = givenStore();
     const answer = commits.submit([aRecord('a'), aRecord('b')]);
     calls[0]!.fail('08006');
-    await settle();
-    expect(calls[1]!.mayBeStored).toBe(true);
-    expect(calls[1]!.drafts).toEqual(calls[0]!.drafts);
+    const again = await call(1);
+    expect(again.mayBeStored).toBe(true);
+    expect(again.drafts).toEqual(calls[0]!.drafts);
     expect(calls[0]!.drafts[0]!.id < calls[0]!.drafts[1]!.id).toBe(true);
-    calls[1]!.commit();
+    again.commit();
     expect(await answer).toHaveLength(2);
   });
 
   it.each(['08006', 'XX000', '40P01', '40001', '57014', '53100', '53300', 'ECONNREFUSED', '57P03'])(
     'says come again when %s does not end',
     async (code) => {
-      const { commits, calls } = givenStore();
+      const { commits, calls, call } = givenStore();
       const answer = commits.submit([aRecord('a')]).catch((error) => error);
-      for (const n of [0, 1, 2]) {
-        calls[n]!.fail(code);
-        await settle();
-      }
+      for (const n of [0, 1, 2]) (await call(n)).fail(code);
       const error = await answer;
       expect(error).toBeInstanceOf(HttpError);
       expect(error).toMatchObject({
@@ -134,8 +133,24 @@ describe('GroupCommit', () => {
     expect(neighbour[0]).toHaveProperty('record');
   });
 
+  it('refuses the one record that meets a fault of ours, stores the rest, and tells of the fault', async () => {
+    const faults: string[] = [];
+    const commits = new GroupCommit({
+      onFault: (error) => faults.push(error.message),
+      store: async (drafts) => {
+        if (drafts.some(({ message }) => message === 'poison')) throw new Error('bug: secret detail');
+        return drafts.map(({ id, message }) => ({ id, message }) as LogRecord);
+      },
+    });
+    const outcomes = await commits.submit(['a', 'poison', 'b'].map(aRecord));
+    expect(
+      outcomes.map((outcome) => ('record' in outcome ? outcome.record.message : outcome.refusedBecause)),
+    ).toEqual(['a', 'it meets a fault of Log Detector, which is in its log', 'b']);
+    expect(faults).toEqual(['bug: secret detail']);
+  });
+
   it('is drained when nothing waits and nothing is under way', async () => {
-    const { commits, calls } = givenStore();
+    const { commits, calls, call } = givenStore();
     void commits.submit([aRecord('a')]);
     void commits.submit([aRecord('b')]);
     let isDrained = false;
@@ -143,7 +158,7 @@ describe('GroupCommit', () => {
     calls[0]!.commit();
     await settle();
     expect(isDrained).toBe(false);
-    calls[1]!.commit();
+    (await call(1)).commit();
     await drained;
     expect(commits.waiting).toBe(0);
   });

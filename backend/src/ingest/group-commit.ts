@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '@log-detector/contract';
 import { bucketOf, idMaker } from '../db/record-id.ts';
-import { comeAgain, isDatabaseAway } from '../http/errors.ts';
+import { comeAgain, HttpError, isDatabaseAway } from '../http/errors.ts';
 import { instantOf } from './instant.ts';
 import type { Draft } from './store.ts';
 import type { IncomingRecord } from './types.ts';
@@ -29,6 +29,8 @@ export interface GroupCommitOptions {
   retryAfterMs?: readonly number[];
   /** Told of each attempt that failed and is tried again, or given up. */
   onTrouble?: (error: Error, isGivenUp: boolean) => void;
+  /** Told of each record that a fault of ours keeps from being stored. */
+  onFault?: (error: Error) => void;
 }
 
 interface Waiting {
@@ -38,7 +40,8 @@ interface Waiting {
 }
 
 export class GroupCommit {
-  readonly #options: Required<Omit<GroupCommitOptions, 'onTrouble'>> & Pick<GroupCommitOptions, 'onTrouble'>;
+  readonly #options: Required<Omit<GroupCommitOptions, 'onTrouble' | 'onFault'>> &
+    Pick<GroupCommitOptions, 'onTrouble' | 'onFault'>;
   readonly #makeId = idMaker();
   #waiting: Waiting[] = [];
   #underWay = 0;
@@ -128,11 +131,18 @@ export class GroupCommit {
       const records = await this.#storePersistently(drafts);
       return records.map((record) => ({ record }));
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      if (drafts.length === 1) return [{ refusedBecause: (error as Error).message }];
+      if (error instanceof HttpError) throw error;
+      if (drafts.length === 1) return [{ refusedBecause: this.#reasonOf(error as Error) }];
       const half = drafts.length >> 1;
       return [...(await this.#store(drafts.slice(0, half))), ...(await this.#store(drafts.slice(half)))];
     }
+  }
+
+  /** What PostgreSQL says of the data is the sender's to know. A fault of ours is refused too: sent again, it would only come again. */
+  #reasonOf(error: Error): string {
+    if (isRefusal(error)) return error.message;
+    this.#options.onFault?.(error);
+    return 'it meets a fault of Log Detector, which is in its log';
   }
 
   async #storePersistently(drafts: readonly Draft[]): Promise<LogRecord[]> {
