@@ -1,10 +1,13 @@
 // The run: containers print, faults strike, and at the end each number must be stored exactly once or lie in a declared
 // hole.
 
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createStriker, startAgent } from './faults.ts';
 import { judge, readHoles, readRecords, type Verdict } from './oracle.ts';
 import { type Fault, type FaultKind, planFaults, slotNames } from './plan.ts';
+import type { Build } from './programs.ts';
 import { type RecoveryWatch, watchRecovery } from './recovery.ts';
 import { readTruth, truthCounter } from './truth.ts';
 import { makeWorld, totalShare, type World, waitForHealth } from './world.ts';
@@ -20,8 +23,10 @@ export interface ChaosOptions {
   tell(line: string): void;
   /** Ends the run early, in order; the result is then an error. */
   signal?: AbortSignal;
-  /** Called before everything is taken away, with the folder that holds the logs of the programs. */
-  onEnd?(folder: string, verdict: Verdict): Promise<void> | void;
+  /** The programs; default: built anew when a source has changed. */
+  build?: Build;
+  /** A folder for the programs' logs, the truth and a list of all records, to look into afterwards. */
+  keepIn?: string;
 }
 
 export interface ChaosResult {
@@ -41,15 +46,17 @@ const meanGapMs = 1000;
 const settleMs = 180_000;
 /** Nothing came for so long: it is worth a look whether all is there. */
 const calmMs = 2500;
-/** Nothing came for so long: nothing more will. */
-const quietMs = 20_000;
+/** Nothing came for so long, and the agent says that nothing waits: nothing more will. */
+const quietMs = 15_000;
+/** Nothing came for so long, whatever the agent says. */
+const stuckMs = 60_000;
 
 /** @throws when the world cannot be made, or the signal aborts. What the programs do wrong is in the verdict. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, tell } = options;
   const plan = planFaults(seed, options.faults, { kinds: options.kinds, meanGapMs });
   tell(`seed ${seed}, ${plan.length} faults, at least ${options.lines} lines`);
-  const world = await makeWorld();
+  const world = await makeWorld(options.build);
   const ends: (() => Promise<void>)[] = [];
   try {
     world.backend.start();
@@ -79,7 +86,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const verdict = await untilStored(world, options.signal);
     tellAt('judged');
     verdict.problems.push(...problems, ...world.unexpected.map((how) => `program: ${how}`));
-    await options.onEnd?.(world.folder, verdict);
     return {
       verdict,
       faults: countBy([...plan, lastFault, lastFault].map(({ kind }) => kind)),
@@ -90,6 +96,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     };
   } finally {
     for (const end of ends) await end();
+    if (options.keepIn) await keep(world, options.keepIn).catch((error) => tell(`not kept: ${error}`));
     await world.close();
   }
 }
@@ -149,8 +156,8 @@ function keepPrinting(world: World, count: () => number, lines: number, until: n
       const tenths = Math.max(50, (until - Date.now()) / 100);
       const even = Math.max(left, 0) / tenths / totalShare;
       // Printed out before the last fault: a little goes on, or there would be nothing to lose.
-      const pace = Date.now() >= until ? 120 : Math.max(5, even * (gust % 2 === 0 ? 1.7 : 0.4));
-      world.setPace(Math.min(pace, 250));
+      const pace = Date.now() >= until ? Math.min(even, 120) : even * (gust % 2 === 0 ? 1.7 : 0.4);
+      world.setPace(Math.min(Math.max(pace, 5), 250));
       await sleep(1000, undefined, { signal: stopped.signal }).catch(() => {});
     }
     world.setPace(0);
@@ -185,9 +192,11 @@ async function untilStored(world: World, signal: AbortSignal | undefined): Promi
       );
       if (rows[0]!.n !== rowsBefore) grewAt = Date.now();
       rowsBefore = rows[0]!.n;
-      const isOver = Date.now() > giveUpAt || Date.now() - grewAt > quietMs;
+      const stillMs = Date.now() - grewAt;
+      const isOver =
+        Date.now() > giveUpAt || (stillMs > quietMs && (await spooled(world)) === 0) || stillMs > stuckMs;
       // What lies in holes does not come: then only the verdict tells whether all is there.
-      if (isOver || (Date.now() - grewAt >= calmMs && grewAt > judgedAt)) {
+      if (isOver || (stillMs >= calmMs && grewAt > judgedAt)) {
         judgedAt = Date.now();
         const verdict = await judge({
           truth: readTruth(world.folders.truth),
@@ -200,6 +209,33 @@ async function untilStored(world: World, signal: AbortSignal | undefined): Promi
       }
       await sleep(500, undefined, { signal });
     }
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** How many records wait in the agent's spool, as it tells itself; undefined when it does not answer. */
+async function spooled({ agentMetricsUrl }: World): Promise<number | undefined> {
+  try {
+    const response = await fetch(`${agentMetricsUrl}/metrics`, { signal: AbortSignal.timeout(2000) });
+    const found = /^log_detector_agent_spool_records (\d+)/m.exec(await response.text());
+    return found ? Number(found[1]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function keep(world: World, folder: string): Promise<void> {
+  const isWanted = (path: string) => path === world.folder || /\.log$|truth/.test(path);
+  cpSync(world.folder, folder, { recursive: true, filter: isWanted });
+  const client = await world.connect();
+  try {
+    const rows = await client.query(
+      'select id, event_id, container, stream, occurred_at::text, received_at::text, left(message, 60) as message from log_records order by id',
+    );
+    writeFileSync(join(folder, 'records.jsonl'), rows.rows.map((row) => JSON.stringify(row)).join('\n'));
+    const holes = await client.query('select * from coverage_holes order by id');
+    writeFileSync(join(folder, 'holes.jsonl'), holes.rows.map((row) => JSON.stringify(row)).join('\n'));
   } finally {
     await client.end().catch(() => {});
   }

@@ -2,7 +2,7 @@
 // program is not killed twice at once; faults that strike different things overlap.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Fault, FaultKind } from './plan.ts';
+import type { Fault, FaultKind, SlotName } from './plan.ts';
 import type { ProxyMode } from './proxy.ts';
 import type { Slot, World } from './world.ts';
 
@@ -138,30 +138,24 @@ const strikes: Record<FaultKind, Strike> = {
     await sleep(ms);
     await engine.docker('start', containerName);
   }),
-  'container rename': containerFault(async ({ engine }, slot) => {
-    const next = slot.containerName.endsWith('-new') ? slot.name : `${slot.name}-new`;
-    const rename = () => engine.docker('rename', slot.containerName, next);
-    await rename().catch(async (error: Error) => {
-      // Docker 20.10, once killed, has forgotten the network of what it started again; a restart makes it anew.
-      if (!/sandbox .* not found/.test(error.message)) throw error;
-      await engine.docker('restart', slot.containerName);
-      await rename();
-    });
-    slot.containerName = next;
-  }),
-  'container recreate': {
+  'container rename': {
     takes: ['engine', 'agent'],
-    async run(world, fault) {
-      const slot = world.slots.get(fault.slot!)!;
-      // A container that came and went while nobody could see it is beyond any agent: it has had two seconds to look.
-      const seenAt = Math.max(slot.madeAt, world.agentUpSince ?? Date.now()) + 2000;
-      await sleep(Math.max(0, seenAt - Date.now()));
-      const from = Date.now();
-      await world.engine.docker('rm', '--force', slot.containerName);
-      slot.made.causes.push({ what: 'removed', from, to: Date.now() });
-      await world.makeContainer(slot.name);
+    async run(world, { slot }) {
+      const rename = async () => {
+        const { name, containerName } = world.slots.get(slot!)!;
+        const next = containerName === name ? `${name}-new` : name;
+        await world.engine.docker('rename', containerName, next);
+        world.slots.get(slot!)!.containerName = next;
+      };
+      await rename().catch(async (error: Error) => {
+        // Docker 20.10, once killed, has forgotten the network of what it had started, and renames only what is new.
+        if (!/sandbox .* not found/.test(error.message)) throw error;
+        await recreate(world, slot!);
+        await rename();
+      });
     },
   },
+  'container recreate': { takes: ['engine', 'agent'], run: (world, { slot }) => recreate(world, slot!) },
   'container of a moment': { takes: ['engine'], run: (world) => world.makeMoment(40) },
   'log truncated': containerFault(async (world, slot) => world.truncateLog(slot)),
 };
@@ -169,6 +163,18 @@ const strikes: Record<FaultKind, Strike> = {
 export function startAgent(world: World): void {
   world.agent.start();
   world.agentUpSince = Date.now();
+}
+
+/** Removes the container of the slot and makes another of the same name. */
+async function recreate(world: World, name: SlotName): Promise<void> {
+  const slot = world.slots.get(name)!;
+  // A container that came and went while nobody could see it is beyond any agent: it has had two seconds to look.
+  const seenAt = Math.max(slot.madeAt, world.agentUpSince ?? Date.now()) + 2000;
+  await sleep(Math.max(0, seenAt - Date.now()));
+  const from = Date.now();
+  await world.engine.docker('rm', '--force', slot.containerName);
+  slot.made.causes.push({ what: 'removed', from, to: Date.now() });
+  await world.makeContainer(name);
 }
 
 /** Kills the postmaster; waits up to `waitMs` for one to kill. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, startSmtpServer } from '@log-detector/test-kit';
 import { embeddedClient } from './database.ts';
-import { copyBuild, manageProgram } from './programs.ts';
+import { type Build, copyBuild, manageProgram } from './programs.ts';
 import { seededRandom } from './random.ts';
 import { waitForHealth } from './world.ts';
 
@@ -32,12 +32,13 @@ export async function measureMailRepeats(options: {
   kills: number;
   tell(line: string): void;
   signal?: AbortSignal;
-  onEnd?(folder: string): void;
+  /** The programs; default: built anew when a source has changed. */
+  build?: Build;
 }): Promise<MailResult> {
   const random = seededRandom(options.seed);
   const folder = mkdtempSync(join(tmpdir(), 'ld-mails-'));
   const dataDir = join(folder, 'data');
-  const build = await copyBuild();
+  const build = options.build ?? (await copyBuild());
   const smtp = await startSmtpServer();
   smtp.behave({ do: 'delay', ms: answerMs });
   const port = await freePort();
@@ -62,6 +63,7 @@ export async function measureMailRepeats(options: {
   /** How many mails there were when each life of the worker began. */
   const lives: number[] = [];
   const stopPosting = new AbortController();
+  const stopped = AbortSignal.any([stopPosting.signal, ...(options.signal ? [options.signal] : [])]);
 
   async function start(): Promise<void> {
     lives.push(smtp.mails.length);
@@ -72,17 +74,18 @@ export async function measureMailRepeats(options: {
   try {
     await start();
     const services = Array.from({ length: options.records }, (_, index) => nameOf(index));
-    const posting = postAll(url, services, stopPosting.signal);
+    const posting = postAll(url, services, stopped);
     for (let kill = 1; kill <= options.kills; kill++) {
       const enough = smtp.mails.length + random.between(3, Math.ceil(options.records / options.kills / 2));
-      await waitFor(() => smtp.mails.length >= enough, 30_000);
-      await sleep(random.between(0, 3 * answerMs), undefined, { signal: options.signal });
+      await waitFor(() => smtp.mails.length >= enough, 20_000);
+      await sleep(random.between(0, 3 * answerMs), undefined, { signal: stopped });
       await backend.signal('SIGKILL');
       options.tell(`kill ${kill} after ${smtp.mails.length} mails`);
       await start();
       await endLeases(dataDir);
     }
     await posting;
+    stopped.throwIfAborted();
     const isThere = () => new Set(smtp.mails.map(subjectOf)).size >= services.length;
     await waitFor(isThere, 60_000);
     // Were a mail to be sent once more, it would be now.
@@ -107,8 +110,7 @@ export async function measureMailRepeats(options: {
     stopPosting.abort();
     await backend.signal('SIGTERM');
     await smtp.close();
-    build.remove();
-    options.onEnd?.(folder);
+    if (!options.build) build.remove();
     rmSync(folder, { recursive: true, force: true });
   }
 }

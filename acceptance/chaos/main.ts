@@ -1,12 +1,13 @@
 // `npm run chaos`: reads the arguments, runs both parts, prints the tables and, last, one line for programs.
 
-import { cpSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runChaos } from './chaos.ts';
 import { measureMailRepeats } from './mail-repeats.ts';
 import { type FaultKind, faultKinds } from './plan.ts';
+import { copyBuild } from './programs.ts';
 import { lastLine, type Report, reportOf } from './report.ts';
 
 const usage = `Usage: npm run chaos -- [--faults 500] [--lines 1000000] [--seed 7] [--mail-kills 20] [--write] [--keep]
@@ -51,33 +52,34 @@ export async function main(args: string[], results: Results): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => stopping.abort(new Error(`ended by ${signal}`)));
   const { signal } = stopping;
-  const keep = values.keep
-    ? (folder: string) => {
-        const to = join(tmpdir(), `chaos-logs-${process.pid}`);
-        cpSync(folder, to, {
-          recursive: true,
-          filter: (path) => path === folder || /\.log$|truth/.test(path),
-        });
-        tell(`logs: ${to}`);
-      }
-    : undefined;
-  const result = await runChaos({ seed, faults, lines, kinds, tell, signal, onEnd: keep });
-  const report = reportOf(result, `npm run chaos -- --faults ${faults} --lines ${lines} --seed ${seed}`);
-  let ok = result.verdict.problems.length === 0;
-  for (const problem of result.verdict.problems) tell(`PROBLEM ${problem}`);
-
-  if (kills > 0) {
-    const mails = await measureMailRepeats({ seed, records: kills * 60, kills, tell, signal });
-    const { problems, ...figures } = mails;
-    for (const problem of problems) tell(`PROBLEM ${problem}`);
-    ok &&= problems.length === 0;
-    report.notes.push(
-      `Mails while the backend is killed ${figures.kills} times between sending and settling: ${figures.records} records, each an issue of its own, ${figures.mails} mails, ${figures.repeats} of them repeats, with the Message-ID of the first.`,
-    );
-    tell(JSON.stringify(figures));
+  const keepIn = values.keep ? mkdtempSync(join(tmpdir(), 'chaos-kept-')) : undefined;
+  const build = await copyBuild();
+  try {
+    return await runBoth();
+  } finally {
+    build.remove();
+    if (keepIn) console.error(`kept in ${keepIn}`);
   }
-  tell(`\n${results.section('chaos', report)}`);
-  if (values.write) results.writeSection('chaos', report);
-  tell(lastLine(result));
-  return ok ? 0 : 1;
+
+  async function runBoth(): Promise<number> {
+    const result = await runChaos({ seed, faults, lines, kinds, tell, signal, build, keepIn });
+    const report = reportOf(result, `npm run chaos -- --faults ${faults} --lines ${lines} --seed ${seed}`);
+    let ok = result.verdict.problems.length === 0;
+    for (const problem of result.verdict.problems) tell(`PROBLEM ${problem}`);
+
+    if (kills > 0) {
+      const mails = await measureMailRepeats({ seed, records: kills * 60, kills, tell, signal, build });
+      const { problems, ...figures } = mails;
+      for (const problem of problems) tell(`PROBLEM ${problem}`);
+      ok &&= problems.length === 0;
+      report.notes.push(
+        `Mails while the backend is killed ${figures.kills} times between sending and settling: ${figures.records} records, each an issue of its own, ${figures.mails} mails, ${figures.repeats} of them repeats, with the Message-ID of the first.`,
+      );
+      tell(JSON.stringify(figures));
+    }
+    tell(`\n${results.section('chaos', report)}`);
+    if (values.write) results.writeSection('chaos', report);
+    tell(lastLine(result));
+    return ok ? 0 : 1;
+  }
 }

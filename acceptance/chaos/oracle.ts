@@ -196,7 +196,8 @@ function enter(
   }
   if (ledger.times[index]! > 0) {
     verdict.repeated += 1;
-    problem('repeated', `${nameOf(number)} ${number.seq}`);
+    const times = [ledger.occurredAt[index]!, row.occurredAt].map(iso).join(' and ');
+    problem('repeated', `${nameOf(number)} ${number.seq}, logged ${times}`);
   } else {
     ledger.occurredAt[index] = row.occurredAt;
     if (number.seq < ledger.latest) {

@@ -27,7 +27,7 @@ import {
 } from './generator.ts';
 import type { MadeContainer } from './oracle.ts';
 import type { SlotName } from './plan.ts';
-import { copyBuild, type ManagedProgram, manageProgram } from './programs.ts';
+import { type Build, copyBuild, type ManagedProgram, manageProgram } from './programs.ts';
 import { type ChaosProxy, startProxy } from './proxy.ts';
 
 /** How the container of a slot is made. */
@@ -109,14 +109,15 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function makeWorld(): Promise<World> {
+/** @param build the programs; default: built anew when a source has changed. */
+export async function makeWorld(build?: Build): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'ld-chaos-'));
   const ends: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const close = async () => {
     for (let end = ends.pop(); end; end = ends.pop()) await end();
   };
   try {
-    return await makeParts(folder, ends, close);
+    return await makeParts(folder, build, ends, close);
   } catch (error) {
     await close();
     throw error;
@@ -125,6 +126,7 @@ export async function makeWorld(): Promise<World> {
 
 async function makeParts(
   folder: string,
+  given: Build | undefined,
   ends: (() => Promise<unknown> | unknown)[],
   close: () => Promise<void>,
 ): Promise<World> {
@@ -134,8 +136,8 @@ async function makeParts(
   prepareFolders(folders);
   prepareFolders(unaccountable);
 
-  const build = await copyBuild();
-  ends.push(() => build.remove());
+  const build = given ?? (await copyBuild());
+  if (!given) ends.push(() => build.remove());
   const engine = await startDockerEngine();
   ends.push(() => engine.stop());
   const image = await engine.importBusybox();
