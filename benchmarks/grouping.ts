@@ -134,13 +134,15 @@ function speed(): string[] {
     const messages = samples.map((line) =>
       line.replace(/[2-8]/g, (digit) => String((Number(digit) + round) % 10)),
     );
-    const started = process.hrtime.bigint();
+    // Time of the processor and not of the clock: what else the machine does is no part of the answer.
+    const before = process.cpuUsage();
     for (const message of messages) take(miner, message);
-    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+    const { user, system } = process.cpuUsage(before);
+    const seconds = (user + system) / 1e6;
     if (round > 0) best = Math.max(best, messages.length / seconds);
   }
   return [
-    `Speed: ${Math.round(best).toLocaleString('en')} records a second on one core for fingerprint and template (target 50,000), headers included, ${existsSync(folder) ? 'the raw lines of all nine sets' : 'made-up lines'}, numbers changed each round; best of five rounds.`,
+    `Speed: ${Math.round(best).toLocaleString('en')} records a second on one core for fingerprint and template (target 50,000), headers included, ${existsSync(folder) ? 'the raw lines of all nine sets' : 'made-up lines'}, numbers changed each round; processor time, best of five rounds.`,
   ];
 }
 

@@ -66,7 +66,7 @@ export function kindOfWord(piece: string): WordKind {
     return common.has(word.toLowerCase()) && !word.includes('_') ? 'sentence' : 'constant';
   if (exceptionType.test(word)) return 'type';
   // card_declined, too_many_requests: codes, which programs spell so
-  if (/^[a-z]+(?:_[a-z]+)+$/.test(word)) return 'constant';
+  if (/^[a-z]{1,13}(?:_[a-z]{1,13})+$/.test(word)) return 'constant';
   // x, y+, B: the axes and ranks of a system, not its users.
   if (/^[A-Za-z]\W?$/.test(word)) return 'constant';
   if (nameShape.test(word)) return 'name';
