@@ -10,13 +10,17 @@
 //                     |         --none fits, or idle, or flush--> give out the proven lines; the rest begins anew --+
 //                     +--- maxLines, maxBytes: give out a part, and stay in the state
 //
+// In a stream whose lines begin with a time, lines without one wait below the last that has one (state `loose`) and are its
+// rest, unless a traceback turns out to begin among them. A prefix that compose, syslog or CRI put before each line is
+// taken off before the look (transport.ts); what is given out keeps it.
+//
 // traces.ts holds the table and what begins a traceback; an ordinary line never reaches it: `isOrdinary` tells by its
 // first character and a few words (benchmarks/detect-speed.ts).
 
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
-import { cause, frame, goroutine, introduces, isFrameLike } from './shapes.ts';
+import { bareRubyFrame, cause, frame, goroutine, introduces, isFrameLike } from './shapes.ts';
 import { bracketDepth, hasTimeNearStart, indentOf, sharedPrefix, startsLog, visible } from './text.ts';
 import {
   type Beginning,
@@ -169,8 +173,12 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       return;
     }
     const seen = look(entry, text, blank, beginning !== undefined);
-    // A traceback that begins under its announcement belongs to it.
-    if (beginning?.joins && untold.has(entry.state) && announces(entry)) {
+    // A traceback that begins under its announcement belongs to it, and one that is indented to what it is indented under.
+    if (
+      beginning?.joins &&
+      untold.has(entry.state) &&
+      (seen.indent > seen.headIndent + 3 || announces(entry))
+    ) {
       append(entry, line, text, beginning.to, 'proves', now);
       return;
     }
@@ -233,7 +241,13 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (length < 4) return undefined;
     const rest = text.slice(length);
     const blank = rest.trim() === '';
-    const told = blank || entry.trace || frame.test(rest) || cause.test(rest) || goroutine.test(rest);
+    const told =
+      bareRubyFrame.test(rest) ||
+      blank ||
+      entry.trace ||
+      frame.test(rest) ||
+      cause.test(rest) ||
+      goroutine.test(rest);
     const row = told ? rowFor(entry.state, look(entry, rest, blank, false)) : undefined;
     if (row === undefined || (row.effect !== 'proves' && !blank)) return undefined;
     entry.prefixed = true;
@@ -315,8 +329,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
 
   /** Gives out what is proven; what waited is taken anew, or given out as well when `all`. */
   function close(entry: Open, now: number, all: boolean): void {
-    if (entry.state === 'loose') entry.proven = entry.held.length;
     for (;;) {
+      if (entry.state === 'loose') entry.proven = entry.held.length;
       const rest = entry.held.slice(entry.proven);
       if (entry.proven > 0) give(entry, entry.proven, now);
       entry.held = [];

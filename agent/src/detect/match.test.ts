@@ -68,6 +68,17 @@ describe('match', () => {
     expect(matchOf(['WARN TypeError: x', '    at f (a.js:1:1)'])[0]?.record.severity).toBe('warn');
   });
 
+  it('does not take frames below a line of INFO for a failure', () => {
+    expect(matchOf(['2024-05-05T10:00:00.000Z  INFO app: listening', '    at src/main.rs:3'])).toEqual([]);
+    const python = [
+      'INFO:app:odd',
+      '  Traceback (most recent call last):',
+      '  File "a.py", line 1',
+      'KeyError: 1',
+    ];
+    expect(matchOf(python).map(({ record }) => record.severity)).toEqual(['fatal']);
+  });
+
   it('lets the severity follow the level that the logger gave', async () => {
     const failed = { patterns: await compilePatterns('P', 'failed') };
     const severity = (text: string) => matchOf(text, failed)[0]?.record.severity;

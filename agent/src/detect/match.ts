@@ -66,8 +66,10 @@ export function createMatch({
       return { message: text, severity: severityOf(readHeadLevel(text)) };
     }
     const text = entry.lines.map(visible).join('\n');
-    if (entry.kind !== 'trace' && !anyMatches(text)) return undefined;
-    return { message: text, severity: severityOfBlock(entry, text) };
+    const level = readHeadLevel(visible(entry.lines[0]!));
+    const shown = entry.kind === 'trace' ? text : undefined;
+    if (!speaksForItself(level, shown) && !anyMatches(text)) return undefined;
+    return { message: text, severity: severityOfTrace(level, shown) };
   }
 
   function readJson(
@@ -77,14 +79,16 @@ export function createMatch({
     const said = stripAnsi(json.message ?? raw);
     const trace = json.trace !== undefined && isTrace(json.trace) ? stripAnsi(json.trace) : undefined;
     const shown = trace ?? (tracebackPattern?.test(said) ? said : undefined);
-    if (shown === undefined && !anyMatches(said)) return undefined;
+    if (!speaksForItself(json.level, shown) && !anyMatches(said)) return undefined;
     const message = trace && !said.includes(trace) ? `${said}\n${trace}` : said;
     return { message, severity: severityOfTrace(json.level, shown), json };
   }
 
-  function severityOfBlock(entry: Entry, text: string): string {
-    const level = readHeadLevel(visible(entry.lines[0]!));
-    return severityOfTrace(level, entry.kind === 'trace' ? text : undefined);
+  /** A traceback needs no pattern, unless its logger took it for information: many print where a line comes from. */
+  function speaksForItself(level: Level, trace: string | undefined): boolean {
+    if (trace === undefined) return false;
+    const quiet = level === 'info' || level === 'debug' || level === 'trace';
+    return !quiet || tracebackPattern?.test(trace) === true;
   }
 
   /** A traceback is fatal, unless its logger said that it is a warning or less. */

@@ -27,6 +27,7 @@ for (const start of [
   'thread ',
   'The application panicked',
   'terminate called',
+  'libc++abi',
   'free',
   'malloc',
   'realloc',

@@ -382,6 +382,7 @@ export const table: Record<State, Row[]> = {
   ],
 
   python: [
+    { when: /^--- <exception caught here> ---/, to: 'python', effect: 'proves' }, // Twisted
     { when: /^> File "/, to: 'python', effect: 'proves' },
     { when: blank, to: 'python-blank', effect: 'waits' },
     { when: indented, to: 'python', effect: 'proves' },
@@ -535,7 +536,7 @@ export const table: Record<State, Row[]> = {
     { when: indented, to: 'abort', effect: 'proves' },
     { when: aborted, to: 'end', effect: 'proves' },
     {
-      when: /^(?:\*\*\* |={3,} \w[\w ]*: ={3,}|\S+\(.*\)\s?\[0x[\da-f]+\]|\S+\[0x[\da-f]+\]|[\da-f]{8,}-[\da-f]{8,} |PC: @|@\s+0x|#\d+\s+0x|Backtrace:|Stack trace)/,
+      when: /^(?:\*\*\* |={3,} \w[\w ]*: ={3,}|\S+\(.*\)\s?\[0x[\da-f]+\]|\S+\[0x[\da-f]+\]|[\da-f]{8,}-[\da-f]{8,} |libc\+\+abi: |\(\s*$|\)\s*$|PC: @|@\s+0x|#\d+\s+0x|Backtrace:|Stack trace)/,
       to: 'abort',
       effect: 'proves',
     },
@@ -743,7 +744,7 @@ export const beginnings: Beginning[] = [
   { when: sanitizer, to: 'sanitizer' },
   { when: rule, to: 'rule' },
   {
-    when: /^(?:terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|SIG|Aborted at)|(?:free|malloc|realloc|malloc_consolidate|munmap_chunk|corrupted \w+|double free or corruption)\b.*(?:\(\): |: invalid|corrupt|detected))|: Assertion [`'].*' failed\.?$/,
+    when: /^(?:terminate called|libc\+\+abi: terminating|\*\*\* Terminating app|\*\*\* (?:stack smashing|buffer overflow|Error in|SIG|Aborted at)|(?:free|malloc|realloc|malloc_consolidate|munmap_chunk|corrupted \w+|double free or corruption)\b.*(?:\(\): |: invalid|corrupt|detected))|: Assertion [`'].*' failed\.?$/,
     to: 'abort',
   },
   { when: /^thread '[^']*'(?: \(\d+\))? panicked at .*:\d+:\d+:$/, to: 'rust' },
