@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { aRecord, type GivenBackend, givenBackend } from './given.ts';
+import { aRecord, type GivenBackend, givenBackend } from './test-help.ts';
 
 let backend: GivenBackend;
 beforeAll(async () => {
@@ -117,6 +117,17 @@ describe('the OpenAPI document', () => {
     );
     expect(references.length).toBeGreaterThan(0);
     for (const name of references) expect(body.components.schemas).toHaveProperty(name);
+  });
+
+  it('asks for no parameter that has a default', async () => {
+    const { body } = await backend.call<{
+      paths: Record<string, { get?: { parameters?: { name: string; required: boolean }[] } }>;
+    }>('GET', '/openapi.json');
+    const parameters = body.paths['/api/logs']!.get!.parameters!;
+    expect(parameters.filter(({ required }) => required)).toEqual([]);
+    expect(parameters.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['limit', 'offset', 'q', 'cursor']),
+    );
   });
 
   it('can be tried out at /docs', async () => {

@@ -13,8 +13,8 @@ import { type EmbeddedPostgres, startEmbedded } from '../db/embedded.ts';
 import { migrate } from '../db/migrate.ts';
 import { createPool, type Pool } from '../db/pool.ts';
 import { makePartitionsAhead } from '../upkeep/upkeep.ts';
-import { aRecord } from './given.ts';
 import type { App } from './http.ts';
+import { aRecord } from './test-help.ts';
 
 let folder: string;
 let server: EmbeddedPostgres;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { LogRecord } from '@log-detector/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { aRecord, type GivenBackend, givenBackend } from './given.ts';
 import type { App } from './http.ts';
+import { aRecord, type GivenBackend, givenBackend } from './test-help.ts';
 
 const recipients = ['a@example.org', 'b@example.org'];
 const alerts = {

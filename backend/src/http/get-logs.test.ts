@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LogRecord } from '@log-detector/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type GivenBackend, givenBackend } from './given.ts';
+import { type GivenBackend, givenBackend } from './test-help.ts';
 
 interface List {
   items: LogRecord[];

@@ -108,12 +108,30 @@ export async function buildHttp({ logger, metrics, version, guard }: HttpOptions
       // The empty one: with API_KEY unset no key is asked for.
       security: [{ apiKey: [] }, { bearer: [] }, {}],
     },
+    transformObject: (document) => {
+      if ('openapiObject' in document) letDefaultsBeLeftOut(document.openapiObject);
+      return 'openapiObject' in document ? document.openapiObject : document.swaggerObject;
+    },
     refResolver: { buildLocalReference: (schema, _base, _fragment, i) => String(schema.$id ?? `Schema${i}`) },
   });
   for (const schema of errorSchemas) app.addSchema(schema);
   await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   return app;
+}
+
+/** Our schemas require what has a default, because by then it is filled in; a caller may leave it out. */
+function letDefaultsBeLeftOut({ paths = {} }: { paths?: object }): void {
+  interface Parameter {
+    required?: boolean;
+    schema?: { default?: unknown };
+  }
+  const operations = Object.values(paths).flatMap((path) => Object.values(path as object));
+  for (const operation of operations as { parameters?: Parameter[] }[]) {
+    for (const parameter of operation?.parameters ?? []) {
+      if (parameter.schema?.default !== undefined) parameter.required = false;
+    }
+  }
 }
 
 /** The last of a repeated parameter counts, as in the original. */

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { LogRecord } from '@log-detector/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { aRecord, type GivenBackend, givenBackend } from './given.ts';
+import { aRecord, type GivenBackend, givenBackend } from './test-help.ts';
 
 let backend: GivenBackend;
 beforeAll(async () => {

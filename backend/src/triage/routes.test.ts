@@ -1,6 +1,6 @@
 import type { Issue, IssueWithMerged, LogRecord } from '@log-detector/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type GivenBackend, givenBackend } from '../http/given.ts';
+import { type GivenBackend, givenBackend } from '../http/test-help.ts';
 
 interface List {
   items: Issue[];
