@@ -105,7 +105,7 @@ const shapes: Record<string, Shape> = {
 };
 
 const goFunction =
-  /^(?<name>[\w.$~%@-]+(?:\/[\w.$~%@-]+)*\.(?:\(\*?[\w[\]., ]{1,100}\)\.)?[\w.$[\]-]+)\((?:.{0,500})\)$/;
+  /^(?<name>(?:[\w.$~%@-]{1,100}\/){0,10}[\w.$~%@-]{1,100}?\.(?:\(\*?[\w[\]., ]{1,100}\)\.)?[\w.$[\]-]{1,100})\((?:.{0,500})\)$/;
 const goCreated = /^created by (?<name>\S{1,300}?)(?: in goroutine \d+)?$/;
 const goPlace = /^\s+(?<file>\S{1,400}\.(?:go|s)):\d+(?: \+0x[\da-f]+)?\s*$/;
 const goLibrary = /\/usr\/local\/go\/|\/go\/src\/|\/pkg\/mod\/|\/vendor\/|\/libexec\/src\/|\/goroot\//i;

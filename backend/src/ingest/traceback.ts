@@ -23,6 +23,10 @@ export interface Traceback {
 
 const maxLines = 2000;
 const maxFrames = 200;
+/** What follows in a line says neither type nor place. */
+const maxLineChars = 1000;
+/** Lines searched for an exception at their end: it stands near the first frame. */
+const maxSearched = 50;
 
 const typeWord = '[A-Za-z_$][\\w$]*(?:(?:\\.|::|\\\\)[A-Za-z_$][\\w$]*)*';
 /** Exception types of the languages end so; anything dotted may be one too where the language says one must stand. */
@@ -103,11 +107,13 @@ export function readTraceback(message: string): Traceback | undefined {
   let lastText: string | undefined;
   let awaitsMessage = false;
   let goroutines = 0;
+  let searched = 0;
 
   for (const raw of lines) {
-    const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+    const whole = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+    const line = whole.length > maxLineChars ? whole.slice(0, maxLineChars) : whole;
     if (line.trim() === '') continue;
-    if (pythonStart.test(line)) {
+    if (line.includes('Traceback') && pythonStart.test(line)) {
       python = pythonSeen = true;
       frames = [];
       current = undefined;
@@ -180,8 +186,9 @@ export function readTraceback(message: string): Traceback | undefined {
     } else if (dartFirst.test(line)) {
       current = undefined;
     } else {
-      const inside = typeInside.exec(line)?.groups;
-      if (inside?.type && /\s/.test(line) && exceptions.length === 0) {
+      const inside =
+        exceptions.length === 0 && searched++ < maxSearched ? typeInside.exec(line)?.groups : undefined;
+      if (inside?.type && /\s/.test(line)) {
         current = { type: inside.type, message: inside.message ?? '', frames: [] };
         exceptions.push(current);
       } else {
