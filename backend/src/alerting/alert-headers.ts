@@ -2,6 +2,7 @@
 // printable ASCII and short, because SES takes no others; what else stands in a name becomes a question mark.
 
 import { addressOf, domainOf } from '../channels/mail-headers.ts';
+import { headerSafe } from './text.ts';
 
 export interface HeaderFacts {
   /** `ALERT_EMAIL_FROM`. */
@@ -44,5 +45,7 @@ export function alertHeaders(facts: HeaderFacts): Record<string, string> {
 }
 
 function ascii(value: string): string {
-  return value.slice(0, maxValueChars).replace(/[^\x20-\x7e]/gu, '?');
+  return headerSafe(value)
+    .slice(0, maxValueChars)
+    .replace(/[^\x20-\x7e]/gu, '?');
 }

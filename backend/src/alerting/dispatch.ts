@@ -5,12 +5,13 @@ import { messageId } from '../channels/mail-headers.ts';
 import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
 import type { NewNotification } from '../ingest/types.ts';
 import { addNotifications } from '../outbox/add-notifications.ts';
-import { type BudgetRow, readBudgets, writeBudgets } from './budgets.ts';
+import { type BudgetRow, lockBudgets, readBudgets, writeBudgets } from '../outbox/budgets.ts';
+import { quotaLimits } from '../outbox/quota.ts';
 import { beginEpisodes, endQuietEpisodes } from './episodes.ts';
 import { type Gathered, gather, type WaitingAlert } from './gather.ts';
 import { alertsChannel } from './keep-alerts.ts';
 import { planMail } from './plan-mail.ts';
-import { type AlertPolicy, mailLimits, quotaLimits } from './policy.ts';
+import { type AlertPolicy, mailLimits } from './policy.ts';
 import { readMailed, writeMail } from './write-mail.ts';
 
 export interface DispatchSettings {
@@ -31,8 +32,6 @@ export interface Dispatched {
 
 export { alertsChannel };
 
-const advisoryLock = 7_320_615_004;
-
 /**
  * Writes the mails that are due.
  * @param now ms since the epoch. @param newId makes the mails' ids.
@@ -44,7 +43,7 @@ export function dispatch(
   newId: () => string,
 ): Promise<Dispatched> {
   return inTransaction(pool, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1)', [advisoryLock]);
+    await lockBudgets(client);
     const nextOver = await endQuietEpisodes(client, settings, now, newId);
     const recipients = await readWaiting(client);
     if (recipients.length === 0) return { mails: 0, nextAt: nextOver };

@@ -42,15 +42,6 @@ export function mailLimits(perHour: number): BucketLimits {
   return { capacity: perHour, perMs: perHour / hourMs, reserve: Math.floor(perHour / 3) };
 }
 
-/**
- * What a provider grants in 24 hours: half at once and half spread over the day, which together never exceed it; a fifth of
- * what is given at once is kept for issues never told of.
- */
-export function quotaLimits(perDay: number): BucketLimits {
-  const capacity = Math.max(1, Math.floor(perDay / 2));
-  return { capacity, perMs: perDay / 2 / dayMs, reserve: Math.floor(capacity / 5) };
-}
-
 /** Longest pause that an issue is waited for. */
 const maxQuietMs = 7 * dayMs;
 

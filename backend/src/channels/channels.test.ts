@@ -188,6 +188,14 @@ describe('the ses channel', () => {
     ]);
   });
 
+  it('hands on the header fields of the message', async () => {
+    const channel = sendTo(ses.url);
+    await channel.send({ ...message, headers: { References: '<root@example.com>' } }, inTime());
+    channel.close();
+    const mails = await ses.mails();
+    expect(mails.at(-1)!.headers).toContainEqual({ name: 'References', value: '<root@example.com>' });
+  });
+
   it('writes a display name that is not ASCII as SES asks for it', async () => {
     const channel = sesChannel({ from: 'Überwachung <alerts@example.com>' });
     await channel.send(message, inTime());

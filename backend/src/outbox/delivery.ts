@@ -10,6 +10,7 @@ import { Lane } from './lane.ts';
 import { listen } from './listen.ts';
 import { type RetryPolicy, retryPolicy } from './notification.ts';
 import { wakeChannel } from './queue.ts';
+import { watchQuota } from './quota.ts';
 import { type DeliveryCounts, deliveryReport, type Log } from './report.ts';
 
 export interface DeliveryOptions {
@@ -45,9 +46,27 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   const { pool, channels } = options;
   const report = deliveryReport(options.log, options.metrics);
   const worker = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  const quotas = new Map(
+    Object.entries(channels).flatMap(([channelName, channel]) =>
+      channel.quota === undefined
+        ? []
+        : [
+            [
+              channelName,
+              watchQuota({
+                pool,
+                channelName,
+                channel,
+                onTrouble: (error) => report.troubled(`cannot ask for the quota of ${channel.name}`, error),
+              }),
+            ] as const,
+          ],
+    ),
+  );
   const lanes = Object.entries(channels).map(
     ([channelName, channel]) =>
       new Lane({
+        waitForTurn: quotas.get(channelName)?.waitForTurn,
         pool,
         channelName,
         channel,
@@ -73,7 +92,11 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     counts: report.counts,
     wake,
     async stop(graceMs = 3_000) {
-      await Promise.all([listener.close(), ...lanes.map((lane) => lane.stop(graceMs))]);
+      await Promise.all([
+        listener.close(),
+        ...[...quotas.values()].map((quota) => quota.stop()),
+        ...lanes.map((lane) => lane.stop(graceMs)),
+      ]);
       for (const channel of Object.values(channels)) channel.close();
     },
   };

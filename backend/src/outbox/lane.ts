@@ -32,6 +32,8 @@ export interface LaneOptions {
   leaseMs: number;
   /** The longest wait before looking again, when no NOTIFY comes. */
   pollMs: number;
+  /** Waits until the provider's rate lets one more go. */
+  waitForTurn?: (signal: AbortSignal) => Promise<void>;
 }
 
 export class Lane {
@@ -136,6 +138,11 @@ export class Lane {
 
   async #send(notification: LeasedNotification, cut: AbortController): Promise<Outcome> {
     const { channel, sendTimeoutMs } = this.#options;
+    try {
+      await this.#options.waitForTurn?.(cut.signal);
+    } catch (error) {
+      return { result: 'failed', error: asNotificationError(error, channel) };
+    }
     const timeLimit = setTimeout(() => cut.abort(), sendTimeoutMs);
     // A channel that forgets its signal must not keep the place for ever.
     const forgotten = new Promise<never>((_resolve, reject) => {
@@ -146,9 +153,7 @@ export class Lane {
       const providerMessageId = await Promise.race([channel.send(notification, cut.signal), forgotten]);
       return { result: 'sent', providerMessageId };
     } catch (error) {
-      if (error instanceof NotificationError) return { result: 'failed', error };
-      const bug = new NotificationError(`bug: ${channel.name} threw ${String(error)}`, 'later', error);
-      return { result: 'failed', error: bug };
+      return { result: 'failed', error: asNotificationError(error, channel) };
     } finally {
       clearTimeout(timeLimit);
     }
@@ -173,6 +178,11 @@ export class Lane {
       }
     }
   }
+}
+
+function asNotificationError(error: unknown, channel: Channel): NotificationError {
+  if (error instanceof NotificationError) return error;
+  return new NotificationError(`bug: ${channel.name} threw ${String(error)}`, 'later', error);
 }
 
 /** Stopped in the middle: due again at once, for another worker or the next start. */

@@ -1,10 +1,10 @@
-// Token buckets and digest windows in the database, so that several backends spend the same ones. Call inside the
-// dispatcher's transaction.
+// Token buckets and digest windows in the database, so that several backends spend the same ones. Read and written in a
+// transaction that began with lockBudgets.
 
 import type { SendQuota } from '../channels/channel.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { byText, upsert } from '../db/values.ts';
-import type { Bucket } from '../outbox/token-bucket.ts';
+import type { Bucket } from './token-bucket.ts';
 
 export interface BudgetRow extends Bucket {
   /** `to:<address>`, `whole`, `quota:<channel>`. */
@@ -20,6 +20,13 @@ interface Row {
   at: string;
   gather_until: string | null;
   quota: SendQuota | null;
+}
+
+const advisoryLock = 7_320_615_004;
+
+/** One transaction at a time, of all backends, spends budgets; it is held until the transaction ends. */
+export async function lockBudgets(client: PoolClient): Promise<void> {
+  await client.query('select pg_advisory_xact_lock($1)', [advisoryLock]);
 }
 
 /** Those that exist; a bucket without a row is full. */
