@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '@log-detector/test-kit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inTransaction } from '../db/pool.ts';
 import { recordOccurrences } from '../issues/record-occurrences.ts';
+import { forgetTemplates } from './forget-templates.ts';
 import { createGrouping } from './group.ts';
 import type { Grouping, IncomingRecord } from './types.ts';
 
@@ -120,6 +121,17 @@ describe('grouping', () => {
     } finally {
       pool.query = query;
     }
+  });
+
+  it('forgets a template that was unused for long, in every backend, and learns it again', async () => {
+    let now = Date.now();
+    const backends = [createGrouping(database.pool, () => now), createGrouping(database.pool, () => now)];
+    const one = aRecord('the last unicorn left');
+    const [before] = await backends[0]!.group([one]);
+    await backends[1]!.group([one]);
+    expect(await forgetTemplates(database.pool, now + 40 * 86_400_000, 0)).toBeGreaterThan(0);
+    now += 2000;
+    for (const backend of backends) expect(await backend.group([one])).toEqual([before]);
   });
 
   it('does without a database', async () => {

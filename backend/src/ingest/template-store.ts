@@ -75,7 +75,7 @@ export function createTemplateStore(
   async function learn(messages: readonly (readonly string[])[], now: number): Promise<void> {
     try {
       await inTransaction(pool, async (client) => {
-        await lock(client);
+        await lockTemplates(client);
         await takeOver(client, now);
         const changed = new Map<string, Template>();
         for (const keys of messages)
@@ -108,7 +108,7 @@ function mergedOf(templates: readonly { id: string; mergedInto: string | null }[
 }
 
 /** One backend at a time changes templates. */
-async function lock(client: PoolClient): Promise<void> {
+export async function lockTemplates(client: PoolClient): Promise<void> {
   await client.query(`set local lock_timeout = ${lockTimeoutMs}`);
   await client.query('select pg_advisory_xact_lock($1)', [lockKey]);
 }
@@ -122,7 +122,7 @@ export async function splitMessage(pool: Pool, message: string): Promise<string 
   if (understood.kind === 'trace')
     return 'the message is a traceback: its exception types and frames tell it apart, and cannot be split further';
   await inTransaction(pool, async (client) => {
-    await lock(client);
+    await lockTemplates(client);
     await client.query(
       `insert into templates (id, keys, born, live, pinned, seq, changed_at)
       select $1, $2, n, true, true, n, $3

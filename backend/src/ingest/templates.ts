@@ -479,7 +479,10 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
       if (mergedInto === null) aliases.delete(id);
       else aliases.set(id, mergedInto);
       const own = templates.get(id);
-      if (own) delist(own);
+      if (own) {
+        growthOfLength.set(own.keys.length, (growthOfLength.get(own.keys.length) ?? 0) + 1);
+        delist(own);
+      }
       if (!live) {
         templates.delete(id);
         continue;

@@ -2,6 +2,7 @@
 
 import { dropPartitions, firstIdOf, startOfDay } from '../db/partitions.ts';
 import type { Pool } from '../db/pool.ts';
+import { forgetTemplates } from '../ingest/forget-templates.ts';
 
 const dayMs = 86_400_000;
 const rowsAtATime = 10_000;
@@ -29,6 +30,7 @@ export async function dropOld(
   let rows = await deleteInSteps(pool, `dedupe_state`, 'bucket, host, container, log_hash', 'last_at < $1', [
     new Date(now - Math.max(kept.dedupeWindowMs, dayMs)),
   ]);
+  rows += await forgetTemplates(pool, now);
   if (kept.retentionDays === 0) return { partitions: 0, rows };
   // Whole days, so that records, counts and history end at the same instant.
   const before = startOfDay(now) - kept.retentionDays * dayMs;
