@@ -31,7 +31,7 @@ const maxSearched = 50;
 const typeWord = '[A-Za-z_$][\\w$]*(?:(?:\\.|::|\\\\)[A-Za-z_$][\\w$]*)*';
 /** Exception types of the languages end so; anything dotted may be one too where the language says one must stand. */
 const typeLike = new RegExp(
-  `^(?:Exception in thread "[^"]{0,200}" |Uncaught |Unhandled exception\\. |Unhandled Exception: |Caused by: |Suppressed: |Wrapped by: |\\[cause\\]: |\\[errors\\]: |-{1,3}> |PHP (?:Fatal error|Warning|Notice|Parse error|Recoverable fatal error): {1,2}|Fatal error: |\\[)*(?:Uncaught )?(?<type>Error|Exception|Fatal Python error|${typeWord}(?:Error|Exception|Exit|Interrupt|Warning|Fault|Failure|Iteration|Throwable|Timeout|Group|Cancelled|NotFound|DoesNotExist|Invalid|Panic|Abort|Rejection)|java\\.[\\w.$]+|System\\.[\\w.]+|E[A-Z]{3,12})(?:\`\\d)?(?: \\[[\\w-]{1,40}\\])?(?: \\((?:0x)?[\\da-fA-F]{1,12}\\))?(?::\\s?(?<message>.*))?$`,
+  `^(?:Exception in thread "[^"]{0,200}" |Uncaught |Unhandled exception\\. |Unhandled Exception: |Caused by: |Suppressed: |Wrapped by: |\\[cause\\]: |\\[errors\\]: |-{0,3}> |PHP (?:Fatal error|Warning|Notice|Parse error|Recoverable fatal error): {1,2}|Fatal error: |\\[)*(?:Uncaught )?(?<type>Error|Exception|Fatal Python error|${typeWord}(?:Error|Exception|Exit|Interrupt|Warning|Fault|Failure|Iteration|Throwable|Timeout|Group|Cancelled|NotFound|DoesNotExist|Invalid|Panic|Abort|Rejection)|java\\.[\\w.$]+|System\\.[\\w.]+|E[A-Z]{3,12})(?:\`\\d)?(?: \\[[\\w-]{1,40}\\])?(?: \\((?:0x)?[\\da-fA-F]{1,12}\\))?(?::\\s?(?<message>.*))?$`,
 );
 const pythonFinal = new RegExp(`^(?<type>${typeWord})(?::\\s?(?<message>.*))?$`);
 const goPanic = /^(?:panic|fatal error): (?<message>.*?)(?: \[recovered(?:, repanicked)?\])?$/;
@@ -56,6 +56,7 @@ const idle =
   /^(?:goroutine \d+ |Stack trace:|stack backtrace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
 const pythonStart =
   /^[\s|+]*(?:.{0,200}\s)?Traceback \(most recent call last\):\s*$|^[\s|+]*\+? Exception Group Traceback/;
+const endOfInner = /^\s*-{3} (?:End of inner|Fin de)/;
 const prefix = /^[\s|+-]*(?:\+-[+-]*)?[\s|]*/;
 
 /** What the line says is thrown, or undefined. `inPython`: between the frames and the exception of a Python traceback. */
@@ -145,6 +146,11 @@ export function readTraceback(message: string): Traceback | undefined {
         }
         current.frames.push(frame);
       }
+      continue;
+    }
+    // .NET prints the inner exception's frames first, then goes on with the outer one's.
+    if (endOfInner.test(line) && current) {
+      current = exceptions[exceptions.indexOf(current) - 1] ?? current;
       continue;
     }
     if (awaitsMessage && current) {

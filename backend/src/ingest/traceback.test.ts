@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { readTraceback } from './traceback.ts';
+
+/** Types in the order printed, and the own frames of the exception reported. */
+function told(message: string): { types: string[]; said: string; own: string[] } | undefined {
+  const traceback = readTraceback(message);
+  return (
+    traceback && {
+      types: traceback.exceptions.map(({ type }) => type),
+      said: traceback.reported.message,
+      own: traceback.reported.frames
+        .filter(({ inApp }) => inApp)
+        .map(({ name, file }) => (file === '' ? name : `${name} ${file}`)),
+    }
+  );
+}
+
+const cases: [language: string, message: string, expected: ReturnType<typeof told>][] = [
+  [
+    'Python, chained',
+    `Traceback (most recent call last):
+  File "/srv/app/shop/db.py", line 5, in load
+    return rows[key]
+KeyError: 'x'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/usr/lib/python3/dist-packages/flask/app.py", line 99, in run
+    rv = self.dispatch()
+  File "/srv/app/shop/web.py", line 7, in show
+    raise NotFound(key) from error
+shop.errors.NotFound: no x`,
+    { types: ['KeyError', 'shop.errors.NotFound'], said: 'no x', own: ['show shop/web.py'] },
+  ],
+  [
+    'Java, with a cause',
+    `2026-11-22 10:00:00 ERROR [main] c.e.App : request failed
+java.lang.IllegalStateException: no order
+\tat com.example.Shop.place(Shop.java:10)
+\tat org.springframework.web.Servlet.run(Servlet.java:3)
+Caused by: java.io.IOException: Connection reset
+\tat java.base/sun.nio.ch.Net.read(Native Method)
+\tat com.example.Db.read(Db.java:8)
+\t... 2 more`,
+    {
+      types: ['java.lang.IllegalStateException', 'java.io.IOException'],
+      said: 'no order',
+      own: ['com.example.Shop.place Shop.java'],
+    },
+  ],
+  [
+    'Node',
+    `Error: query failed
+    at query (/srv/app/db.js:3:9)
+    at async Promise.all (index 0)
+    at /srv/app/node_modules/pg/index.js:1:1
+    at process.processTicksAndRejections (node:internal/process/task_queues:95:5) {
+  [cause]: TypeError: x is not a function
+      at call (/srv/app/call.js:1:1)
+}`,
+    { types: ['Error', 'TypeError'], said: 'query failed', own: ['query app/db.js'] },
+  ],
+  [
+    'Go',
+    `panic: runtime error: index out of range [5] with length 3
+
+goroutine 1 [running]:
+main.(*Shop).place(0xc000012345, 0x5)
+\t/srv/app/shop.go:12 +0x1d
+net/http.HandlerFunc.ServeHTTP(0x1)
+\t/usr/local/go/src/net/http/server.go:2122 +0x2f
+main.main()
+\t/srv/app/main.go:7 +0x2f
+
+goroutine 7 [select]:
+main.other()
+\t/srv/app/other.go:1 +0x2f`,
+    {
+      types: ['panic'],
+      said: 'runtime error: index out of range [5] with length 3',
+      own: ['main.(*Shop).place app/shop.go', 'main.main app/main.go'],
+    },
+  ],
+  [
+    'Ruby',
+    `/srv/app/pay.rb:12:in \`charge': card declined (PaymentError)
+\tfrom /srv/app/orders.rb:4:in \`block in place'
+\tfrom /usr/lib/ruby/gems/3.1.0/gems/rack-2.2/lib/rack.rb:9:in \`call'`,
+    { types: ['PaymentError'], said: 'card declined', own: ['charge app/pay.rb', 'place app/orders.rb'] },
+  ],
+  [
+    'PHP',
+    `PHP Fatal error:  Uncaught DomainException: no stock in /srv/app/src/Shop.php:12
+Stack trace:
+#0 /srv/app/vendor/slim/App.php(9): Shop->place()
+#1 /srv/app/public/index.php(3): Slim\\App->run()
+#2 {main}`,
+    { types: ['DomainException'], said: 'no stock', own: ['Slim\\App->run public/index.php'] },
+  ],
+  [
+    '.NET',
+    `Unhandled exception. System.InvalidOperationException: no order
+ ---> System.IO.IOException: gone
+   at Shop.Db.Read(String key) in /srv/app/Db.cs:line 8
+   --- End of inner exception stack trace ---
+   at Shop.Orders.<PlaceAsync>d__4.MoveNext() in /srv/app/Orders.cs:line 21
+   at System.Threading.Tasks.Task.Run()`,
+    {
+      types: ['System.InvalidOperationException', 'System.IO.IOException'],
+      said: 'no order',
+      own: ['Shop.Orders.PlaceAsync app/Orders.cs'],
+    },
+  ],
+  [
+    'Rust',
+    `thread 'main' panicked at src/main.rs:4:5:
+called \`Option::unwrap()\` on a \`None\` value
+stack backtrace:
+   0: rust_begin_unwind
+             at /rustc/abc/library/std/src/panicking.rs:647:5
+   1: core::panicking::panic
+   2: shop::place::h0123456789abcdef
+             at ./src/shop.rs:9:9
+   3: shop::main`,
+    {
+      types: ['panic'],
+      said: 'called `Option::unwrap()` on a `None` value',
+      own: [' src/main.rs', 'shop::place src/shop.rs', 'shop::main'],
+    },
+  ],
+  [
+    'Elixir',
+    `** (ArithmeticError) bad argument in arithmetic expression
+    (shop 0.1.0) lib/shop/cart.ex:12: Shop.Cart.total/1
+    (elixir 1.15.0) lib/enum.ex:1: Enum.map/2`,
+    {
+      types: ['ArithmeticError'],
+      said: 'bad argument in arithmetic expression',
+      own: ['Shop.Cart.total/# shop/cart.ex'],
+    },
+  ],
+  [
+    'Perl',
+    `no such order 7 at /srv/app/Shop.pm line 12.
+\tShop::place(HASH(0x55d)) called at /srv/app/main.pl line 3`,
+    { types: [''], said: 'no such order 7', own: ['Shop::place app/main.pl'] },
+  ],
+];
+
+describe('readTraceback', () => {
+  it.each(cases)('reads %s', (_language, message, expected) => {
+    expect(told(message)).toEqual(expected);
+  });
+
+  it.each(['one line', 'two\nlines', 'Validation failed:\n  - name is missing\n  - age is missing', ''])(
+    'finds none in %j',
+    (message) => {
+      expect(readTraceback(message)).toBeUndefined();
+    },
+  );
+});
