@@ -72,7 +72,11 @@ export function spawnAs(
   const capability = '+dac_read_search';
   const privileges = [
     ...(user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : []),
-    ...(mustPass ? [`--inh-caps=${capability}`, `--ambient-caps=${capability}`] : []),
+    // initdb asks by access() whether it may run its programs, and for that the kernel looks away from capabilities
+    // unless no_setuid_fixup is set.
+    ...(mustPass
+      ? [`--inh-caps=${capability}`, `--ambient-caps=${capability}`, '--securebits=+no_setuid_fixup']
+      : []),
     // SIGINT is PostgreSQL's fast shutdown.
     '--pdeathsig=INT',
   ];
