@@ -197,3 +197,45 @@ describe('GET /api/logs/{id}/emails', () => {
     });
   });
 });
+
+describe('GET /api/logs over time', () => {
+  it('pages through every record of a host, once, whichever minutes they fell in', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 40; n += 1) {
+      const { id } = await backend.post({ host: 'spread', container: `c${n % 4}`, message: `spread ${n}` });
+      ids.unshift(id);
+    }
+    // As if they had come over four hours: ids and counts alike.
+    const moved = new Map<string, string>();
+    for (const [n, id] of ids.entries()) {
+      const ms = Date.now() - n * 6 * 60_000;
+      const movedId =
+        ms
+          .toString(16)
+          .padStart(12, '0')
+          .replace(/^(.{8})/, '$1-') + id.slice(13);
+      moved.set(id, movedId);
+      await backend.database.pool.query('update log_records set id = $2, received_at = $3 where id = $1', [
+        id,
+        movedId,
+        new Date(ms),
+      ]);
+    }
+    await backend.database.pool.query(`delete from log_counts where host = 'spread'`);
+    await backend.database.pool.query(`
+      insert into log_counts
+      select bucket, date_trunc('minute', received_at), host, container, severity, count(*), 0, count(*)
+      from log_records where host = 'spread' group by 1, 2, 3, 4, 5`);
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: List = await list(`host=spread&limit=7${cursor && `&cursor=${cursor}`}`);
+      expect(page.total).toBe(40);
+      seen.push(...page.items.map(({ id }) => id));
+      cursor = page.next_cursor;
+    }
+    expect(seen).toEqual([...moved.values()]);
+    expect((await list('host=spread&limit=5&offset=33')).items.map(({ id }) => id)).toEqual(
+      seen.slice(33, 38),
+    );
+  });
+});

@@ -18,6 +18,8 @@ export interface Page {
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
+/** The end of the year 9999. */
+const lastMs = 253402300799999;
 /** With more buckets than this, one scan of all is cheaper than a look into each. */
 const mostBuckets = 100;
 
@@ -44,29 +46,31 @@ async function findInWindows(pool: Pool, page: Page, buckets?: readonly number[]
 /** The counts of a host, container or severity name the minutes and buckets that hold the page. */
 async function findByCounts(pool: Pool, page: Page): Promise<string[]> {
   const { filter, limit, offset } = page;
-  const untilMs = Math.min(filter.untilMs ?? Number.POSITIVE_INFINITY, timeBound(page));
+  const untilMs = Math.min(filter.untilMs ?? Number.POSITIVE_INFINITY, timeBound(page), lastMs);
   const sinceMs = filter.sinceMs ?? 0;
-  const counts = () =>
-    ofCounts(filter)
-      .add('minute < $', new Date(Math.min(untilMs, 253402300799999)))
-      .add('minute >= $', new Date(Math.floor(sinceMs / minuteMs) * minuteMs));
+  const firstMinute = new Date(Math.floor(sinceMs / minuteMs) * minuteMs);
+  const lastMinute = new Date(Math.floor(untilMs / minuteMs) * minuteMs);
 
-  // Each row counts at least one record, but one at either end may lie outside [since, until) or the cursor.
-  const far = counts();
-  const rowsNeeded = far.parameter(offset + limit + 1000);
-  const oldest = await pool.query<{ minute: string }>(
-    `select minute from log_counts ${far} order by minute desc limit ${rowsNeeded}`,
+  // Each row counts at least one record, so as many rows as the page is deep reach far enough. Rows of the last minute do
+  // not count: their records may be newer than the page.
+  const far = ofCounts(filter).add('minute >= $', firstMinute).add('minute < $', lastMinute);
+  const depth = far.parameter(offset + limit);
+  const { rows: minutes } = await pool.query<{ minute: string }>(
+    `select minute from log_counts ${far} order by minute desc limit ${depth}`,
     far.values,
   );
-  const lastMinute = oldest.rows.at(-1)?.minute;
-  if (lastMinute === undefined) return [];
-  const near = counts().add('minute >= $', lastMinute);
+  const fromMs = minutes.length < offset + limit ? sinceMs : Date.parse(minutes.at(-1)!.minute);
+
+  const near = ofCounts(filter)
+    .add('minute >= $', new Date(Math.floor(fromMs / minuteMs) * minuteMs))
+    .add('minute <= $', lastMinute);
   const { rows } = await pool.query<{ bucket: number }>(
     `select distinct bucket from log_counts ${near}`,
     near.values,
   );
+  if (rows.length === 0) return [];
   const buckets = rows.map(({ bucket }) => bucket);
-  return findBetween(pool, page, Math.max(sinceMs, Date.parse(lastMinute)), untilMs, buckets);
+  return findBetween(pool, page, Math.max(sinceMs, fromMs), untilMs, buckets);
 }
 
 async function findBetween(
