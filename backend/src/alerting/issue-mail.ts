@@ -11,7 +11,7 @@ import {
   shownMessage,
 } from './mail.ts';
 import { badge, factTable, heading, link, log, page, paragraph, quiet } from './mail-html.ts';
-import { counted, duration, fewOf, stateWord, whyOf } from './states.ts';
+import { counted, duration, fewOf, readableTime, stateWord, stopHint, whyOf } from './states.ts';
 import { bodySafe, cutMiddle, headerSafe } from './text.ts';
 
 /** An issue as it stands when the mail is written. Times as ISO 8601. */
@@ -67,7 +67,6 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
   const before = contextOf(content.contextBefore, 'before');
   const after = contextOf(content.contextAfter, 'after');
   const subject = `[${state}] ${alert.subject}`;
-  const stop = 'To get no more of these mails, ask whoever runs Log Detector to take you off its recipients.';
   const lines = [...facts, ...links].map(([name, value]) => `${name}: ${value}`).join('\n');
   const text = [
     `${state}: ${title}`,
@@ -76,7 +75,7 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
     before && `Before:\n${before}`,
     message,
     after && `After:\n${after}`,
-    `-- \n${stop}`,
+    `-- \n${stopHint}`,
   ]
     .filter((part) => part !== '')
     .join('\n\n');
@@ -91,7 +90,7 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
     ...(before ? [quiet('Lines before'), log(before)] : []),
     log(message),
     ...(after ? [quiet('Lines after'), log(after)] : []),
-    quiet(stop),
+    quiet(stopHint),
   ]);
   return { subject, text: `${text}\n`, html };
 }
@@ -103,16 +102,16 @@ function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
     ['Host', headerSafe(content.host)],
     ['Container', headerSafe(content.container)],
     ['Severity', headerSafe(content.severity)],
-    ['Occurred at', content.occurredAt ?? 'not given'],
-    ['Received at', content.receivedAt],
+    ['Occurred at', content.occurredAt === null ? 'not given' : readableTime(content.occurredAt)],
+    ['Received at', readableTime(content.receivedAt)],
     ...(episode
       ? ([['Lasted', `${duration(lasted!)}, ${counted(episode.records, 'record', 'records')}`]] as [
           string,
           string,
         ][])
       : []),
-    ['First seen', issue.firstSeen],
-    ['Last seen', issue.lastSeen],
+    ['First seen', readableTime(issue.firstSeen)],
+    ['Last seen', readableTime(issue.lastSeen)],
     ['Records', counted(issue.count, 'in all', 'in all')],
     ['Hosts', headerSafe(fewOf(issue.hosts))],
     ['Containers', headerSafe(fewOf(issue.containers))],

@@ -3,7 +3,7 @@
 import type { MailedIssue } from './issue-mail.ts';
 import { issueUrl, type Mail, maxSubjectChars, recordUrl, shorten } from './mail.ts';
 import { anchor, badge, heading, log, page, paragraph, quiet } from './mail-html.ts';
-import { counted, fewOf, stateWord } from './states.ts';
+import { counted, fewOf, readableTime, stateWord, stopHint } from './states.ts';
 import { bodySafe, cutMiddle, escapeHtml, headerSafe } from './text.ts';
 
 export interface RollUpItem {
@@ -42,7 +42,9 @@ export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
   const subject = shorten(`[${total} ISSUES] ${fewOf(services, 3)}`, maxSubjectChars);
   const title = `${counted(total, 'issue', 'issues')} since the mail before`;
   const sums = [...rollUp.issuesByReason].map(([reason, n]) => `${n} ${stateWord(reason).toLowerCase()}`);
-  const summary = `${sums.join(', ')}. ${counted(rollUp.held, 'record', 'records')} of these were held back.`;
+  const heldBack =
+    rollUp.held > 0 ? ` ${counted(rollUp.held, 'record was', 'records were')} held back before.` : '';
+  const summary = `${sums.join(', ')}.${heldBack}`;
   const shown = items.slice(0, maxShown);
   const rest = restOf(total - shown.length, rollUp.more);
   const text = [
@@ -50,12 +52,14 @@ export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
     summary,
     ...shown.map((item) => itemText(item, baseUrl, shown.length <= fewEnough)),
     ...(rest ? [rest] : []),
+    `-- \n${stopHint}`,
   ].join('\n\n');
   const html = page(subject, [
     heading(title),
     paragraph(summary),
     ...shown.map((item) => itemHtml(item, baseUrl, shown.length <= fewEnough)),
     ...(rest ? [quiet(rest)] : []),
+    quiet(stopHint),
   ]);
   return { subject, text: `${text}\n`, html };
 }
@@ -73,7 +77,7 @@ function restOf(unshown: number, more: number): string {
 
 function lineOf({ issue, held }: RollUpItem): string {
   const heldBack = held > 0 ? `, ${held.toLocaleString('en-US')} held back` : '';
-  return `${issue.service} on ${fewOf(issue.hosts, 3)}; ${counted(issue.count, 'record', 'records')}${heldBack}; first ${issue.firstSeen.slice(0, 19)}Z, last ${issue.lastSeen.slice(0, 19)}Z`;
+  return `${issue.service} on ${fewOf(issue.hosts, 3)}; ${counted(issue.count, 'record', 'records')}${heldBack}; first ${readableTime(issue.firstSeen)}, last ${readableTime(issue.lastSeen)}`;
 }
 
 function extractOf({ message, recordId }: RollUpItem, baseUrl: string): string {

@@ -33,6 +33,15 @@ export function counted(n: number, one: string, many: string): string {
   return `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
 }
 
+/** ISO 8601 for people, to the second. */
+export function readableTime(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+}
+
+/** How to get no more of them. */
+export const stopHint =
+  'To get no more of these mails, ask whoever runs Log Detector to take you off its recipients.';
+
 /** The first few, and how many more. */
 export function fewOf(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).join(', ');

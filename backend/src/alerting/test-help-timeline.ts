@@ -27,6 +27,8 @@ export interface TimelineRecord {
   container?: string;
   message?: string;
   coalesceId?: string;
+  severity?: string;
+  contextBefore?: string[];
 }
 
 export interface TimelineMail {
@@ -48,6 +50,8 @@ export interface TimelineOptions {
   /** Of the dedupe window; none by default. */
   dedupeWindowMs?: number;
   enabled?: boolean;
+  /** Ms since the epoch; an hour ago by default. */
+  start?: number;
 }
 
 const byName: Grouping = {
@@ -59,9 +63,10 @@ const byName: Grouping = {
   },
 };
 
-/** One timeline on a database of its own, or one that was emptied. It starts an hour ago, on the full second. */
+/** One timeline on a database of its own, or one that was emptied. */
 export class Timeline {
-  readonly start = Math.floor(Date.now() / 1000 - 3600) * 1000;
+  /** Ms since the epoch. */
+  readonly start: number;
   readonly mails: TimelineMail[] = [];
   readonly policy: AlertPolicy;
   readonly #pool: Pool;
@@ -73,6 +78,7 @@ export class Timeline {
   constructor(pool: Pool, options: TimelineOptions = {}) {
     this.#pool = pool;
     this.#options = options;
+    this.start = options.start ?? Math.floor(Date.now() / 1000 - 3600) * 1000;
     this.policy = { ...defaultPolicy, grouping: 'on', ...options.policy };
   }
 
@@ -157,7 +163,7 @@ export class Timeline {
       host,
       container,
       service: container,
-      severity: 'error',
+      severity: record.severity ?? 'error',
       message,
       logHash: createHash('sha256').update(message).digest('hex'),
       occurredAt: instantOf(now),
@@ -168,7 +174,7 @@ export class Timeline {
       image: null,
       labels: null,
       fields: { issue },
-      contextBefore: ['line before'],
+      contextBefore: record.contextBefore ?? ['line before'],
       contextAfter: null,
       coalesceId: record.coalesceId ?? null,
     };
