@@ -11,6 +11,8 @@ export interface Frame {
 }
 
 interface Shape {
+  /** What every line of this shape contains: most lines need no pattern to be passed over. */
+  hint: string;
   pattern: RegExp;
   /** Library frames by the whole line, cleaned name or path. */
   library: RegExp;
@@ -21,11 +23,13 @@ const place = '[^\\s()"]{0,400}';
 // Every pattern is anchored at the start and has one variable run per part, so a hostile line costs linear time.
 const shapes: Record<string, Shape> = {
   python: {
+    hint: 'File "',
     pattern: /^[\s|+]*File "(?<file>[^"]{1,400})", line \d+(?:, in (?<name>.{1,200}))?/,
     library: /site-packages|dist-packages|\/lib\/python\d|\/lib64\/python\d|^<|\\Lib\\|\/python\d\.\d+\//,
   },
   // JavaScript comes before Java and .NET: its places end in line and column.
   javascript: {
+    hint: 'at ',
     pattern: new RegExp(
       `^\\s*at (?:async )?(?:(?<name>[^()]{1,200}?) )?\\(?(?:(?:file|webpack(?:-internal)?|https?|app|node):/{0,3})?(?:(?<file>${place}?):\\d+:\\d+|native|<anonymous>)\\)?,?(?: \\{)?$`,
     ),
@@ -33,72 +37,86 @@ const shapes: Record<string, Shape> = {
       /node_modules|^node:|^internal\/|^<anonymous>|\bnative\b|webpack\/(?:runtime|bootstrap)|^(?:_stream_|events|net|module|fs|timers)\.js$|\/internal\/|node:internal/,
   },
   browser: {
+    hint: '@',
     pattern: new RegExp(
       `^\\s*(?<name>[\\w$.<>/*\\[\\] ]{0,120}?)@(?:(?:https?|file|webpack):/{2,3})(?<file>${place}?):\\d+(?::\\d+)?$`,
     ),
     library: /node_modules|webpack\/(?:runtime|bootstrap)/,
   },
   dotnet: {
+    hint: ':',
     pattern:
       /^\s*(?:at|en|bei|à) (?<name>(?:[\w`<>$|.,+[\]]|::){2,300})\((?:[^()]|\([^()]{0,200}\)){0,400}\)(?: (?:in|en|dans) (?<file>.{1,400}):(?:line|línea|ligne) \d+)$/,
     library:
       /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|xunit|NUnit)\./,
   },
   mono: {
+    hint: 'at ',
     pattern:
       /^\s*at (?<name>[\w`<>$|.,+[\]]{2,400}) ?\([^()]{0,400}\) (?:\[0x[\da-f]+\] )?in (?<file>[^:]{1,300}):\d+\s*$/,
     library: /^(?:System|Microsoft|Mono)\./,
   },
   java: {
+    hint: '(',
     pattern:
       /^\s*(?:at|@) (?:[\w.@-]{1,80}\/{1,2}(?:[\w.@-]{1,80}\/)?)?(?<name>[\w$.<>\u00a0-\uffff-]{1,300})\((?<file>[\w$.-]{1,200}\.(?:java|kts?|scala|groovy|cljc?|gen)|Native Method|Unknown Source|<generated>|[\w$-]{1,80})(?::-?\d+)?\)/,
     library:
       /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf)|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy/,
   },
   dotnetBare: {
+    hint: 'at ',
     pattern: /^\s*at (?<name>(?:[\w`<>$|.,+[\]]|::){2,300})\((?:[^()]|\([^()]{0,200}\)){0,400}\)\s*$/,
     library:
       /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|xunit|NUnit)\./,
   },
   ruby: {
+    hint: ':in ',
     pattern:
       /^\s*(?:\d+: )?(?:from )?(?<file>[^\s:]{1,400}\.(?:rb|erb|ru|rake|haml|slim)|[^\s:]{1,200}\/bin\/\w+|<internal:[^>]{1,100}>|-e|\(irb\)):\d+:in [`'](?<name>[^'`]{1,200})'/,
     library: /\/gems\/|\/ruby\/\d|\/lib\/ruby|<internal:|\/bundle\/|^\s*\w+ \([\d.]+\) /,
   },
   rubyGem: {
+    hint: ':in ',
     pattern: /^\s*(?:from )?\w[\w-]* \(\d[\w.]*\) (?<file>[^\s:]{1,400}):\d+:in [`'](?<name>[^'`]{1,200})'/,
     library: /^/,
   },
   php: {
+    hint: '#',
     pattern:
       /^\s*#\d+ (?:\[internal function\]|(?<file>[^():]{1,400})\(\d+\)): (?<name>[\w\\:{}@>$.-]{1,250})/,
     library: /\/vendor\/|\[internal function\]/,
   },
   dart: {
+    hint: '#',
     pattern: /^\s*#\d+\s+(?<name>[^(]{1,200}?) \((?<file>(?:package|dart|file):[^():]{1,300})(?::\d+){0,2}\)/,
     library: /dart:|package:flutter\//,
   },
   sanitizer: {
+    hint: ' 0x',
     pattern:
       /^\s*#\d+ 0x[\da-f]{1,16} (?:in )?(?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?)(?: (?<file>\/[^\s:]{1,400})(?::\d+){0,2}| \((?:[^()]{1,300})\))?/,
     library: /libc\b|\/usr\/(?:lib|include)|\.\.\/sysdeps|sanitizer|asan|tsan|__libc|_start$|libstdc\+\+/,
   },
   rust: {
+    hint: ': ',
     pattern: /^\s*\d+:\s+(?:0x[\da-f]{1,16} - )?(?<name>[\w<>:{}$&*',.[\]() -]{1,400})$/,
     library:
       /^(?:std|core|alloc|backtrace|tokio|futures|hyper|tower|actix_\w+|axum|rayon|tracing|anyhow|eyre|color_eyre|test)::|^<(?:std|core|alloc|tokio|futures)|^<.{1,200} as (?:core|alloc|std)::|rust_begin_unwind|rust_panic|__rust_|^__libc|^_start$|^main$|^__pthread|^start_thread|^clone3?$/,
   },
   elixir: {
+    hint: ': ',
     pattern:
       /^\s*(?:\((?<app>[\w-]{1,60})(?: [\w.+-]{1,40})?\) )?(?<file>[\w./-]{1,200}\.exs?|[\w./-]{1,200}\.erl):\d+: (?<name>.{1,200})/,
     library:
       /^\s*\((?:elixir|stdlib|kernel|erts|phoenix\w*|plug\w*|cowboy\w*|ecto\w*|bandit|thousand_island|ex_unit|logger|mix|iex|db_connection|postgrex)\b|^(?:gen_server|proc_lib|gen_statem|erl_eval)/,
   },
   perl: {
+    hint: ' called at ',
     pattern: /^\s*(?<name>[\w:]{1,200})\(.{0,400}\) called at (?<file>[^\s]{1,300}) line \d+/,
     library: /\/perl5?\/|\/usr\/share\/perl/,
   },
   swift: {
+    hint: ' 0x',
     pattern: /^\s*\d+\s+(?<file>[\w.+-]{1,100})\s+0x[\da-f]{16} (?<name>.{1,250}?) \+ \d+/,
     library: /^(?:lib\w+|Foundation|CoreFoundation|UIKit\w*|SwiftUI|dyld|\?\?\?)/,
   },
@@ -196,7 +214,7 @@ export function createFrameReader(): FrameReader {
         return pending;
       }
       for (const [language, shape] of order) {
-        const found = shape.pattern.exec(text);
+        const found = text.includes(shape.hint) ? shape.pattern.exec(text) : null;
         if (!found) continue;
         if (order[0]?.[0] !== language && language !== 'dotnetBare')
           order = [[language, shape], ...Object.entries(shapes).filter(([other]) => other !== language)];

@@ -59,6 +59,17 @@ const pythonStart =
 const endOfInner = /^\s*-{3} (?:End of inner|Fin de)/;
 const prefix = /^[\s|+-]*(?:\+-[+-]*)?[\s|]*/;
 
+/** In the order tried; `hint` is in every line of the shape. */
+const exceptionShapes: { hint?: string; pattern: RegExp }[] = [
+  { hint: 'Uncaught ', pattern: phpUncaught },
+  { hint: "exception '", pattern: phpOld },
+  { hint: ':in ', pattern: rubyFirst },
+  { pattern: typeLike },
+  { hint: '** (', pattern: elixirFirst },
+  { hint: 'Sanitizer', pattern: sanitizerFirst },
+  { hint: ' (', pattern: railsFirst },
+];
+
 /** What the line says is thrown, or undefined. `inPython`: between the frames and the exception of a Python traceback. */
 function exceptionOf(line: string, inPython: boolean): { type: string; message: string } | undefined {
   const text = line.length > 3000 ? line.slice(0, 3000) : line;
@@ -70,17 +81,14 @@ function exceptionOf(line: string, inPython: boolean): { type: string; message: 
     const found = pythonFinal.exec(bare)?.groups;
     if (found?.type) return { type: found.type, message: found.message ?? '' };
   }
-  const php = (phpUncaught.exec(bare) ?? phpOld.exec(bare))?.groups;
-  if (php?.type) return { type: php.type, message: php.message ?? '' };
-  const ruby = rubyFirst.exec(bare)?.groups;
-  if (ruby?.type) return { type: ruby.type, message: ruby.message ?? '' };
-  for (const pattern of [typeLike, elixirFirst, sanitizerFirst, railsFirst]) {
-    const found = pattern.exec(bare)?.groups;
+  for (const { hint, pattern } of exceptionShapes) {
+    const found = hint === undefined || bare.includes(hint) ? pattern.exec(bare)?.groups : undefined;
     if (found?.type) return { type: found.type, message: found.message ?? '' };
   }
-  const go = goPanic.exec(bare)?.groups;
+  const go =
+    bare.startsWith('panic: ') || bare.startsWith('fatal error: ') ? goPanic.exec(bare)?.groups : undefined;
   if (go) return { type: bare.startsWith('fatal') ? 'fatal error' : 'panic', message: go.message ?? '' };
-  const rust = rustPanic.exec(bare)?.groups;
+  const rust = bare.startsWith('thread ') ? rustPanic.exec(bare)?.groups : undefined;
   if (rust) return { type: 'panic', message: rust.quoted ?? '' };
   return undefined;
 }
