@@ -43,7 +43,7 @@ function containerFault(run: (world: World, slot: Slot, fault: Fault) => Promise
 
 const strikes: Record<FaultKind, Strike> = {
   'agent kill -9': agentKill,
-  'agent kill -9, away long': agentKill,
+  'agent kill -9 for long': agentKill,
   'agent SIGTERM': {
     takes: ['agent'],
     async run(world, { ms }) {

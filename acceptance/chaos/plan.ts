@@ -19,7 +19,7 @@ const plainLogs = ['web', 'api', 'worker', 'console', 'quiet'] as const;
 const kinds = {
   'agent kill -9': { weight: 14, ms: [0, 1000] },
   // Long enough for the small log to be rotated away meanwhile.
-  'agent kill -9, away long': { weight: 2, ms: [4000, 7000] },
+  'agent kill -9 for long': { weight: 2, ms: [4000, 7000] },
   'agent SIGTERM': { weight: 5, ms: [0, 500] },
   'agent frozen': { weight: 4, ms: [500, 3000] },
   'backend kill -9': { weight: 10, ms: [0, 700] },

@@ -182,6 +182,8 @@ async function makeParts(
     // The originals are tuned for a life of days; here every fault has a second.
     CONTAINER_RESTART_DELAY: '0.3',
     SEND_BASE_BACKOFF: '0.1',
+    // On a machine with better things to do the backend's first answer takes its time.
+    READ_TIMEOUT: '10',
     // A machine that stands still for a moment must not cut a traceback in two.
     TRACEBACK_IDLE_SECONDS: '5',
   });

@@ -390,22 +390,28 @@ export function followContainer(options: FollowContainerOptions) {
     if (newestOf(cursors)?.ordinal === -1) return;
     const first = await limits.short(() => firstLine(engine, seen, given));
     if (!first || first.at <= oldestOf(cursors)!.at) return;
-    const real = [cursors.stdout, cursors.stderr].flatMap((cursor) =>
-      cursor && cursor.ordinal !== -1 ? cursor.at : [],
-    );
-    if (first.at > real.sort()[0]!) declareRotated(real.sort()[0]!, firstAt);
+    const real = (['stdout', 'stderr'] as const).flatMap((stream) => {
+      const cursor = cursors[stream];
+      return cursor && cursor.ordinal !== -1 ? { stream, at: cursor.at } : [];
+    });
+    // Each stream from its own cursor: one of them may be held back by an open entry, and what was read of the other since
+    // is not missing.
+    for (const { stream, at } of real) {
+      if (first.at > at) declareRotated(at, firstAt, real.length > 1 ? stream : undefined);
+    }
   }
 
-  function declareRotated(from: string, to: string): void {
+  function declareRotated(from: string, to: string, stream?: Stream): void {
     options.hole({
       containerId: id,
       container: name,
+      stream,
       from,
       to,
       reason: 'rotated',
       detail: 'the log no longer holds these lines: it was rotated or truncated before they were read',
     });
-    log.warn({ container: name, from, to }, 'lines were rotated away before they were read');
+    log.warn({ container: name, stream, from, to }, 'lines were rotated away before they were read');
   }
 
   /** The lines' time ran ahead: were lines between the two missed? Then reading goes back to before them. */

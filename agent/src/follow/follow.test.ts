@@ -315,6 +315,27 @@ describe.skipIf(missing !== undefined)(
       expect(hole!.to).toBe(second.lines[0]!.line.position.at);
     });
 
+    it('declares for each stream what was rotated away since its own last line, and nothing that was read', async () => {
+      const script =
+        'i=0; while [ $i -lt 3000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; [ $((i % 50)) = 0 ] && echo "line $i" >&2; i=$((i+1)); [ $i = 100 ] && sleep 1.5; done; exec sleep 1000';
+      const first = startAgent(api);
+      await connected(first);
+      await run('rotating-both', script, '--log-opt', 'max-size=16k', '--log-opt', 'max-file=2');
+      await until('some', () => first.texts('rotating-both').length === 102);
+      await first.stop();
+      await until('printed', async () =>
+        (await engine.docker('logs', '--tail', '1', 'rotating-both')).includes('2999'),
+      );
+      const second = startAgent(api, { past: first });
+      await until('the rest', () => second.texts('rotating-both').some((text) => text.includes('2999')));
+      const lastOf = (stream: string) =>
+        first.lines.findLast(({ line }) => line.stream === stream)!.line.position.at;
+      expect(second.holes.map(({ stream, from }) => [stream, from])).toEqual([
+        ['stdout', lastOf('stdout')],
+        ['stderr', lastOf('stderr')],
+      ]);
+    });
+
     it('reads on, or declares it, when a burst rotates the log faster than the engine follows it', async () => {
       const agent = startAgent(api);
       await connected(agent);
