@@ -69,7 +69,7 @@ const booleanWord = /^(?:true|false|True|False|TRUE|FALSE)$/;
 
 const durationUnit =
   /^ (?:ns|[uµμ]s|ms|s|secs?|seconds?|millis|milliseconds?|microseconds?|nanoseconds?|mins?|minutes?|hours?|hrs?|days?|ticks)$/i;
-const sizeUnit = /^ (?:[KMGTP]i?B|bytes?|kbytes?|octets?)$/i;
+const sizeUnit = /^ (?:[KkMGTP]i?B|[kmgt]b|B|[Bb]ytes?|k?bytes|octets?)$/;
 const monthOrDay = /^ ?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)$/;
 const zoneName = /^ (?:UTC|GMT|Z|AM|PM|[A-Z]{1,3}[SD]T|CET)$/;
 
@@ -137,7 +137,8 @@ function maskPiece(piece: string, first: boolean): string | undefined {
     if (opaque.test(piece)) return '<id>';
     // Numbers inside a word: blk_-123, node-17, core.4711. With several it is an id as a whole, but for its first letters.
     let masked = piece.replace(/[+-]?\d+(?:\.\d+)*/g, (run, at: number) =>
-      (run[0] === '-' || run[0] === '+') && at > 0 && /\w/.test(piece[at - 1] as string)
+      // A hyphen after a letter or digit is a hyphen; elsewhere it is a sign.
+      (run[0] === '-' || run[0] === '+') && at > 0 && /[A-Za-z\d]/.test(piece[at - 1] as string)
         ? `${run[0]}<num>`
         : '<num>',
     );
@@ -206,7 +207,11 @@ function maskChunk(chunk: string, first: boolean): Masked {
     }
     // A whole that has separators of its own (a URL, a time, an address) is tried before it is taken apart.
     const whole = maskPiece(core, first && shown.length === 0);
-    const wholly = whole !== undefined && /^<[a-z]+>$/.test(whole) && !/[=,;()[\]{}<>"'|]/.test(core);
+    const wholly =
+      whole !== undefined &&
+      !(whole === '<id>' && core.includes(':')) &&
+      /^<[a-z]+>$/.test(whole) &&
+      !/[=,;()[\]{}<>"'|]/.test(core);
     if (wholly) push(whole, anything);
     else if (url.test(core)) push('<url>', anything);
     else {
@@ -411,6 +416,7 @@ function compact({ shown, keys }: Masked): Masked {
       }
       // 2017-05-16 05:00:00
       if (text.endsWith('<time>') && next === ' <*>' && shown[i + 1] === ' <time>') i++;
+      if (text.endsWith('<time>') && zoneName.test(keys[i + 1] ?? '')) i++;
       push(text);
       continue;
     }

@@ -83,6 +83,8 @@ function linkNames(chunks: readonly string[]): string[] {
 const plainWord = /^[A-Za-z][a-z]+[,.:;]?$/;
 const valueChunk = /<\*>|<\?>|[\d./\\@_]|[a-z][A-Z]/;
 
+const valueName = /^[\w.-]+[=:(]/;
+
 /** Alike but for one or two words that are values in both, one of them masked. */
 function areOneSentence(a: readonly string[], b: readonly string[]): boolean {
   if (a.length !== b.length) return false;
@@ -98,8 +100,8 @@ function areOneSentence(a: readonly string[], b: readonly string[]): boolean {
     different++;
     if (!valueChunk.test(one) || !valueChunk.test(other)) return false;
     if (!one.includes('<') && !other.includes('<')) return false;
-    // A name with its value, or with its arguments, names something.
-    if (/^[\w.-]+[=:(]/.test(one) || /^[\w.-]+[=:(]/.test(other)) return false;
+    // A name with its value, or with its arguments, names something: it must be the same in both.
+    if (valueName.exec(one)?.[0] !== valueName.exec(other)?.[0]) return false;
   }
   return shared >= 3 && different <= 2;
 }
