@@ -94,6 +94,9 @@ describe.skipIf(requires.docker() ?? needsPostgres15())(
           page.total >= 3 && page.items.every(({ status }: { status: string }) => status !== 'pending'),
       );
       expect(sent.items.map(({ status }: { status: string }) => status)).toEqual(['sent', 'sent', 'sent']);
+      const [newest] = sent.items;
+      const tookMs = Date.parse(newest.sent_at) - Date.parse(records.at(-1).occurred_at);
+      console.log(`${name}: from the line's timestamp to its mail sent: ${tookMs} ms`);
       const mails = await system.mailbox.mails();
       expect(mails.map(({ to }) => to)).toEqual([
         ['ops@example.com'],
