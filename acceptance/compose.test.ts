@@ -155,6 +155,10 @@ describe.skipIf(without)('the compose file', () => {
       (all) => all.length > 0,
     );
     expect(mails).toMatchObject([{ to: ['ops@example.com'], subject: '[Log Alert] ERROR bakery on host-7' }]);
+    // The backend and its database are not followed: what they log must not come back as records.
+    const agentLog = await compose('logs', '--no-color', 'agent');
+    expect(agentLog).toContain('"container":"bakery"');
+    expect(agentLog).not.toMatch(/"container":"ld[-_](backend|postgres)/);
     const url = /https?:\/\/\S+/.exec(mails[0]!.text)![0];
     const page = await fetch(url, { headers: { 'x-api-key': apiKey } });
     expect(await page.text()).toContain('the oven is cold');
