@@ -60,6 +60,7 @@ const majorVersion = '18';
 // The socket is named after it; no port is opened.
 const socketPort = 5432;
 const startTimeoutMs = 5 * 60_000; // recovery after a crash may take long; it says so meanwhile
+const dyingMs = 3_000;
 const silence: EmbeddedLog = { debug() {}, info() {}, warn() {} };
 
 // Durable as PostgreSQL is by default (fsync, synchronous_commit and full_page_writes stay on); only sized for a small machine.
@@ -124,7 +125,7 @@ class Server implements EmbeddedPostgres {
       );
     try {
       mkdirSync(this.#folder, { recursive: true });
-      this.#backendLock = this.#lockBackend();
+      this.#backendLock = await this.#lockBackend();
     } catch (error) {
       if (!/^E(ACCES|PERM|ROFS)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
       throw new StartError(
@@ -157,15 +158,18 @@ class Server implements EmbeddedPostgres {
     this.#backendLock = undefined;
   }
 
-  #lockBackend(): FileLock | undefined {
+  async #lockBackend(): Promise<FileLock | undefined> {
     const path = join(this.#folder, 'backend.lock');
     const holder = join(this.#folder, 'backend.pid');
-    const lock = lockFile(path);
+    let lock = lockFile(path);
+    // A backend that was killed a moment ago holds its lock until the system has done away with it.
+    for (let waitedMs = 0; lock === 'busy' && waitedMs < dyingMs; waitedMs += 50) {
+      await sleep(50);
+      lock = lockFile(path);
+    }
     const holderPid = existsSync(holder) ? Number(readFileSync(holder, 'utf8')) : 0;
-    if (
-      lock === 'busy' ||
-      (lock === 'unsupported' && holderPid !== process.pid && looksLike(holderPid, /node/))
-    )
+    const isHeldByPid = lock === 'unsupported' && holderPid !== process.pid && looksLike(holderPid, /node/);
+    if (lock === 'busy' || isHeldByPid)
       throw new StartError(
         `DATA_DIR ${this.#folder} is in use by another backend${holderPid ? ` (process ${holderPid})` : ''}; stop that one, give this one a DATA_DIR of its own, or set the same DATABASE_URL for both`,
       );
