@@ -1,4 +1,5 @@
-// Every setting that a program reads is in docs/configuration.md and in its .env.example, and nothing else is.
+// Every setting that a program reads is in docs/configuration.md, and nothing else is. The .env.example files have a test in
+// acceptance/env-examples.test.ts.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,13 +34,6 @@ function namesDocumented(heading: string): string[] {
     .sort();
 }
 
-function namesInExample(path: string): string[] {
-  return [...read(path).matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)]
-    .map(([, name]) => name!)
-    .filter((name) => !ofTheAwsSdk.test(name))
-    .sort();
-}
-
 describe.each([
   ['Agent', 'agent'],
   ['Backend', 'backend'],
@@ -49,9 +43,5 @@ describe.each([
   it('are all in docs/configuration.md, and no other is', () => {
     expect(names.length).toBeGreaterThan(10);
     expect(namesDocumented(heading)).toEqual(names);
-  });
-
-  it('are all in its .env.example, and no other is', () => {
-    expect(namesInExample(`${folder}/.env.example`)).toEqual(names);
   });
 });
