@@ -62,7 +62,8 @@ const hostPort =
 const dotted = /^[A-Za-z_\d][\w$-]*(?:\.[\w$-]+){2,}$/;
 const domain =
   /^[a-z\d][a-z\d-]*\.(?:com|org|net|io|dev|app|edu|gov|local|internal|lan|cn|de|fr|uk|jp|ru|in|br|nl|us|eu|info|biz|co|me|cloud|svc)$/i;
-const errorType = /(?:Error|Exception|Fault|Failure|Interrupt|Throwable)$/;
+/** Exception types tell errors apart, whatever digits are in them: `Http404Error`. */
+const errorType = /^[A-Za-z_$][\w$.]*(?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
 const objectId = /^([A-Za-z_$][\w.$]*)@[\da-f]{1,16}$/;
 const opaque = /^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w+/=-]{16,}$/;
 const booleanWord = /^(?:true|false|True|False|TRUE|FALSE)$/;
@@ -97,6 +98,7 @@ function maskPiece(piece: string, first: boolean): string | undefined {
     if (piece.length % 8 === 0 && hex.test(piece)) return '<hex>';
     return undefined;
   }
+  if (errorType.test(piece)) return undefined;
   if (hasDigit && !(hasDot && ip4.test(piece)) && number.test(piece))
     return dateTime.test(piece) ? '<time>' : '<num>';
   if (hasColon) {
@@ -122,16 +124,16 @@ function maskPiece(piece: string, first: boolean): string | undefined {
   }
   if (hasAt) {
     if (email.test(piece)) return '<email>';
-    const object = objectId.exec(piece);
-    if (object) return '<object>';
+    const object = objectId.exec(piece)?.[1];
+    if (object !== undefined) return errorType.test(object) ? object : '<object>';
   }
   if (hasBackslash && windowsPath.test(piece)) return '<path>';
   if (hasSlash && piece.length > 1 && (unixPath.test(piece) || relativePath.test(piece))) return '<path>';
   if (hasColon && hasDot && hasDigit && codePlace.test(piece)) return '<path>';
   if (hasColon && hasDigit && hostPort.test(piece)) return '<host>';
-  if (hasDot) {
-    if (errorType.test(piece)) return undefined;
-    if (!first && (dotted.test(piece) || domain.test(piece))) return domain.test(piece) ? '<host>' : '<name>';
+  if (hasDot && !first) {
+    if (domain.test(piece)) return '<host>';
+    if (dotted.test(piece)) return '<name>';
   }
   if (hasDigit) {
     if (opaque.test(piece)) return '<id>';
@@ -173,6 +175,7 @@ function maskChunk(chunk: string, first: boolean): Masked {
   const pushWord = (word: string): void => {
     const mask = maskPiece(word, first && shown.length === 0);
     if (mask === undefined) push(word, word);
+    else if (errorType.test(mask)) push(mask, mask);
     else push(mask, mask.replace(/<[a-z]+>/g, anything));
   };
   const object = writtenObject.exec(chunk);
@@ -258,7 +261,7 @@ function maskQuotes(text: string): string {
     /(?<![\w"'`\\])(["'`])((?:[^"'`\\\n]|\\.){0,200}?|(?:(?!\1)[^\\\n]|\\.){0,200}?)\1(?![\w])/g,
     (whole, quote: string, inner: string, at: number) => {
       if (inner === '') return `${quote}<str>${quote}`;
-      if (httpRequest.test(inner)) return whole;
+      if (httpRequest.test(inner) || errorType.test(inner)) return whole;
       if (messageKey.test(text.slice(Math.max(0, at - 24), at))) return whole;
       if (/^[A-Za-z_]\w*$/.test(inner) && text[at + whole.length] === ':') return whole; // a JSON key
       const words = inner.split(/\s+/).filter((word) => /^[A-Za-z][a-z']{2,}[,.]?$/.test(word)).length;
@@ -268,8 +271,8 @@ function maskQuotes(text: string): string {
 }
 
 /**
- * The message in pieces, masked. At most `maxMaskedChars` characters and `maxTokens` pieces of its first line with
- * content take part. Linear in the length of the message.
+ * The message in pieces, masked. At most its first `maxMaskedChars` characters and `maxTokens` pieces take part. Linear in
+ * the length of the message.
  */
 export function mask(message: string): Masked {
   const bounded = message.length > maxMaskedChars ? message.slice(0, maxMaskedChars) : message;
@@ -350,7 +353,8 @@ function endOfList(keys: readonly string[], from: number): number {
   const closer = closers[(keys[from] as string).trim()];
   let items = 0;
   for (let at = from + 1; at + 1 < keys.length; at += 2) {
-    if (!listItem.test(keys[at] as string)) return -1;
+    const item = keys[at] as string;
+    if (!listItem.test(item) || errorType.test(item.trimStart())) return -1;
     items++;
     const mark = keys[at + 1];
     if (mark === closer) return items > 1 ? at + 1 : -1;

@@ -172,5 +172,5 @@ async function followMerges(
 
 /** The template as a title, its variables shown as `<…>`. */
 export function titleOfTemplate(keys: readonly string[]): string {
-  return keys.join('').replaceAll('<*>', '<…>').replaceAll('<?>', '<…>');
+  return keys.join('').replace(/<[*?~]>/g, '<…>');
 }

@@ -45,6 +45,39 @@ describe('template miner', () => {
     expect(new Set(ids.map((id) => miner.root(id))).size).toBe(10);
   });
 
+  it('never takes an exception type for a value, be the place known to vary or everything full', () => {
+    for (const limits of [undefined, { maxTemplates: 400, maxSiblings: 2, maxOfLength: 2, maxKeys: 100 }]) {
+      const miner = createTemplateMiner(limits);
+      for (const word of ['ann', 'ben', 'cleo', 'dan']) take(miner, `job failed with ${word} today`);
+      const types = [
+        'ValueError',
+        'KeyError',
+        'Http404Error',
+        'Http500Error',
+        'java.io.IOException',
+        'a.b.C1Exception',
+      ];
+      const ids = types.flatMap((type) =>
+        [`job failed with ${type} today`, `raised '${type}'`, `caught (${type}, ${type}) twice`].map(
+          (message) => [type, message.slice(0, 4), take(miner, message)],
+        ),
+      );
+      const byIssue = new Map<string, Set<string>>();
+      for (const [type = '', , id = ''] of ids) {
+        const known = byIssue.get(miner.root(id)) ?? new Set();
+        byIssue.set(miner.root(id), known.add(type));
+      }
+      for (const together of byIssue.values()) expect(together.size).toBe(1);
+    }
+  });
+
+  it('goes on taking values for a template of two words', () => {
+    const miner = createTemplateMiner();
+    const ids = ['alice', 'bob', 'carol', 'dora', 'emil'].map((user) => take(miner, `hello ${user}`));
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(1);
+    expect(miner.size).toBe(1);
+  });
+
   it('takes a changed place at once when its values are sure to be values', () => {
     const miner = createTemplateMiner();
     const a = take(miner, 'loading com.example.app.Users into pool');

@@ -8,10 +8,12 @@
 
 import { createHash } from 'node:crypto';
 import { maxTokens } from './mask.ts';
-import { kindOfWord, type WordKind } from './words.ts';
+import { isTypeWord, kindOfWord, type WordKind } from './words.ts';
 
 /** A place that was found to vary; `<*>` is one that masking knew to vary. */
 const grown = '<?>';
+/** A place of a catch-all, which says nothing of what stands there. */
+const any = '<~>';
 
 /** A template as it stands: what replicas tell each other. */
 export interface Template {
@@ -59,6 +61,7 @@ const needed: Record<WordKind, number> = {
 };
 
 const isGrown = (key: string): boolean => key === grown || key === ' <?>';
+const isAny = (key: string): boolean => key === any || key === ' <~>';
 const isMasked = (key: string): boolean => key === '<*>' || key === ' <*>';
 const isWord = (key: string): boolean => {
   const kind = kindOfWord(key);
@@ -146,7 +149,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
   const templates = new Map<string, Template>();
   const aliases = new Map<string, string>();
   const buckets = new Map<string, Set<Template>>();
-  /** Templates that keep no word, or only the first: they take part in no comparison. */
+  /** By their pieces: they take part in no comparison. */
   const catchAlls = new Map<string, Template>();
   const ofLength = new Map<number, number>();
   /** By their joined pieces. */
@@ -193,11 +196,9 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     return names;
   }
 
-  /** The name of the catch-all that these pieces are, or undefined when they keep more than a first word. */
+  /** The name of the catch-all that these pieces are, or undefined when they are none. */
   function catchAllName(keys: readonly string[]): string | undefined {
-    const words = keys.filter((key) => !isGrown(key));
-    if (words.length === keys.length || words.length > 1) return undefined;
-    return words.length === 0 ? `${keys.length}` : `${keys.length}<${words[0]?.trim()}`;
+    return keys.some(isAny) ? keys.map((key) => (isAny(key) ? '' : key.trim())).join('\u0000') : undefined;
   }
 
   function enlist(template: Template): void {
@@ -230,21 +231,27 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     for (const chunkName of linkNames(chunksOf(template.keys))) takeFrom(byChunks, chunkName, template);
   }
 
-  /** The catch-all that a message that fits nothing must go to, because there are too many like it already. */
-  function catchAllFor(keys: readonly string[]): { name: string; keys: string[] } | undefined {
+  /**
+   * The pieces of the catch-all that a message that fits nothing must go to, because there are too many like it already.
+   * Exception types stay, even there.
+   */
+  function catchAllFor(keys: readonly string[]): string[] | undefined {
     const n = keys.length;
     const first = keys.findIndex(isWord);
-    const grow = (key: string): string => (key.startsWith(' ') ? ' <?>' : grown);
-    if (n > 1 && first !== -1) {
-      const name = `${n}<${keys[first]?.trim()}`;
-      const siblings = buckets.get(name)?.size ?? 0;
-      if (siblings >= limits.maxSiblings)
-        return { name, keys: keys.map((key, i) => (i === first ? key : grow(key))) };
-      if (siblings > 0 && templates.size < limits.maxTemplates) return undefined;
-    }
-    const full =
-      (ofLength.get(n) ?? 0) >= limits.maxOfLength || templates.size >= limits.maxTemplates - 2 * maxTokens;
-    return full ? { name: `${n}`, keys: keys.map(grow) } : undefined;
+    if (n < 2 || first === -1) return undefined;
+    const siblings = buckets.get(`${n}<${keys[first]?.trim()}`)?.size ?? 0;
+    const isCrowded = siblings >= limits.maxSiblings;
+    const isFull = templates.size >= limits.maxTemplates - 2 * maxTokens;
+    const isLong = siblings === 0 && (ofLength.get(n) ?? 0) >= limits.maxOfLength;
+    if (!isCrowded && !isFull && !isLong) return undefined;
+    return keys.map((key, i) =>
+      isTypeWord(key) || (isCrowded && i === first) ? key : key.startsWith(' ') ? ` ${any}` : any,
+    );
+  }
+
+  function catchAll(keys: readonly string[]): Template | undefined {
+    const pieces = catchAllFor(keys);
+    return pieces && catchAlls.get(catchAllName(pieces) ?? '');
   }
 
   function* siblings(keys: readonly string[]): Generator<Template> {
@@ -264,7 +271,11 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
 
   function fits(template: Template, keys: readonly string[]): boolean {
     const own = template.keys;
-    for (let i = 0; i < own.length; i++) if (own[i] !== keys[i] && !isGrown(own[i] as string)) return false;
+    for (let i = 0; i < own.length; i++) {
+      if (own[i] === keys[i]) continue;
+      // Whatever varies there, another exception type is another error.
+      if (!isGrown(own[i] as string) || isTypeWord(keys[i] as string)) return false;
+    }
     return true;
   }
 
@@ -277,9 +288,10 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     let best: Template | undefined;
     for (const template of siblings(keys))
       if (fits(template, keys) && (!best || template.born < best.born)) best = template;
-    best ??= catchAlls.get(catchAllFor(keys)?.name ?? '');
-    if (best) remember(key, best.id, keys.length);
-    return best?.id;
+    best ??= catchAll(keys);
+    if (!best) return undefined;
+    remember(key, best.id, keys.length);
+    return root(best.id);
   }
 
   function create(keys: readonly string[], changed: Set<Template>): Template {
@@ -302,9 +314,9 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     const changed = new Set<Template>();
     const known = match(keys);
     if (known !== undefined) return { id: known, changed: [] };
-    const catchAll = catchAllFor(keys);
-    if (catchAll) {
-      const { id } = create(catchAll.keys, changed);
+    const pieces = catchAllFor(keys);
+    if (pieces?.some(isAny)) {
+      const { id } = create(pieces, changed);
       return { id, changed: [...changed] };
     }
     let template = create(keys, changed);
@@ -333,7 +345,11 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
         const b = other.keys[i] as string;
         if (a === b) {
           if (isWordAt[i]) shared++;
-        } else if (!isGrown(a) && !isGrown(b) && places.push(i) > most) break;
+          continue;
+        }
+        // A place that varies takes any word but an exception's type.
+        if (isGrown(a) ? !isTypeWord(b) : isGrown(b) && !isTypeWord(a)) continue;
+        if (places.push(i) > most) break;
       }
       if (shared === 0 || places.length > most) continue;
       const name = places.join(' ');

@@ -53,18 +53,23 @@ const sentenceEnding =
 export type WordKind = 'mask' | 'name' | 'constant' | 'plain' | 'sentence' | 'type' | 'mark';
 
 const spelledNumber = /^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)$/;
-const exceptionType = /[A-Za-z](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
+const exceptionType = /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
 
 const nameShape = /[\d./\\@$_#*~]|[a-z][A-Z]/;
 
+/** Whether a piece names an exception's type, as languages spell them; a leading space does not count. */
+export function isTypeWord(piece: string): boolean {
+  return exceptionType.test(piece);
+}
+
 /** What kind of word a piece is; a leading space does not count. */
 export function kindOfWord(piece: string): WordKind {
-  if (piece.includes('<*>') || piece.includes('<?>')) return 'mask';
+  if (piece.includes('<*>') || piece.includes('<?>') || piece.includes('<~>')) return 'mask';
   const word = piece.startsWith(' ') ? piece.slice(1) : piece;
   if (!/[A-Za-z\d\u0080-\uffff]/.test(word)) return 'mark';
   if (/^[A-Z][A-Z_-]+$/.test(word))
     return common.has(word.toLowerCase()) && !word.includes('_') ? 'sentence' : 'constant';
-  if (exceptionType.test(word)) return 'type';
+  if (isTypeWord(word)) return 'type';
   // card_declined, too_many_requests: codes, which programs spell so
   if (/^[a-z]{1,13}(?:_[a-z]{1,13})+$/.test(word)) return 'constant';
   // x, y+, B: the axes and ranks of a system, not its users.
