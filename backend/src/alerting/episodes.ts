@@ -136,7 +136,8 @@ async function checkEpisodes(
     if (overAt > now) checkLater.push({ id: episode.id, at: new Date(overAt) });
     else {
       ended.push({ id: episode.id, at: issue.last_seen });
-      if (issue.state !== 'muted') over.push({ episode, issue });
+      // Who muted or resolved it knows already.
+      if (issue.state === 'open') over.push({ episode, issue });
     }
   }
   await client.query(

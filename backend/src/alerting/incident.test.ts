@@ -19,20 +19,20 @@ const trace = `Traceback (most recent call last):
 psycopg.OperationalError: connection to server at "10.0.4.7", port 5432 failed: Connection refused`;
 
 const refused = {
-  issue: 'OperationalError: connection to server at <string>, port <number> failed: Connection refused',
+  issue: 'OperationalError: connection to server at <…>, port <…> failed: Connection refused',
   message: trace,
   severity: 'fatal',
   contextBefore: ['10:00:00,102 INFO GET /orders/1841', '10:00:00,106 DEBUG pool is empty, connecting'],
 };
 const timeout = {
-  issue: 'ERROR upstream timed out after <duration> calling <url>',
+  issue: 'upstream timed out after <…> calling <…>',
   message: 'ERROR upstream timed out after 2.0s calling http://orders/1841',
   contextBefore: [],
   container: 'gateway',
   host: 'web-1',
 };
 const diskFull = {
-  issue: 'ERROR could not write block <number>: No space left on device',
+  issue: 'could not write block <…>: No space left on device',
   message: 'ERROR could not write block 181: No space left on device',
   contextBefore: [],
   container: 'db',

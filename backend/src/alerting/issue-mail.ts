@@ -49,7 +49,7 @@ const maxContextChars = 500;
 export function issueSubject(issue: Pick<MailedIssue, 'service' | 'hosts' | 'title'>): string {
   const [service, host, title] = [issue.service, issue.hosts[0] ?? '', issue.title].map(headerSafe);
   const place = `${shorten(service!, 60)} on ${shorten(host!, 60)}`;
-  return `${place}: ${shorten(title!, maxSubjectChars - 20 - place.length)}`;
+  return `${place}: ${shorten(title!.trim() || '(no text)', maxSubjectChars - 20 - place.length)}`;
 }
 
 /** Writes the mail. `baseUrl` is `BASE_URL`. */

@@ -51,6 +51,8 @@ export async function dropOld(
     new Date(before),
   ]);
   rows += await deleteInSteps(pool, 'episodes', 'id', 'ended_at < $1', [new Date(before)]);
+  // A bucket that nobody drew on for so long is full again.
+  rows += await deleteInSteps(pool, 'mail_budgets', 'name', 'at < $1', [new Date(before)]);
   rows += await deleteInSteps(pool, 'coverage_holes', 'event_id', 'received_at < $1', [new Date(before)]);
   return { partitions: partitions.length, rows };
 }
