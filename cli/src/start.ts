@@ -118,7 +118,7 @@ async function answers(url: string, signal: AbortSignal): Promise<boolean> {
 /** What to do next; where it listens, the backend has said. */
 function welcome(base: string, env: NodeJS.ProcessEnv): string {
   const mailsAreOn = ['1', 'true', 'yes', 'on'].includes(env.ALERT_EMAIL_ENABLED?.trim().toLowerCase() ?? '');
-  const tryIt = 'docker run --rm busybox echo "ERROR: it works"';
+  const tryIt = `docker run --rm busybox sh -c 'echo "ERROR: it works"; sleep 1'`;
   return `
 Next:
   let a container log an error:   ${tryIt}
