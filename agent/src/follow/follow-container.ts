@@ -14,15 +14,7 @@ import type { Limit } from './limits.ts';
 import type { Log } from './log.ts';
 import { firstLine, hasLinesBetween, lastLine } from './probe.ts';
 import { createReader, type Reader } from './reader.ts';
-import {
-  type Cursors,
-  comparePositions,
-  endOrdinal,
-  newestOf,
-  oldestOf,
-  overlapSeconds,
-  sinceOf,
-} from './resume.ts';
+import { type Cursors, endOrdinal, newestOf, oldestOf, overlapSeconds, sinceOf } from './resume.ts';
 import type { Sink } from './sink.ts';
 import { moved, nextInstant, stampOf, unixTime } from './timestamps.ts';
 
@@ -30,6 +22,8 @@ import { moved, nextInstant, stampOf, unixTime } from './timestamps.ts';
 const endGraceMs = 2000;
 /** Longest pause between two checks of a silent stream. */
 const longestSilenceMs = 60_000;
+/** Jumps of the lines' time looked into at once. */
+const mostJumps = 20;
 /** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
 const fastestLog = 100_000;
 
@@ -166,7 +160,7 @@ export function followContainer(options: FollowContainerOptions) {
     let cursors = cursorsFor(seen);
     const strict = await hasSteppedBack(seen, cursors);
     if (strict) cursors = await onlyOwnLines(seen, cursors);
-    const { sink: to, reader: from } = openSink(seen, cursors);
+    const from = openReader(seen, cursors);
 
     const me: Current = {
       stop: new AbortController(),
@@ -175,7 +169,7 @@ export function followContainer(options: FollowContainerOptions) {
       checkedAt: now(),
       checking: false,
       isPaused: false,
-      jumps: [],
+      jumps: 0,
     };
     current = me;
     const given = AbortSignal.any([signal, me.stop.signal]);
@@ -186,7 +180,7 @@ export function followContainer(options: FollowContainerOptions) {
       tty: seen.tty,
       jumpMs: seen.rotatesAt === undefined ? undefined : Math.ceil(seen.rotatesAt / fastestLog),
       onGap: (firstAt) => checkGap(seen, cursors, firstAt, given),
-      onJump: (stream, before, afterAt) => noteJump(me, stream, before, afterAt),
+      onJump: (stream, before, afterAt) => checkJump(me, stream, before, afterAt, given),
     });
     attached = true;
     state = seen.running ? 'following' : 'reading';
@@ -212,9 +206,7 @@ export function followContainer(options: FollowContainerOptions) {
     try {
       await (seen.running ? engine.logs(request) : limits.long(() => engine.logs(request)));
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
-      // Lines may have been left out just before the end.
-      await me.jumpsChecked;
-      if (!me.rewound) endedByItself = { losses, stopped: !seen.running };
+      endedByItself = { losses, stopped: !seen.running };
       if (failures > 0) log.info({ container: name }, 'reading the log again');
       failures = 0;
     } catch (error) {
@@ -223,13 +215,7 @@ export function followContainer(options: FollowContainerOptions) {
     } finally {
       clearTimeout(me.endTimer);
       current = undefined;
-      known = me.rewound ?? from.cursors;
-    }
-    if (me.rewound) {
-      // What comes again must not be joined to what is held.
-      await to.end(now());
-      sink = undefined;
-      reader = undefined;
+      known = from.cursors;
     }
     // A stream that ends at once, though the container runs, must not be asked for in a hot loop.
     if (seen.running && now() - began < 1000 && from.lastBytesAt <= began) {
@@ -237,7 +223,7 @@ export function followContainer(options: FollowContainerOptions) {
     }
   }
 
-  function openSink(seen: Inspected, cursors: Cursors): { sink: Sink; reader: Reader } {
+  function openReader(seen: Inspected, cursors: Cursors): Reader {
     if (!sink || !reader) {
       sink = options.open(container(seen));
       reader = createReader({ sink, maxLineBytes: options.maxLineBytes, now });
@@ -246,7 +232,7 @@ export function followContainer(options: FollowContainerOptions) {
         if (position && !options.cursor(stream)) sink.seen(stream, position);
       }
     }
-    return { sink, reader };
+    return reader;
   }
 
   /** After a stopped container's log was read: ends the sink, unless it was started again meanwhile. */
@@ -414,51 +400,38 @@ export function followContainer(options: FollowContainerOptions) {
     log.warn({ container: name, stream, from, to }, 'lines were rotated away before they were read');
   }
 
-  /** The lines' time ran ahead: were lines between the two missed? Then reading goes back to before them. */
-  function noteJump(me: Current, stream: Stream, before: Position, afterAt: string): void {
-    if (me.rewound) return;
-    // More than can be looked into one by one: reading them all again finds out.
-    if (me.jumps.length >= 100) {
-      rewind(me, me.jumps[0]!);
-      return;
+  /**
+   * The lines' time ran ahead: were lines between the two missed? Then the log is asked for again, from before them.
+   * @throws when they were, or when it cannot be known: the next request's cursors find out.
+   */
+  async function checkJump(
+    me: Current,
+    stream: Stream,
+    before: Position,
+    afterAt: string,
+    given: AbortSignal,
+  ): Promise<void> {
+    const isMissed = async () => {
+      const between = {
+        since: unixTime(before.at),
+        until: unixTime(afterAt),
+        after: before.at,
+        before: afterAt,
+      };
+      if (await hasLinesBetween(engine, me.seen, stream, between, given)) return true;
+      const first = await firstLine(engine, me.seen, given);
+      return first === undefined || first.at > before.at;
+    };
+    me.jumps++;
+    try {
+      // So many at once are sooner read again than looked into one by one.
+      if (me.jumps <= mostJumps && !(await limits.short(isMissed))) return;
+    } finally {
+      me.jumps--;
     }
-    me.jumps.push({ stream, before, afterAt });
-    // What cannot be asked now is asked again by the next connection's cursors.
-    if (me.jumps.length === 1) me.jumpsChecked = checkJumps(me).catch(() => rewind(me, me.jumps[0]));
-  }
-
-  function rewind(me: Current, jump: Current['jumps'][number] | undefined): void {
-    if (!jump || me.rewound || me.stop.signal.aborted || signal.aborted) return;
-    const { stream, before } = jump;
-    const other = stream === 'stdout' ? 'stderr' : 'stdout';
-    const cursor = reader?.cursors[other];
-    const place = { at: before.at, ordinal: -1 };
-    me.rewound = { [stream]: before };
-    if (!me.seen.tty && cursor) me.rewound[other] = comparePositions(cursor, place) < 0 ? cursor : place;
     log.debug({ container: name, from: before.at }, 'the engine left lines out; reading them again');
     me.stop.abort('lines were left out');
-  }
-
-  async function checkJumps(me: Current): Promise<void> {
-    const given = AbortSignal.any([signal, me.stop.signal]);
-    for (let jump = me.jumps[0]; jump; jump = me.jumps[0]) {
-      const { stream, before, afterAt } = jump;
-      const missed = await limits.short(async () => {
-        const between = {
-          since: unixTime(before.at),
-          until: unixTime(afterAt),
-          after: before.at,
-          before: afterAt,
-        };
-        if (await hasLinesBetween(engine, me.seen, stream, between, given)) return true;
-        const first = await firstLine(engine, me.seen, given);
-        return first === undefined || first.at > before.at;
-      });
-      me.jumps.shift();
-      if (!missed) continue;
-      rewind(me, jump);
-      return;
-    }
+    throw given.reason;
   }
 
   /** A stream that goes quiet without ending is a known fault: compares what was read with the log's last line. */
@@ -580,10 +553,8 @@ interface Current {
   /** The stages below are full. */
   isPaused: boolean;
   endTimer?: ReturnType<typeof setTimeout>;
-  jumps: { stream: Stream; before: Position; afterAt: string }[];
-  jumpsChecked?: Promise<void>;
-  /** Where reading goes on instead, because lines were left out. */
-  rewound?: Cursors;
+  /** Jumps of the lines' time that are being looked into. */
+  jumps: number;
 }
 
 /** Rung when something happened; waiting resolves at the next ring. */

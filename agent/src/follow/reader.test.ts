@@ -78,4 +78,60 @@ describe('reader', () => {
     await waiting;
     expect(sink.lines.map((line) => line.text)).toEqual(['late']);
   });
+
+  it('stands before the lines that it holds when the gap cannot be looked into, so that they are read again', async () => {
+    const { sink, reader } = reading();
+    const cursors = { stdout: { at: at(1), ordinal: 0 }, stderr: { at: at(1), ordinal: -1 } };
+    const onGap = () => Promise.reject(new Error('the daemon was restarted'));
+    reader.begin({ cursors, startedAt: '', tty: false, onGap });
+    const bytes = frame('stdout', stamped(at(5), 'late\n'));
+    await expect(reader.bytes('mux', bytes, 0, bytes.length)).rejects.toThrow('restarted');
+    expect(sink.lines).toEqual([]);
+    expect(reader.cursors).toEqual(cursors);
+  });
+
+  describe('when the time of the lines jumps ahead of the clock', () => {
+    // Far enough ahead for lines that were printed after the connection was made.
+    const later = (ms: number) => `2099-11-22T10:00:00.${String(ms).padStart(3, '0')}000000Z`;
+    const jumping = (find?: string) => {
+      const { sink, reader } = reading({ find });
+      const checks: { before: Position; afterAt: string; end: (error?: Error) => void }[] = [];
+      const onJump = (_stream: Stream, before: Position, afterAt: string) =>
+        new Promise<void>((resolve, reject) => {
+          checks.push({ before, afterAt, end: (error) => (error ? reject(error) : resolve()) });
+        });
+      reader.begin({ cursors: {}, startedAt: '', tty: false, jumpMs: 50, onJump });
+      const print = (ms: number, text: string) => {
+        const bytes = frame('stdout', stamped(later(ms), `${text}\n`));
+        return reader.bytes('mux', bytes, 0, bytes.length);
+      };
+      return { sink, reader, checks, print, texts: () => sink.lines.map(({ text }) => text) };
+    };
+
+    it('holds the lines after it until it is known that none was left out', async () => {
+      const { checks, print, texts } = jumping();
+      print(0, 'a');
+      const waiting = print(600, 'b');
+      expect(checks.map(({ before, afterAt }) => [before.at, afterAt])).toEqual([[later(0), later(600)]]);
+      expect(texts()).toEqual(['a']);
+      checks[0]!.end();
+      await waiting;
+      expect(texts()).toEqual(['a', 'b']);
+    });
+
+    it('stands before it when lines were left out, so that a kill at this moment loses none of them', async () => {
+      for (const find of [undefined, 'ERROR']) {
+        const { sink, reader, checks, print } = jumping(find);
+        print(0, 'ERROR a');
+        print(10, 'calm');
+        const waiting = print(600, 'calm too');
+        print(900, 'ERROR d');
+        checks[0]!.end(new Error('lines were left out'));
+        await expect(waiting).rejects.toThrow('left out');
+        expect(reader.cursors.stdout).toEqual({ at: later(10), ordinal: 0 });
+        expect(sink.lines.map(({ text }) => text)).not.toContain('ERROR d');
+        expect([later(0), later(10)]).toContain(sink.seenUpTo.stdout?.at ?? later(0));
+      }
+    });
+  });
 });

@@ -30,8 +30,11 @@ export interface Reading {
   jumpMs?: number;
   /** The log no longer reaches back to the cursors, or so it seems: what was read waits until this resolves. */
   onGap?(firstAt: string): Promise<void>;
-  /** Lines between these two of a stream may have been missed. */
-  onJump?(stream: Stream, before: Position, afterAt: string): void;
+  /**
+   * Lines between these two of a stream may have been missed: what was read after `before` waits until this resolves. It
+   * rejects when they were missed, and the request is given up.
+   */
+  onJump?(stream: Stream, before: Position, afterAt: string): Promise<void>;
 }
 
 export interface ReaderOptions {
@@ -51,10 +54,13 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
   let connectedMs = 0;
   let lastBytesAt = 0;
   let unstampedText = '';
-  /** Lines that wait for `onGap`. */
+  /** Lines that wait for `onGap` or `onJump`: were they taken, and the agent killed, nobody would look for those before. */
   let held: Line[] | undefined;
-  let gapAt = '';
-  let gapChecked: Promise<void> | undefined;
+  /** The cursors before the lines held. */
+  let heldFrom: Cursors = {};
+  let checks: Promise<void>[] = [];
+  let released: Promise<void> | undefined;
+  let isGapKnown = false;
   /** What is known to be read of each stream, though no line stands there. */
   let quiet: Cursors = {};
   let quietSecond = '';
@@ -64,9 +70,9 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
   let hit = 0;
 
   function give(line: Line): void {
-    if (resume.reached === 'gap' && held === undefined && gapAt === '') {
-      gapAt = line.position.at;
-      if (reading.onGap) held = [];
+    if (resume.reached === 'gap' && !isGapKnown) {
+      isGapKnown = true;
+      if (reading.onGap) hold(reading.cursors, reading.onGap(line.position.at));
     }
     if (held) {
       held.push(line);
@@ -78,6 +84,25 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
     state.lookbackFrom = -1;
     sink.push(line, now);
     if (sink.find) state.wantsAll = sink.isOpen(line.stream);
+  }
+
+  function hold(from: Cursors, check: Promise<void>): void {
+    // Heard by whoever waits for the release; not before there is one.
+    check.catch(() => {});
+    checks.push(check);
+    if (held) return;
+    held = [];
+    heldFrom = from;
+  }
+
+  /** Gives the lines held when all checks went well. When one did not, they stay held, and are read again. */
+  async function release(): Promise<void> {
+    for (let check = checks.shift(); check; check = checks.shift()) await check;
+    const waiting = held ?? [];
+    held = undefined;
+    released = undefined;
+    for (const line of waiting) give(line);
+    await sink.ready();
   }
 
   const lines = createLines({
@@ -137,7 +162,7 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
 
   /** Whether the whole line cannot matter. If it can, the line before it is given to the sink first. */
   function mayPassOver(stream: Stream, bytes: Buffer, from: number, to: number): boolean {
-    if (!sink.find) return false;
+    if (!sink.find || held) return false;
     if (hit < from) hit = nextHit(bytes, from);
     const state = told[stream];
     if (resume.reached !== 'in-sight' || resume.isWaiting(stream) || state.wantsAll) return false;
@@ -176,9 +201,11 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
     const before = ahead >= reading.jumpMs && state.msAt > 0 ? lines.position(stream) : undefined;
     state.ms = ms;
     state.msAt = now;
-    if (!before || resume.isWaiting(stream)) return;
+    if (!before || !reading.onJump || resume.isWaiting(stream)) return;
     const at = bytes.toString('latin1', from, from + stampLength);
-    if (msOf(at) >= connectedMs) reading.onJump?.(stream, before, at);
+    if (msOf(at) < connectedMs) return;
+    if (sink.find && !held) giveLookback(stream, bytes);
+    hold({ stdout: cursorOf('stdout'), stderr: cursorOf('stderr') }, reading.onJump(stream, before, at));
   }
 
   /** After a run of bytes: what was passed over is told, and what is still needed of its memory is copied. */
@@ -189,7 +216,7 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
         state.lookback = Buffer.from(bytes.subarray(state.lookbackFrom, state.lookbackTo));
         state.lookbackFrom = -1;
       }
-      if (state.passed || state.pushed) {
+      if (!held && (state.passed || state.pushed)) {
         // One run behind, so that the line kept for looking back is never told as done with.
         const still = quiet[stream];
         const isNews = state.upTo && (!still || comparePositions(state.upTo, still) > 0);
@@ -247,8 +274,9 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
       quiet = {};
       quietSecond = '';
       held = undefined;
-      gapChecked = undefined;
-      gapAt = '';
+      checks = [];
+      released = undefined;
+      isGapKnown = false;
       unstampedText = '';
       for (const stream of streams) Object.assign(told[stream], { ...newTold(), upTo: undefined });
     },
@@ -268,14 +296,8 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
       if (source === 'mux') frames.push(chunk, from, to);
       else lines.raw(source, chunk, from, to);
       if (!held) return sink.ready();
-      gapChecked ??= reading.onGap!(gapAt).then(() => {
-        const waiting = held ?? [];
-        held = undefined;
-        gapChecked = undefined;
-        for (const line of waiting) give(line);
-        return sink.ready();
-      });
-      return gapChecked;
+      released ??= release();
+      return released;
     },
 
     /** Call about once a second. */
@@ -293,6 +315,7 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
 
     /** How far each stream was read: where the next request resumes. */
     get cursors(): Cursors {
+      if (held) return heldFrom;
       return { stdout: cursorOf('stdout'), stderr: cursorOf('stderr') };
     },
 
