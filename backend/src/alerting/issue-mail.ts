@@ -44,19 +44,21 @@ export interface IssueAlert {
 /** Longest context shown on each side, in lines and in characters of a line. */
 const maxContextLines = 20;
 const maxContextChars = 500;
+/** Title of an issue whose records say nothing. */
+const noText = '(no text)';
 
 /** `api on web-3: ConnectionRefused <host>:<port>`, short enough to carry a state in front. */
 export function issueSubject(issue: Pick<MailedIssue, 'service' | 'hosts' | 'title'>): string {
   const [service, host, title] = [issue.service, issue.hosts[0] ?? '', issue.title].map(headerSafe);
   const place = `${shorten(service!, 60)} on ${shorten(host!, 60)}`;
-  return `${place}: ${shorten(title!.trim() || '(no text)', maxSubjectChars - 20 - place.length)}`;
+  return `${place}: ${shorten(title!.trim() || noText, maxSubjectChars - 20 - place.length)}`;
 }
 
 /** Writes the mail. `baseUrl` is `BASE_URL`. */
 export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
   const { issue, content } = alert;
   const state = stateWord(alert.reason);
-  const title = headerSafe(issue.title);
+  const title = headerSafe(issue.title).trim() || noText;
   const why = whyOf(alert.reason, alert.held);
   const links: [string, string][] = [
     ['Record', recordUrl(content.recordId, baseUrl)],
@@ -105,14 +107,16 @@ function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
     ['Occurred at', content.occurredAt === null ? 'not given' : readableTime(content.occurredAt)],
     ['Received at', readableTime(content.receivedAt)],
     ...(episode
-      ? ([['Lasted', `${duration(lasted!)}, ${counted(episode.records, 'record', 'records')}`]] as [
-          string,
-          string,
-        ][])
+      ? [
+          ['Lasted', `${duration(lasted!)}, ${counted(episode.records, 'record', 'records')}`] as [
+            string,
+            string,
+          ],
+        ]
       : []),
     ['First seen', readableTime(issue.firstSeen)],
     ['Last seen', readableTime(issue.lastSeen)],
-    ['Records', counted(issue.count, 'in all', 'in all')],
+    ['Records', `${issue.count.toLocaleString('en-US')} in all`],
     ['Hosts', headerSafe(fewOf(issue.hosts))],
     ['Containers', headerSafe(fewOf(issue.containers))],
   ];

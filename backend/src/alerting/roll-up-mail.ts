@@ -30,6 +30,7 @@ export interface RollUp {
 /** Most issues shown: with these a mail stays under the 102 KB at which Gmail clips. */
 export const maxShown = 80;
 const maxTitleChars = 160;
+const maxNameChars = 60;
 /** With so few issues, each is shown with its message, cut to so many characters. */
 const fewEnough = 5;
 const maxExtractChars = 4000;
@@ -38,7 +39,7 @@ const maxExtractChars = 4000;
 export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
   const { items } = rollUp;
   const total = [...rollUp.issuesByReason.values()].reduce((sum, n) => sum + n, 0);
-  const services = [...new Set(items.map(({ issue }) => headerSafe(issue.service)))];
+  const services = [...new Set(items.map(({ issue }) => shorten(headerSafe(issue.service), maxNameChars)))];
   const subject = shorten(`[${total} ISSUES] ${fewOf(services, 3)}`, maxSubjectChars);
   const title = `${counted(total, 'issue', 'issues')} since the mail before`;
   const sums = [...rollUp.issuesByReason].map(([reason, n]) => `${n} ${stateWord(reason).toLowerCase()}`);
@@ -77,7 +78,8 @@ function restOf(unshown: number, more: number): string {
 
 function lineOf({ issue, held }: RollUpItem): string {
   const heldBack = held > 0 ? `, ${held.toLocaleString('en-US')} held back` : '';
-  return `${issue.service} on ${fewOf(issue.hosts, 3)}; ${counted(issue.count, 'record', 'records')}${heldBack}; first ${readableTime(issue.firstSeen)}, last ${readableTime(issue.lastSeen)}`;
+  const [service, ...hosts] = [issue.service, ...issue.hosts].map((name) => shorten(name, maxNameChars));
+  return `${service} on ${fewOf(hosts, 3)}; ${counted(issue.count, 'record', 'records')}${heldBack}; first ${readableTime(issue.firstSeen)}, last ${readableTime(issue.lastSeen)}`;
 }
 
 function extractOf({ message, recordId }: RollUpItem, baseUrl: string): string {
