@@ -7,8 +7,8 @@ import { parseArgs } from 'node:util';
 import { runChaos } from './chaos.ts';
 import { measureMailRepeats } from './mail-repeats.ts';
 import { type FaultKind, faultKinds } from './plan.ts';
-import { copyBuild } from './programs.ts';
-import { lastLine, type Report, reportOf } from './report.ts';
+import { type Build, copyBuild } from './programs.ts';
+import { lastLine, mailLine, mailNote, type Report, reportOf } from './report.ts';
 
 const usage = `Usage: npm run chaos -- [--faults 500] [--lines 1000000] [--seed 7] [--mail-kills 20] [--write] [--keep]
   --kinds "agent kill -9,dockerd restart"   only these faults
@@ -21,65 +21,98 @@ interface Results {
   writeSection(name: string, report: Report): void;
 }
 
-/** @returns the exit code. */
-export async function main(args: string[], results: Results): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      faults: { type: 'string', default: '500' },
-      lines: { type: 'string', default: '1000000' },
-      seed: { type: 'string', default: '7' },
-      kinds: { type: 'string' },
-      'mail-kills': { type: 'string', default: '20' },
-      write: { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  const [faults, lines, seed, kills] = [values.faults, values.lines, values.seed, values['mail-kills']].map(
-    Number,
-  ) as [number, number, number, number];
-  const kinds = values.kinds?.split(',').map((kind) => kind.trim() as FaultKind);
-  const unknown = kinds?.find((kind) => !faultKinds.includes(kind));
-  const isWrong = [faults, lines, seed, kills].some((value) => !Number.isSafeInteger(value) || value < 0);
-  if (values.help || unknown || isWrong) {
-    console.log(unknown ? `no fault "${unknown}"; there are: ${faultKinds.join(', ')}` : usage);
-    return values.help ? 0 : 2;
-  }
+interface Options {
+  faults: number;
+  lines: number;
+  seed: number;
+  /** Of the backend, while mails go out; 0 leaves that part out. */
+  kills: number;
+  kinds: FaultKind[] | undefined;
+  write: boolean;
+  keep: boolean;
+}
 
-  const tell = (line: string) => console.log(line);
+/** @returns the exit code: 1 when anything was lost or repeated, or was in another way not as promised. */
+export async function main(args: string[], results: Results): Promise<number> {
+  const options = readOptions(args);
+  if (typeof options === 'string') {
+    console.log(options);
+    return args.includes('--help') ? 0 : 2;
+  }
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => stopping.abort(new Error(`ended by ${signal}`)));
-  const { signal } = stopping;
-  const keepIn = values.keep ? mkdtempSync(join(tmpdir(), 'chaos-kept-')) : undefined;
+  const keepIn = options.keep ? mkdtempSync(join(tmpdir(), 'chaos-kept-')) : undefined;
   const build = await copyBuild();
   try {
-    return await runBoth();
+    return await runBoth(options, results, { signal: stopping.signal, build, keepIn });
   } finally {
     build.remove();
     if (keepIn) console.error(`kept in ${keepIn}`);
   }
+}
 
-  async function runBoth(): Promise<number> {
-    const result = await runChaos({ seed, faults, lines, kinds, tell, signal, build, keepIn });
-    const report = reportOf(result, `npm run chaos -- --faults ${faults} --lines ${lines} --seed ${seed}`);
-    let ok = result.verdict.problems.length === 0;
-    for (const problem of result.verdict.problems) tell(`PROBLEM ${problem}`);
-
-    if (kills > 0) {
-      const mails = await measureMailRepeats({ seed, records: kills * 60, kills, tell, signal, build });
-      const { problems, ...figures } = mails;
-      for (const problem of problems) tell(`PROBLEM ${problem}`);
-      ok &&= problems.length === 0;
-      report.notes.push(
-        `Mails while the backend is killed ${figures.kills} times between sending and settling: ${figures.records} records, each an issue of its own, ${figures.mails} mails, ${figures.repeats} of them repeats, with the Message-ID of the first.`,
-      );
-      tell(JSON.stringify(figures));
-    }
-    tell(`\n${results.section('chaos', report)}`);
-    if (values.write) results.writeSection('chaos', report);
-    tell(lastLine(result));
-    return ok ? 0 : 1;
+async function runBoth(
+  { faults, lines, seed, kills, kinds, write }: Options,
+  results: Results,
+  { signal, build, keepIn }: { signal: AbortSignal; build: Build; keepIn: string | undefined },
+): Promise<number> {
+  const tell = (line: string) => console.log(line);
+  const result = await runChaos({ seed, faults, lines, kinds, tell, signal, build, keepIn });
+  const report = reportOf(result, `npm run chaos -- --faults ${faults} --lines ${lines} --seed ${seed}`);
+  const problems = [...result.verdict.problems];
+  if (kills > 0) {
+    const mails = await measureMailRepeats({ seed, records: kills * 60, kills, tell, signal, build });
+    problems.push(...mails.problems);
+    report.notes.push(mailNote(mails));
+    tell(mailLine(mails));
   }
+  for (const problem of problems) tell(`PROBLEM ${problem}`);
+  tell(`\n${results.section('chaos', report)}`);
+  if (write) results.writeSection('chaos', report);
+  tell(lastLine(result));
+  return problems.length === 0 ? 0 : 1;
+}
+
+/** @returns what is to be told instead, when the arguments do not fit or ask for help. */
+function readOptions(args: string[]): Options | string {
+  let values: { [name: string]: string | boolean | undefined };
+  try {
+    ({ values } = parseArgs({
+      args,
+      options: {
+        faults: { type: 'string', default: '500' },
+        lines: { type: 'string', default: '1000000' },
+        seed: { type: 'string', default: '7' },
+        kinds: { type: 'string' },
+        'mail-kills': { type: 'string', default: '20' },
+        write: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }));
+  } catch (error) {
+    return `${(error as Error).message}\n${usage}`;
+  }
+  const kinds = values.kinds
+    ? String(values.kinds)
+        .split(',')
+        .map((kind) => kind.trim())
+    : undefined;
+  const unknown = kinds?.find((kind) => !faultKinds.includes(kind as FaultKind));
+  if (unknown) return `no fault "${unknown}"; there are: ${faultKinds.join(', ')}`;
+  const options = {
+    faults: Number(values.faults),
+    lines: Number(values.lines),
+    seed: Number(values.seed),
+    kills: Number(values['mail-kills']),
+  };
+  const fit = Object.values(options).every((value) => Number.isSafeInteger(value) && value >= 0);
+  if (values.help || !fit) return usage;
+  return {
+    ...options,
+    kinds: kinds as FaultKind[] | undefined,
+    write: values.write === true,
+    keep: values.keep === true,
+  };
 }

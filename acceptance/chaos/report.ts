@@ -1,6 +1,7 @@
 // A result -> the tables that a person reads, and the last line that a program reads.
 
 import type { ChaosResult } from './chaos.ts';
+import type { MailResult } from './mail-repeats.ts';
 import { faultKinds } from './plan.ts';
 
 export interface Report {
@@ -43,6 +44,14 @@ export function lastLine({ verdict, faults }: ChaosResult): string {
     in_holes: verdict.inHoles,
     faults: [...faults.values()].reduce((sum, count) => sum + count, 0),
   });
+}
+
+export function mailLine({ records, mails, repeats, kills }: MailResult): string {
+  return JSON.stringify({ records, mails, repeats, kills });
+}
+
+export function mailNote({ records, mails, repeats, kills }: MailResult): string {
+  return `Mails while the backend is killed ${kills} times as they go out: ${records} records, each an issue of its own; ${mails} mails, of which ${repeats} are repeats, under the Message-ID of the first.`;
 }
 
 function seconds(ms: number | undefined): string {
