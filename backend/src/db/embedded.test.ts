@@ -39,7 +39,9 @@ afterEach(async () => {
 let program: string;
 let programFolder: string;
 beforeAll(async () => {
-  programFolder = mkdtempSync(fileURLToPath(new URL('.embedded-test-', import.meta.url)));
+  programFolder = mkdtempSync(
+    fileURLToPath(new URL('../../../node_modules/.embedded-test-', import.meta.url)),
+  );
   program = join(programFolder, 'program.mjs');
   await build({
     stdin: {
