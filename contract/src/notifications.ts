@@ -21,6 +21,12 @@ export const Notification = Type.Object({
   error_message: TextOrNull,
   sent_at: TextOrNull,
   created_at: Text,
+  reason: Type.Optional(
+    Type.String({
+      description:
+        'Why: new, still-failing, roll-up, in-cooldown, … `GET /api/logs/{id}/decisions` explains.',
+    }),
+  ),
 });
 export type Notification = Static<typeof Notification>;
 

@@ -9,7 +9,7 @@ import { subjectOf } from './mail.ts';
 import { stateWord } from './states.ts';
 
 const sentColumns =
-  'id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at';
+  'id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at, reason';
 const heldColumns = 'id, host, container, severity, message, reason, received_at';
 
 interface HeldRow {
@@ -134,6 +134,7 @@ async function waitingOfRecord(pool: Pool, recordId: string): Promise<Notificati
       status === 'waiting' ? 'waiting to be gathered with others' : 'the recipient is no longer active',
     sent_at: null,
     created_at,
+    reason,
   }));
 }
 
@@ -161,5 +162,6 @@ function skipped(row: HeldRow): Notification {
     error_message: skippedBecause[row.reason] ?? row.reason,
     sent_at: null,
     created_at: row.received_at,
+    reason: row.reason,
   };
 }

@@ -206,6 +206,7 @@ describe('the history of notifications', () => {
           error_message: said,
           sent_at: null,
           created_at: expect.stringMatching(/\.\d{6}Z$/),
+          reason,
         },
       ]);
     }
@@ -250,7 +251,7 @@ describe('the history of notifications', () => {
     await aStoredRecord('duplicate');
     await aStoredRecord({ to: ['a@x.io'] });
     const { rows } = await database.pool.query(
-      `select id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at
+      `select id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at, reason
        from email_notifications order by id desc`,
     );
     expect((await call<{ items: Notification[] }>('GET', '/api/emails')).body.items).toEqual(rows);

@@ -17,7 +17,8 @@ export async function addTestNotification(
     `insert into notifications
        (id, record_id, bucket, channel, to_address, subject, body, html, reason, message_id, next_attempt_at, created_at)
      values ($1, $1, 0, 'email', $2, '[Log Alert] TEST', $3, null, 'test', $4, now(), now())
-     returning id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at`,
+     returning id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at,
+       reason`,
     [id, to, text, messageId(id, settings.from)],
   );
   await pool.query(`select pg_notify($1, '')`, [wakeChannel]);
