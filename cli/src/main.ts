@@ -1,18 +1,8 @@
 // The command: one verb each, loaded only when it is asked for.
 
 import { runVerb, UsageError } from './run-verb.ts';
+import { asksForHelp, refuseUnknownArguments, usage } from './usage.ts';
 import { version } from './version.ts';
-
-const usage = `Usage: log-detector <verb>
-
-  start       backend and agent together, on this machine (what "npm start" runs)
-  serve       the backend: takes in records, groups them, sends the mails
-  agent       follows this host's containers and posts what matches  [--check: is the running one healthy?]
-  migrate     brings the database up to date, and ends
-  explain     shows what the detector sees in log files or standard input  [FILE…] [--json] [--each-line]
-
-Settings come from the environment; see docs/configuration.md.
-`;
 
 const verbs: Record<string, (args: string[]) => Promise<number | undefined>> = {
   start: async () => (await import('./start.ts')).start(process.env),
@@ -24,6 +14,10 @@ const verbs: Record<string, (args: string[]) => Promise<number | undefined>> = {
   migrate: async () => {
     await (await import('@log-detector/backend')).migrateCommand(process.env);
     return 0;
+  },
+  explain: async (args) => {
+    const { stdin, stdout, stderr } = process;
+    return (await import('./explain.ts')).explain(args, { stdin, stdout, stderr });
   },
 };
 
@@ -39,5 +33,11 @@ await runVerb(async () => {
   }
   const run = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
   if (!run) throw new UsageError(`"${verb}" is not a verb; use one of ${Object.keys(verbs).join(', ')}`);
+  if (asksForHelp(args)) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  // Explain takes files too, and looks at its arguments itself.
+  if (verb !== 'explain') refuseUnknownArguments(verb, args);
   return run(args);
 });
