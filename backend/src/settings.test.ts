@@ -58,6 +58,26 @@ describe('readBackendSettings', () => {
   });
 });
 
+describe('the bounds of alerting', () => {
+  it('are those of docs/alerting.md when nothing is set, with grouping off', () => {
+    expect(readBackendSettings({}).alerts.policy).toEqual({
+      grouping: 'off',
+      cooldownMs: 3_600_000,
+      whenOver: false,
+      digestMs: 60_000,
+      maxPerHour: 20,
+      maxPerHourTotal: 200,
+    });
+  });
+
+  it('refuse what would bound nothing', () => {
+    const mistakes = () =>
+      readBackendSettings({ ALERT_GROUPING: 'yes', ALERT_COOLDOWN_SECONDS: '5', ALERT_MAX_PER_HOUR: '0' });
+    for (const name of ['ALERT_GROUPING', 'ALERT_COOLDOWN_SECONDS', 'ALERT_MAX_PER_HOUR'])
+      expect(mistakes).toThrow(new RegExp(`- ${name} is`));
+  });
+});
+
 describe('isLoopback', () => {
   it('knows the addresses that only this machine reaches', () => {
     expect(['127.0.0.1', '127.8.8.8', '::1', 'localhost'].every(isLoopback)).toBe(true);
