@@ -233,6 +233,24 @@ describe.skipIf(process.platform !== 'linux')('startEmbedded', { timeout: 60_000
     expect(postgresOf(dataDir).filter((pid) => pid === postmasterPid())).toHaveLength(1);
   });
 
+  it('starts all the same when its server is killed while it starts', async () => {
+    const first = await start();
+    await first.stop();
+    let killed: number | undefined;
+    const killing = setInterval(() => {
+      [killed] = killed === undefined ? postgresOf(dataDir) : [killed];
+      if (killed === undefined) return;
+      clearInterval(killing);
+      killNow(killed);
+    }, 1);
+    const server = await start();
+    clearInterval(killing);
+    await until(async () => {
+      const answer = await query(server.connectionString, 'select 1 as one').catch(() => []);
+      return answer.length === 1 && postmasterPid() !== killed;
+    }, 'it answers');
+  });
+
   it('begins anew when a first start was killed in its middle', async () => {
     mkdirSync(join(dataDir, 'postgres.new/base'), { recursive: true });
     writeFileSync(join(dataDir, 'postgres.new/PG_VERSION'), '18\n');

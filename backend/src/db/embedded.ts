@@ -141,13 +141,30 @@ class Server implements EmbeddedPostgres {
       this.#checkVersion();
       this.#password = this.#readPassword();
       this.connectionString = this.#url(database);
-      await this.#start();
-      await this.#makeDatabase();
+      await this.#startFirst();
     } catch (error) {
       await this.stop();
       throw error;
     }
     this.#supervised = this.#supervise();
+  }
+
+  /** A server killed while it starts says nothing about whether it can: it is started again, a few times. */
+  async #startFirst(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#start();
+        await this.#makeDatabase();
+        return;
+      } catch (error) {
+        const child = this.#child;
+        // The connection may know before we do.
+        if (child) await Promise.race([exited(child), sleep(1000)]);
+        if (child?.signalCode !== 'SIGKILL' || attempt === 5 || this.#stopping.signal.aborted) throw error;
+        this.#log.warn('the embedded PostgreSQL was killed while it started; starting it again');
+        await this.#endPreviousServer();
+      }
+    }
   }
 
   async stop(): Promise<void> {

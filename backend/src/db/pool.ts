@@ -55,6 +55,9 @@ export function createPool(options: PoolOptions): Pool {
     types,
   });
   pool.on('error', (error) => options.onIdleError?.(error));
+  // A connection that breaks in the very packet that made it ready has nobody to hear of it yet, which would end the
+  // process. Whoever gets it finds that it answers no query.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 

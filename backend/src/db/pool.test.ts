@@ -1,0 +1,39 @@
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createPool } from './pool.ts';
+
+let server: Server | undefined;
+afterEach(() => server?.close());
+
+/** One message of PostgreSQL's protocol. */
+function message(type: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(type), length, body]);
+}
+
+describe('createPool', () => {
+  it('lives when a connection breaks in the very packet that made it ready, as a killed postmaster does it', async () => {
+    const welcome = Buffer.concat([
+      message('R', Buffer.alloc(4)),
+      message('Z', Buffer.from('I')),
+      message(
+        'E',
+        Buffer.from('SFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0'),
+      ),
+    ]);
+    server = createServer((socket) => {
+      socket.once('data', () => socket.end(welcome));
+      socket.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const pool = createPool({ connectionString: `postgresql://somebody@127.0.0.1:${port}/some` });
+    await expect(pool.query('select 1')).rejects.toThrow();
+    const client = await pool.connect();
+    await expect(client.query('select 1')).rejects.toThrow();
+    client.release(true);
+    await pool.end();
+  });
+});
