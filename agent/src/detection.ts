@@ -2,6 +2,7 @@
 
 import { SettingsError } from '@log-detector/settings';
 import { createCoalesce } from './detect/coalesce.ts';
+import { createFind, type Found } from './detect/find.ts';
 import { createJoin } from './detect/join.ts';
 import { createMatch, type Match } from './detect/match.ts';
 import { compilePattern, compilePatterns, type Pattern, PatternError } from './detect/patterns.ts';
@@ -14,6 +15,8 @@ export interface Detection {
   match: Match;
   traceback: Pattern;
   multilineStart: Pattern | undefined;
+  /** What looks over whole chunks, or why each line has to be looked at. */
+  finding: Found;
 }
 
 /** @throws {SettingsError} that lists every pattern that cannot be used, and why. */
@@ -41,7 +44,7 @@ export async function readDetection(settings: AgentSettings): Promise<Detection>
     }
   };
 
-  const patterns =
+  const found =
     settings.matchPatterns === undefined
       ? [await one('ERROR_PATTERN', settings.errorPattern || defaultErrorPattern)]
       : await compiled('LOG_MATCH_PATTERNS', settings.matchPatterns);
@@ -51,19 +54,25 @@ export async function readDetection(settings: AgentSettings): Promise<Detection>
   const secrets = await compiled('REDACT_PATTERNS', settings.redactPatterns);
   if (problems.length > 0 || !traceback) throw new SettingsError(problems);
 
+  const patterns = found.filter((pattern) => pattern !== undefined);
   const match = createMatch({
-    patterns: patterns.filter((pattern) => pattern !== undefined),
+    patterns,
     excludes,
     tracebackPattern: traceback,
     eventId,
     redact: settings.redact ? createRedact({ patterns: secrets }) : undefined,
   });
-  return { match, traceback, multilineStart };
+  const finding = createFind({ patterns, tracebackPattern: traceback, multilineStart });
+  return { match, traceback, multilineStart, finding };
 }
 
 /** The stages of one agent; each container gets its own join and coalesce. */
-export function stagesFor(settings: AgentSettings, { match, traceback, multilineStart }: Detection): Stages {
+export function stagesFor(
+  settings: AgentSettings,
+  { match, traceback, multilineStart, finding: { find } }: Detection,
+): Stages {
   return {
+    find,
     join: (emit) =>
       createJoin(
         {
@@ -71,6 +80,7 @@ export function stagesFor(settings: AgentSettings, { match, traceback, multiline
           idleMs: settings.tracebackIdleMs,
           tracebackPattern: traceback,
           multilineStart,
+          matters: find && ((text) => find.mattersText(text)),
         },
         emit,
       ),

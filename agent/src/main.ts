@@ -53,6 +53,9 @@ export async function runAgent(settings: AgentSettings, signal: AbortSignal): Pr
     whenFull: settings.spoolWhenFull,
     log,
   });
+  const { finding } = detection;
+  if (!finding.find)
+    log.info({ why: finding.why }, 'every line is looked at, which costs about four times as much');
   const watched = createWatched(spool);
   const pipeline = createPipeline({
     stages: stagesFor(settings, detection),
@@ -100,7 +103,7 @@ export async function runAgent(settings: AgentSettings, signal: AbortSignal): Pr
     ];
     return { healthy: failure === undefined, state: parts.join('; ') };
   };
-  const metrics = () => metricsOf({ pipeline, spool, sender, follower, startedAt });
+  const metrics = () => metricsOf({ pipeline, spool, sender, follower, finding, startedAt });
   const server = settings.metricsPort
     ? await serveHealth({ host: settings.metricsHost, port: settings.metricsPort }, health, metrics)
     : undefined;

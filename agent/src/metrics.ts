@@ -1,5 +1,6 @@
 // The agent's counts -> Prometheus metrics. docs/operations.md says which to watch.
 
+import type { Found } from './detect/find.ts';
 import type { Follower } from './follow/follow.ts';
 import type { Metric } from './health.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -11,11 +12,12 @@ interface Parts {
   spool: Spool;
   sender: Sender;
   follower: Follower;
+  finding: Found;
   /** Milliseconds since the epoch. */
   startedAt: number;
 }
 
-export function metricsOf({ pipeline, spool, sender, follower, startedAt }: Parts): Metric[] {
+export function metricsOf({ pipeline, spool, sender, follower, finding, startedAt }: Parts): Metric[] {
   const { stats } = pipeline;
   const disk = spool.stats();
   const sent = sender.stats();
@@ -36,6 +38,11 @@ export function metricsOf({ pipeline, spool, sender, follower, startedAt }: Part
     gauge('docker_connected', '1 while the Docker engine answers.', connected ? 1 : 0),
     gauge('containers_followed', 'Containers whose log is followed.', containers.length),
     counter('lines', 'Lines that were looked at one by one.', stats.lines),
+    gauge(
+      'looks_at_every_line',
+      '1 when a pattern or a setting forces it; the log says which at the start.',
+      finding.find ? 0 : 1,
+    ),
     counter('entries', 'Entries that the lines were joined to.', stats.entries),
     counter('records', 'Entries that matched.', stats.records),
     counter('holes', 'Stretches of log that could not be read, each declared to the backend.', stats.holes),

@@ -4,12 +4,14 @@
 
 import type { Coalesce } from './detect/coalesce.ts';
 import type { Join } from './detect/join.ts';
-import type { Container, Cursor, Entry, Hole, Line, MatchedRecord, Position, Stream } from './types.ts';
+import type { Container, Cursor, Entry, Find, Hole, Line, MatchedRecord, Position, Stream } from './types.ts';
 
 const streams = ['stdout', 'stderr'] as const;
 
 /** What one container's lines are pushed through, made anew for each container. */
 export interface Stages {
+  /** When there, lines that do not matter are not pushed. */
+  find?: Find | undefined;
   join(emit: (entry: Entry, now: number) => void): Join;
   match(entry: Entry, container: Container, now: number): MatchedRecord | undefined;
   coalesce(emit: (records: MatchedRecord[], now: number) => void): Coalesce;
@@ -149,12 +151,15 @@ interface StreamState {
   trail: (Position | undefined)[];
   /** For each record held by `coalesce`, in order: the line before its first. */
   held: (Position | undefined)[];
+  /** The end of `trail` is no line held, but how far the stream was passed over behind those. */
+  passed: boolean;
   /** The last position given to the disk. */
   written: Position | undefined;
 }
 
 /** One container's stages. The follower pushes lines; records come out to the pipeline's writer. */
 export class ContainerSink {
+  readonly find: Find | undefined;
   #container: Container;
   readonly #join: Join;
   readonly #coalesce: Coalesce;
@@ -170,6 +175,7 @@ export class ContainerSink {
     stats: PipelineStats,
     writer: { write(): Promise<void>; full(): boolean; closed(): void },
   ) {
+    this.find = stages.find;
     this.#container = container;
     this.#stats = stats;
     this.#writer = writer;
@@ -195,21 +201,34 @@ export class ContainerSink {
     this.#stats.lines++;
     const state = this.#streams[line.stream];
     state.trail.push(line.position);
+    state.passed = false;
     state.latest = line.position;
     this.#join.push(line, now);
     this.#trim(line.stream);
   }
 
-  /** Everything up to `position` was read and is of no interest; nothing of the stream is held. */
+  /** Everything up to `position` was read, and what was not pushed is of no interest. */
   seen(stream: Stream, position: Position): void {
     const state = this.#streams[stream];
     state.latest = position;
+    if (state.passed) state.trail.pop();
+    state.trail.push(position);
+    state.passed = true;
     this.#trim(stream);
   }
 
-  /** Whether a line of the stream is held, so that every further line matters. */
+  /** Whether a line of the stream is held. */
   isOpen(stream: Stream): boolean {
     return this.#join.firstPending(stream) !== undefined;
+  }
+
+  wantsAll(stream: Stream): boolean {
+    return this.#join.wantsAll(stream);
+  }
+
+  passedOver(stream: Stream, now: number): void {
+    this.#join.passedOver(stream, now);
+    this.#trim(stream);
   }
 
   ready(): Promise<void> | undefined {
@@ -267,6 +286,7 @@ export class ContainerSink {
     if (pending === undefined) {
       state.trail.length = 1;
       state.trail[0] = state.latest;
+      state.passed = false;
       return;
     }
     let first = 1;
@@ -276,7 +296,7 @@ export class ContainerSink {
 }
 
 function newState(): StreamState {
-  return { latest: undefined, trail: [undefined], held: [], written: undefined };
+  return { latest: undefined, trail: [undefined], held: [], passed: false, written: undefined };
 }
 
 function same(a: Position | undefined, b: Position | undefined): boolean {

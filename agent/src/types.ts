@@ -85,6 +85,30 @@ export interface Hole {
 }
 
 /**
+ * Looks over whole chunks of a log for lines that may matter: that may match, or begin or continue a traceback. It may find
+ * too many, never too few. Offsets are those of the bytes last given to `look`.
+ */
+export interface Find {
+  /** The bytes that are asked about until the next call. */
+  look(bytes: Buffer, from: number, to: number): void;
+  /** The first place, from `from` on, of a text that lines may matter for; or -1. */
+  text(from: number): number;
+  /** Whether the line matters whose text lies there. `holdsText`: one was found in it. */
+  matters(from: number, to: number, holdsText: boolean): boolean;
+  mattersText(text: string): boolean;
+  /** Whether the line begins with a time: those below it that do not may be its rest. */
+  hasTime(text: string): boolean;
+  /**
+   * For a json-file log: the first line, from the one that begins at `from` on, that may matter, or is not whole or not of
+   * the usual form; or -1. `to` is the end of a line. `attributes` is the length of `"attrs":{…},` in each line.
+   */
+  line(from: number, to: number, attributes: number): number;
+  /** Where the last line of the stream begins that the last call of `line` passed over, or -1. */
+  readonly lastStdout: number;
+  readonly lastStderr: number;
+}
+
+/**
  * Every stage of the pipeline has this shape: no stage owns a timer, `now` is milliseconds since the epoch, and what
  * a stage gives out goes to the `emit` it was made with.
  */

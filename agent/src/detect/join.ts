@@ -45,11 +45,23 @@ export interface JoinOptions {
   tracebackPattern?: { test(text: string): boolean };
   /** When given, each line that matches begins an entry, and every other line continues it (MULTILINE_START). */
   multilineStart?: { test(text: string): boolean };
+  /** Whether the line may matter to `match`: the lines below such a one may be its rest. */
+  matters?(text: string): boolean;
 }
 
+/**
+ * Not every line must be pushed. While `wantsAll` is false, lines that are ordinary and do not matter may be left out: they
+ * would be entries of no interest. Then `passedOver`, and before a line that does matter the one above it, or all from the
+ * last that begins with a time (see `lookback` in follow). What such a stream's habits are, a time at the start of
+ * each line or a transport's prefix, is learnt from its first lines and from those that are pushed: where something
+ * has broken the habit of times, it may be learnt again sooner or later than from all lines.
+ */
 export interface Join extends Stage<Line> {
   /** Position of the oldest line not given out yet. */
   firstPending(stream: Stream): Position | undefined;
+  wantsAll(stream: Stream): boolean;
+  /** Lines were left out before the next that is pushed. */
+  passedOver(stream: Stream, now: number): void;
 }
 
 interface Open {
@@ -74,6 +86,8 @@ interface Open {
   /** Whether each line has the same prefix; undefined until it shows. */
   prefixed: boolean | undefined;
   transport: Transport;
+  /** So many lines more are pushed, for the stream's habits to be learnt from; the last of them only while it has none of times. */
+  learning: number;
   /** Who wrote the last line, as a transport's prefix says. */
   from: string;
   lineIsEvent: boolean;
@@ -82,6 +96,9 @@ interface Open {
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
 const stampedEnough = 3;
 const unstampedEnough = 24;
+/** A stream's first lines, from which its habits are learnt, and so many more when one broke that of times. */
+const habitLines = 32;
+const relearnLines = 8;
 /** Such a line comes with the line before, at most so many ms later. */
 const stampedGapMs = 50;
 /** How much of a line is looked at, in characters: no runtime's frame is longer, and a stranger's line may be. */
@@ -97,12 +114,27 @@ const untold = new Set<State>(['line', 'block', 'gap', 'detail', 'wrap', 'source
  */
 export function createJoin(options: JoinOptions, emit: (entry: Entry, now: number) => void): Join {
   const { maxLines = 400, maxBytes = 512 * 1024, idleMs = 500, tracebackPattern, multilineStart } = options;
+  const { matters = () => true } = options;
   const open: Record<Stream, Open> = { stdout: newOpen('stdout'), stderr: newOpen('stderr') };
 
   function push(line: Line, now: number): void {
     const entry = open[line.stream];
     entry.pushedAt = now;
+    if (entry.learning > 0) entry.learning--;
     take(entry, line, now);
+  }
+
+  function wantsAll(stream: Stream): boolean {
+    const entry = open[stream];
+    const { held } = entry;
+    if (multilineStart || entry.transport.isKnown || entry.continued) return true;
+    if (entry.learning > (entry.stamped < stampedEnough ? 0 : relearnLines)) return true;
+    if (held.length === 0) return false;
+    if (held.length > 1 || entry.state !== 'line') return true;
+    const { text } = held[0]!;
+    if (!isOrdinary(text) || tracebackPattern?.test(text)) return true;
+    // Only a line without a time, where all others have one, can be the rest of an ordinary line.
+    return entry.stamped >= stampedEnough && matters(text);
   }
 
   function take(entry: Open, line: Line, now: number): void {
@@ -226,6 +258,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       // No rest of an ordinary line goes on like this: the waiting lines are taken anew, without the habit of the stream.
       entry.state = 'gap';
       entry.stamped = 0;
+      entry.learning = Math.max(entry.learning, relearnLines);
     }
     close(entry, now, false);
     take(entry, line, now);
@@ -293,7 +326,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
     entry.depth = state === 'json' ? bracketDepth(text) : 0;
     entry.prefixed = undefined;
-    if (state === 'line' || stamped) entry.stamped = stamped ? entry.stamped + 1 : 0;
+    if (state === 'line' || stamped) {
+      if (!stamped && entry.stamped >= stampedEnough) entry.learning = Math.max(entry.learning, relearnLines);
+      entry.stamped = stamped ? entry.stamped + 1 : 0;
+    }
     entry.unstamped = 0;
   }
 
@@ -373,6 +409,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     firstPending(stream) {
       return open[stream].held[0]?.position;
     },
+    wantsAll,
+    passedOver(stream, now) {
+      close(open[stream], now, true);
+    },
   };
 }
 
@@ -394,6 +434,7 @@ function newOpen(stream: Stream): Open {
     depth: 0,
     prefixed: undefined,
     transport: new Transport(),
+    learning: habitLines + relearnLines,
     from: '',
     lineIsEvent: false,
   };

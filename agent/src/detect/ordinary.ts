@@ -1,9 +1,10 @@
 // A cheap answer to: can this line begin or continue anything? Nearly all lines of nearly all logs cannot, and only they
 // need to be fast. What the table of traces.ts knows must not be called ordinary here; a test holds the two together.
 
+import { isDigit } from './text.ts';
+
 /** Begins, at the start of a line, that the table knows: all others are ordinary without a look. */
-const knownStarts: string[][] = Array.from({ length: 128 }, () => []);
-for (const start of [
+export const starts = [
   'Caused by',
   'Suppressed',
   'Wrapped by',
@@ -57,8 +58,9 @@ for (const start of [
   'Message: ',
   'BEGIN failed',
   'Compilation failed',
-])
-  knownStarts[start.charCodeAt(0)]!.push(start);
+];
+const knownStarts: string[][] = Array.from({ length: 128 }, () => []);
+for (const start of starts) knownStarts[start.charCodeAt(0)]!.push(start);
 // Any line that begins so is looked at.
 const looked = new Uint8Array(128);
 for (const character of ' \t\r\u001b#*=+.[\\]})"\'<|@') looked[character.charCodeAt(0)] = 1;
@@ -67,6 +69,9 @@ looked['['.charCodeAt(0)] = 0;
 looked['"'.charCodeAt(0)] = 0;
 looked["'".charCodeAt(0)] = 0;
 looked['<'.charCodeAt(0)] = 0;
+
+/** Whether a line that begins with this byte of UTF-8 may be out of the ordinary, whatever follows. */
+export const isLookedAt = (byte: number): boolean => byte >= 128 || looked[byte] === 1;
 
 /** Whether the line can neither begin nor continue anything: told by its first character and a few words. */
 export function isOrdinary(text: string): boolean {
@@ -77,7 +82,7 @@ export function isOrdinary(text: string): boolean {
   if (looked[code] === 1) return false;
   if (code >= 48 && code <= 57 && (text.charCodeAt(2) === 124 || text.charCodeAt(3) === 124)) return false;
   // `Nov 22, 2026 5:52:38 PM app.Main run`: java.util.logging.
-  if (text.charCodeAt(3) === 32 && text.length < 160 && / [AP]M /.test(text)) return false;
+  if (text.charCodeAt(3) === 32 && isDigit(text.charCodeAt(4)) && / [AP]M /.test(text)) return false;
   // `future: <Task finished …>`: asyncio.
   if (text.charCodeAt(text.length - 1) === 58) return false;
   if (code >= 97 && code <= 122 && text.charCodeAt(text.length - 1) === 62) return false;
@@ -85,21 +90,25 @@ export function isOrdinary(text: string): boolean {
   return !hasSpecialWord(text);
 }
 
+/** Words that no ordinary line has. */
+export const specialWords = [
+  'Exception',
+  'Error',
+  'Traceback',
+  'Throwable',
+  'Assertion',
+  'untime error: ',
+  'Uncaught',
+  'Unhandled',
+  ':in ',
+  'panic',
+];
+
 /** Nanoseconds for 200 characters each: 15 to 50 by its first letter; one regular expression for all takes 300. */
 function hasSpecialWord(text: string): boolean {
-  return (
-    isOddWord(text) ||
-    text.includes('Exception') ||
-    text.includes('Error') ||
-    text.includes('Traceback') ||
-    text.includes('Throwable') ||
-    text.includes('Assertion') ||
-    text.includes('untime error: ') ||
-    text.includes('Uncaught') ||
-    text.includes('Unhandled') ||
-    text.includes(':in ') ||
-    text.includes('panic')
-  );
+  if (isOddWord(text)) return true;
+  for (const word of specialWords) if (text.includes(word)) return true;
+  return false;
 }
 
 /** Whether the first word is the whole line, or looks like `a.b.Type:`. */

@@ -37,6 +37,11 @@ export class Transport {
   #lines = 0;
   #misses = 0;
 
+  /** Whether the stream has such a prefix. */
+  get isKnown(): boolean {
+    return this.#prefix !== undefined;
+  }
+
   /** @returns undefined when the stream, or this line, has no such prefix */
   unwrap(text: string): Unwrapped | undefined {
     if (this.#prefix === undefined) {

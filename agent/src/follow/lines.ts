@@ -21,7 +21,9 @@ export interface LinesOptions extends OnRegion {
   wanted?(stream: Stream, at: string, ordinal: number): boolean;
   emit(stream: Stream, position: Position, text: string, cut: boolean): void;
   /** Asked for each whole line of raw bytes that has a timestamp in its one form; true passes it over undecoded. */
-  passOver?(stream: Stream, bytes: Buffer, from: number, to: number): boolean;
+  mayPassOver?(stream: Stream, bytes: Buffer, from: number, to: number): boolean;
+  /** Told of each line that was passed over, when it was counted. */
+  passedOver?(stream: Stream, bytes: Buffer, from: number, to: number): void;
   /** A line of raw bytes without a timestamp: nothing a container printed, but words of the engine or its command. */
   unstamped(stream: Stream, text: string): void;
 }
@@ -64,7 +66,7 @@ export type Lines = ReturnType<typeof createLines>;
  * `startedAt` is when the container was last started: an older line without its newline ended there.
  */
 export function createLines(options: LinesOptions) {
-  const { maxLineBytes, wanted, emit, passOver, unstamped, onRegion, onRegionEnd } = options;
+  const { maxLineBytes, wanted, emit, mayPassOver, passedOver, unstamped, onRegion, onRegionEnd } = options;
   const tracks: Record<Stream, Track> = { stdout: newTrack('stdout'), stderr: newTrack('stderr') };
   let startedAt = '';
   let now = 0;
@@ -232,8 +234,9 @@ export function createLines(options: LinesOptions) {
         if (end < 0 || end >= region.to) break;
         search = end + 1;
         if (track.passing) track.passing = false;
-        else if (end - at <= pieceBytes && isStamp(bytes, at, end) && passOver?.(stream, bytes, at, end)) {
+        else if (end - at <= pieceBytes && isStamp(bytes, at, end) && mayPassOver?.(stream, bytes, at, end)) {
           count(track, bytes, at);
+          passedOver?.(stream, bytes, at, end);
         } else rawLine(track, bytes, at, end, false);
         at = end + 1;
       }
@@ -248,10 +251,14 @@ export function createLines(options: LinesOptions) {
       track.carriedAt = now;
     },
 
-    /** Counts a whole line that was passed over, whose timestamp at `from` is in its one form. */
-    skip(stream: Stream, bytes: Buffer, from: number): void {
+    /** Counts a whole line that is passed over, whose timestamp at `from` is in its one form. */
+    passOver(stream: Stream, bytes: Buffer, from: number, to: number): void {
       count(tracks[stream], bytes, from);
+      passedOver?.(stream, bytes, from, to);
     },
+
+    /** The `ordinal` of the last line. */
+    ordinal: (stream: Stream) => tracks[stream].ordinal,
 
     /** Keeps what is still needed of memory that is about to be used again. */
     settle(): void {

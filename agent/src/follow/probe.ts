@@ -78,6 +78,8 @@ async function read(
     update() {},
     end: async () => {},
     isOpen: () => false,
+    wantsAll: () => true,
+    passedOver() {},
   };
   const reader = createReader({ sink, maxLineBytes: 1 });
   reader.begin({ cursors: {}, startedAt: '', tty: request.tty });

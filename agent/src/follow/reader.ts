@@ -4,6 +4,7 @@
 import type { Line, Position, Stream } from '../types.ts';
 import { createFrames } from './frames.ts';
 import { createLines } from './lines.ts';
+import { createLookback, type Lookback } from './lookback.ts';
 import { type Cursors, comparePositions, createResume, type Resume } from './resume.ts';
 import type { Sink } from './sink.ts';
 import { isStamp, moved, msOf, msOfDay, stampLength } from './timestamps.ts';
@@ -64,9 +65,10 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
   /** What is known to be read of each stream, though no line stands there. */
   let quiet: Cursors = {};
   let quietSecond = '';
+  const hasTime = (text: string) => sink.find?.hasTime(text) ?? false;
+  const newTold = () => ({ ...blank, lookback: createLookback(hasTime) });
   const told: Record<Stream, Told> = { stdout: newTold(), stderr: newTold() };
-  /** The bytes given to `find`, and its next hit. */
-  let regionTo = 0;
+  /** The next place in the bytes at hand of a text that lines may matter for. */
   let hit = 0;
 
   function give(line: Line): void {
@@ -80,10 +82,9 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
     }
     const state = told[line.stream];
     state.pushed = true;
-    state.lookback = undefined;
-    state.lookbackFrom = -1;
+    state.lookback.clear();
     sink.push(line, now);
-    if (sink.find) state.wantsAll = sink.isOpen(line.stream);
+    if (sink.find) state.wantsAll = sink.wantsAll(line.stream);
   }
 
   function hold(from: Cursors, check: Promise<void>): void {
@@ -111,11 +112,14 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
     emit(stream, position, text, cut) {
       give(cut ? { stream, position, text, cut } : { stream, position, text });
     },
-    passOver: (stream, bytes, from, to) => {
+    mayPassOver: (stream, bytes, from, to) => {
       watchTime(stream, bytes, from);
-      if (!mayPassOver(stream, bytes, from, to)) return false;
-      passOver(stream, from, to);
-      return true;
+      return mayPassOver(stream, bytes, from, to);
+    },
+    passedOver(stream, _bytes, from, to) {
+      const state = told[stream];
+      state.passed = true;
+      state.lookback.add(from, to, lines.ordinal(stream));
     },
     onRegion: findFirst,
     onRegionEnd: settle,
@@ -143,53 +147,35 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
           !lines.isOpen(stream) &&
           mayPassOver(stream, bytes, from, to - 1)
         ) {
-          passOver(stream, from, to - 1);
-          lines.skip(stream, bytes, from);
+          lines.passOver(stream, bytes, from, to - 1);
         } else lines.frame(stream, bytes, from, to, cut);
       },
     });
   let frames = makeFrames();
 
   function findFirst(bytes: Buffer, from: number, to: number): void {
-    regionTo = to;
-    hit = sink.find ? nextHit(bytes, from) : from;
+    sink.find?.look(bytes, from, to);
+    hit = -1;
   }
 
-  function nextHit(bytes: Buffer, from: number): number {
-    const at = sink.find!(bytes, from, regionTo);
-    return at < 0 ? Number.POSITIVE_INFINITY : at;
-  }
-
-  /** Whether the whole line cannot matter. If it can, the line before it is given to the sink first. */
+  /** Whether the whole line does not matter. If it does, the lines before it are given to the sink first. */
   function mayPassOver(stream: Stream, bytes: Buffer, from: number, to: number): boolean {
-    if (!sink.find || held) return false;
-    if (hit < from) hit = nextHit(bytes, from);
-    const state = told[stream];
-    if (resume.reached !== 'in-sight' || resume.isWaiting(stream) || state.wantsAll) return false;
-    if (hit >= to) return true;
+    const { find } = sink;
+    if (!find || held || to - from > maxLineBytes) return false;
+    if (resume.reached !== 'in-sight' || resume.isWaiting(stream) || told[stream].wantsAll) return false;
+    if (hit < from) {
+      const at = find.text(from);
+      hit = at < 0 ? Number.POSITIVE_INFINITY : at;
+    }
+    if (!find.matters(from + stampLength + 1, to, hit < to)) return true;
     giveLookback(stream, bytes);
     return false;
   }
 
   function giveLookback(stream: Stream, bytes: Buffer): void {
-    const state = told[stream];
-    const position = lines.position(stream);
-    if (!position) return;
-    const [memory, from, to] =
-      state.lookbackFrom >= 0
-        ? [bytes, state.lookbackFrom, state.lookbackTo]
-        : [state.lookback, 0, state.lookback?.length ?? 0];
-    if (!memory) return;
-    let end = to;
-    while (end > from && memory[end - 1] === 0x0d) end--;
-    give({ stream, position, text: memory.toString('utf8', Math.min(from + stampLength + 1, end), end) });
-  }
-
-  function passOver(stream: Stream, from: number, to: number): void {
-    const state = told[stream];
-    state.passed = true;
-    state.lookbackFrom = from;
-    state.lookbackTo = to;
+    const { lines: before, follows } = told[stream].lookback.take(bytes);
+    if (!follows) sink.passedOver(stream, now);
+    for (const { position, text } of before) give({ stream, position, text });
   }
 
   /** Tells when a stream's time runs ahead of the clock by more than lines in a row explain. */
@@ -212,14 +198,15 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
   function settle(bytes: Buffer): void {
     for (const stream of streams) {
       const state = told[stream];
-      if (state.lookbackFrom >= 0) {
-        state.lookback = Buffer.from(bytes.subarray(state.lookbackFrom, state.lookbackTo));
-        state.lookbackFrom = -1;
-      }
+      state.lookback.settle(bytes);
       if (!held && (state.passed || state.pushed)) {
-        // One run behind, so that the line kept for looking back is never told as done with.
+        // One run behind, so that a line kept for looking back is never told as done with.
         const still = quiet[stream];
-        const isNews = state.upTo && (!still || comparePositions(state.upTo, still) > 0);
+        const { oldest } = state.lookback;
+        const isNews =
+          state.upTo &&
+          (!still || comparePositions(state.upTo, still) > 0) &&
+          (!oldest || comparePositions(state.upTo, oldest) < 0);
         if (!state.pushed && isNews) sink.seen(stream, state.upTo!);
         state.upTo = lines.position(stream);
         state.passed = state.pushed = false;
@@ -278,7 +265,7 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
       released = undefined;
       isGapKnown = false;
       unstampedText = '';
-      for (const stream of streams) Object.assign(told[stream], { ...newTold(), upTo: undefined });
+      for (const stream of streams) told[stream] = newTold();
     },
 
     /**
@@ -291,7 +278,7 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
       lines.now = now;
       for (const stream of streams) {
         const state = told[stream];
-        state.wantsAll = sink.find !== undefined && sink.isOpen(stream);
+        state.wantsAll = sink.find !== undefined && sink.wantsAll(stream);
       }
       if (source === 'mux') frames.push(chunk, from, to);
       else lines.raw(source, chunk, from, to);
@@ -339,10 +326,7 @@ interface Told {
   pushed: boolean;
   passed: boolean;
   wantsAll: boolean;
-  /** The line passed over last: in the memory at hand, or kept from before. */
-  lookbackFrom: number;
-  lookbackTo: number;
-  lookback: Buffer | undefined;
+  lookback: Lookback;
   /** The last line of the run of bytes before this one. */
   upTo: Position | undefined;
   /** Time of day of the last line, and when it was read. */
@@ -350,16 +334,4 @@ interface Told {
   msAt: number;
 }
 
-function newTold(): Told {
-  return {
-    pushed: false,
-    passed: false,
-    wantsAll: false,
-    lookbackFrom: -1,
-    lookbackTo: -1,
-    lookback: undefined,
-    upTo: undefined,
-    ms: 0,
-    msAt: 0,
-  };
-}
+const blank = { pushed: false, passed: false, wantsAll: false, upTo: undefined, ms: 0, msAt: 0 };

@@ -1,6 +1,6 @@
 // What the follower needs of those who take its lines, one for each run of a container.
 
-import type { Container, Line, Position, Stream } from '../types.ts';
+import type { Container, Find, Line, Position, Stream } from '../types.ts';
 
 export interface Sink {
   push(line: Line, now: number): void;
@@ -16,11 +16,12 @@ export interface Sink {
   update(container: Container): void;
   /** The log has ended, the container having stopped. A sink is not used after this; a restart opens a new one. */
   end(now: number): Promise<void>;
-  /** Whether a line of the stream is held, so that every further line of it matters. Asked only with `find`. */
+  /** Whether a line of the stream is held. */
   isOpen(stream: Stream): boolean;
-  /**
-   * When there: the offset of the first byte from `from` on, before `to`, at which a line that matters may begin, hold
-   * or follow, or -1. Lines without such a byte are passed over undecoded, but for the one before each that has one.
-   */
-  find?(bytes: Buffer, from: number, to: number): number;
+  /** When there: lines that do not matter are passed over undecoded. */
+  find?: Find | undefined;
+  /** Asked with `find`: whether every further line of the stream matters. */
+  wantsAll(stream: Stream): boolean;
+  /** Lines of the stream were passed over before the next that is pushed. */
+  passedOver(stream: Stream, now: number): void;
 }

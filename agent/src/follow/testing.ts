@@ -1,6 +1,6 @@
 // Helpers for the tests of following: bytes as the engine sends them, and a sink that keeps what it is given.
 
-import type { Container, Line, Position, Stream } from '../types.ts';
+import type { Container, Find, Line, Position, Stream } from '../types.ts';
 import { createReader, type Reading, type Source } from './reader.ts';
 import type { Sink } from './sink.ts';
 
@@ -41,14 +41,32 @@ export function collectingSink({ find }: { find?: string } = {}): CollectingSink
       sink.ended = true;
     },
     isOpen: () => false,
+    wantsAll: (stream) => sink.isOpen(stream),
+    passedOver() {},
   };
-  if (find !== undefined) {
-    sink.find = (bytes, from, to) => {
-      const at = bytes.indexOf(find, from);
-      return at >= 0 && at + find.length <= to ? at : -1;
-    };
-  }
+  if (find !== undefined) sink.find = findText(find);
   return sink;
+}
+
+/** Lines that hold the text matter, and none else. */
+function findText(text: string): Find {
+  let bytes: Buffer = Buffer.alloc(0);
+  let last = 0;
+  return {
+    look(looked, _from, to) {
+      [bytes, last] = [looked, to];
+    },
+    text(from) {
+      const at = bytes.indexOf(text, from);
+      return at >= 0 && at + text.length <= last ? at : -1;
+    },
+    matters: (_from, _to, holdsText) => holdsText,
+    hasTime: () => true,
+    mattersText: (line) => line.includes(text),
+    line: (from) => from,
+    lastStdout: -1,
+    lastStderr: -1,
+  };
 }
 
 /** Reads the bytes of one whole log, in pieces of the lengths in `cuts` (again and again), and gives its lines. */

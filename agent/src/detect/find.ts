@@ -1,0 +1,193 @@
+// Patterns -> what looks over whole chunks of a log for lines that may matter, so that the others need not be cut, decoded
+// or matched. scan-module.ts sorts the bytes out; what it stops at is looked at here as text, by the very functions that
+// join and match go by. A line matters when it holds what every match of a pattern has, or is out of the ordinary (it may
+// begin or continue a traceback). A test holds it to: the records are the same without it.
+
+import type { Find } from '../types.ts';
+import { isLookedAt, isOrdinary, specialWords, starts } from './ordinary.ts';
+import type { Pattern } from './patterns.ts';
+import {
+  createScanModule,
+  hashOf,
+  layout,
+  maxDataBytes,
+  maxTextLength,
+  maxTexts,
+  type ScanModule,
+} from './scan-module.ts';
+import { hasTimeNearStart } from './text.ts';
+import { openingState } from './traces.ts';
+
+export interface FindOptions {
+  patterns: readonly Pattern[];
+  tracebackPattern: Pattern;
+  multilineStart?: Pattern | undefined;
+}
+
+/** What every reader needs, or why each line has to be looked at. */
+export type Found = { find: Find } | { find: undefined; why: string };
+
+/** Makes one for all containers of the agent. */
+export function createFind({ patterns, tracebackPattern, multilineStart }: FindOptions): Found {
+  if (multilineStart)
+    return { find: undefined, why: 'MULTILINE_START is set: every line may continue an entry' };
+  const all = [...patterns, tracebackPattern];
+  const unknown = all.find(({ literals }) => literals === undefined);
+  if (unknown) {
+    const why = `pattern ${JSON.stringify(unknown.source)} has no text of two letters or more that every match holds`;
+    return { find: undefined, why };
+  }
+  const literals = all.flatMap((pattern) => pattern.literals!);
+  // `nhandled`: a short line with a time and this announces a traceback. The last is a line break within a JSON log's text,
+  // as Docker writes it once more.
+  const texts = [...literals, ...specialWords, 'nhandled', 'ncaught', '\\\\n'];
+  const module = texts.length > maxTexts ? undefined : createScanModule();
+  if (!module)
+    return { find: undefined, why: 'this Node.js cannot run WebAssembly with vector instructions' };
+  fill(module.memory, texts);
+  return { find: new Scan(module, literals, tracebackPattern) };
+}
+
+class Scan implements Find {
+  readonly #module: ScanModule;
+  readonly #literals: readonly string[];
+  readonly #traceback: Pattern;
+  readonly #memory: Buffer;
+  readonly #cells: Int32Array;
+  #bytes: Buffer = Buffer.alloc(0);
+  /** From an offset in the bytes to the address in the module's memory. */
+  #base = 0;
+  #to = 0;
+  #fits = true;
+  /** The next line break within a JSON log's text. */
+  #break = -1;
+
+  constructor(module: ScanModule, literals: readonly string[], traceback: Pattern) {
+    this.#module = module;
+    this.#literals = literals;
+    this.#traceback = traceback;
+    this.#memory = Buffer.from(module.memory.buffer);
+    this.#cells = new Int32Array(module.memory.buffer);
+  }
+
+  look(bytes: Buffer, from: number, to: number): void {
+    this.#bytes = bytes;
+    this.#to = to;
+    this.#break = -1;
+    // More than any read gives, but for the rest of a line that is larger than all: looked at as text.
+    this.#fits = to - from <= maxDataBytes;
+    if (!this.#fits) return;
+    bytes.copy(this.#memory, layout.data, from, to);
+    this.#base = layout.data - from;
+  }
+
+  text(from: number): number {
+    if (!this.#fits) return from;
+    const found = this.#module.nextText(from + this.#base, this.#to + this.#base);
+    return found < 0 ? -1 : found - this.#base;
+  }
+
+  matters(from: number, to: number, holdsText: boolean): boolean {
+    let end = to;
+    while (end > from && this.#bytes[end - 1] === 0x0d) end--;
+    const isOrdinary = this.#fits && this.#module.isOrdinaryText(from + this.#base, end + this.#base) === 1;
+    if (isOrdinary && !holdsText && !this.#isJsonWithBreak(from, end)) return false;
+    return this.mattersText(this.#bytes.toString('utf8', from, end));
+  }
+
+  #isJsonWithBreak(from: number, to: number): boolean {
+    if (this.#bytes[from] !== 0x7b) return false;
+    if (this.#break < from) {
+      const at = this.#bytes.indexOf('\\n', from, 'latin1');
+      this.#break = at < 0 ? Number.POSITIVE_INFINITY : at;
+    }
+    return this.#break < to;
+  }
+
+  mattersText(text: string): boolean {
+    if (!isOrdinary(text) || this.#traceback.test(text)) return true;
+    // A time stamp alone is the head of what comes below.
+    if (text.length < 48 && hasTimeNearStart(text) && openingState(text) !== 'line') return true;
+    // A JSON log's trace is a text of several lines.
+    if (text.charCodeAt(0) === 123 && text.includes('\\n')) return true;
+    return this.#literals.some((literal) => text.includes(literal));
+  }
+
+  readonly hasTime = hasTimeNearStart;
+
+  line(from: number, to: number, attributes: number): number {
+    if (!this.#fits) return from;
+    this.#cells[layout.lastStdout / 4] = 0;
+    this.#cells[layout.lastStderr / 4] = 0;
+    const found = this.#module.nextLine(from + this.#base, to + this.#base, attributes);
+    return found < 0 ? -1 : found - this.#base;
+  }
+
+  get lastStdout(): number {
+    return this.#offset(layout.lastStdout);
+  }
+
+  get lastStderr(): number {
+    return this.#offset(layout.lastStderr);
+  }
+
+  #offset(cell: number): number {
+    const address = this.#cells[cell / 4]!;
+    return address === 0 ? -1 : address - this.#base;
+  }
+}
+
+/** Writes the module's tables. */
+function fill(memory: WebAssembly.Memory, wanted: readonly string[]): void {
+  const bytes = Buffer.from(memory.buffer);
+  for (let byte = 0; byte < 256; byte++) if (isLookedAt(byte)) bytes[layout.firstBytes + byte] = 1;
+  for (const start of starts) {
+    const three = Buffer.from(start);
+    if (three.length >= 3) bytes[layout.starts + hashOf(three.readUIntLE(0, 3))] = 1;
+  }
+  const texts = [...new Set(wanted)].map((text) => {
+    const kept = text.slice(0, maxTextLength);
+    const skip = rarestThree(kept);
+    return {
+      text: Buffer.from(kept, 'latin1'),
+      skip,
+      three: Buffer.from(kept.slice(skip, skip + 3), 'latin1'),
+    };
+  });
+  texts.sort((a, b) => a.three.compare(b.three));
+  bytes.writeUInt32LE(texts.length, layout.textCount);
+  texts.forEach(({ text, skip, three }, index) => {
+    const at = layout.texts + index * layout.textBytes;
+    bytes.writeUInt32LE(text.length, at);
+    bytes.writeUInt32LE(skip, at + 4);
+    text.copy(bytes, at + 8);
+    // Neighbours share a set, so that few texts that none wants are found by it.
+    const set = 1 << Math.floor((index * 8) / texts.length);
+    for (let place = 0; place < 3; place++) {
+      const low = layout.sets + 16 * place;
+      const high = layout.sets + 16 * (3 + place);
+      const byte = three[place];
+      for (let half = 0; half < 16; half++) {
+        if (byte === undefined || (byte & 15) === half) bytes[low + half]! |= set;
+        if (byte === undefined || byte >> 4 === half) bytes[high + half]! |= set;
+      }
+    }
+  });
+}
+
+/** Where the three letters of a text begin that are rarest in logs. */
+function rarestThree(text: string): number {
+  let best = 0;
+  let rarest = Number.POSITIVE_INFINITY;
+  for (let from = 0; from === 0 || from <= text.length - 3; from++) {
+    const common = [...text.slice(from, from + 3)].reduce((sum, letter) => sum + commonness(letter), 0);
+    if (common < rarest) [best, rarest] = [from, common];
+  }
+  return best;
+}
+
+/** How often a character stands in logs, roughly: the letters of English in their order, blanks and digits before them. */
+function commonness(character: string): number {
+  const at = ' etaoinsr0123456789hldcumfpgw.,-:/ybvkxjqz'.indexOf(character);
+  return at < 0 ? 0 : 42 - at;
+}

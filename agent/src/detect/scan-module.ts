@@ -1,0 +1,399 @@
+// The one pass over a log's bytes, sixteen at a time: WebAssembly, assembled when the agent starts. It answers two questions.
+// Where does the next of some texts stand? And, in a json-file log: which is the next line that is not plainly of no
+// interest? Surprise: it only ever sorts out. What it stops at is decided by find.ts, so it may stop too often, never too
+// seldom.
+//
+// Texts are found by their first three bytes, each looked up by its two halves in tables of eight sets at once (the
+// "Teddy" of Hyperscan and of Rust's aho-corasick), then compared.
+
+import {
+  add,
+  and,
+  assemble,
+  bits,
+  block,
+  bothBytes,
+  type Code,
+  call,
+  chars,
+  differingBytes,
+  differs,
+  differs64,
+  either,
+  eitherBytes,
+  equal,
+  equal64,
+  equalBytes,
+  type Func,
+  get,
+  giveBack,
+  highNibbles,
+  i32,
+  isAny,
+  isAtLeast,
+  isLess,
+  isMore,
+  isZero,
+  leave,
+  leaveWhen,
+  load8,
+  load16,
+  load16Bytes,
+  load32,
+  load64,
+  lookUp,
+  loop,
+  lowestBit,
+  multiply,
+  number,
+  or,
+  set,
+  shiftRight,
+  sixteen,
+  store32,
+  subtract,
+  v128,
+  when,
+} from './wasm.ts';
+
+/** Where things lie in the module's memory. */
+export const layout = {
+  /** A byte for each first byte of a line: 1 stops at it. */
+  firstBytes: 0,
+  /** Six tables of sixteen: for the first, second and third byte of a text the sets by its low and by its high half. */
+  sets: 256,
+  textCount: 512,
+  /** Where the last line of each stream begins that was passed over. */
+  lastStdout: 516,
+  lastStderr: 520,
+  /** A byte for each hash of a line's first three bytes: 1 stops at it. */
+  starts: 4096,
+  /** The texts: length, where the three bytes are that it is looked up by, and the bytes. */
+  texts: 16 * 1024,
+  textBytes: 64,
+  /** The log's bytes. */
+  data: 64 * 1024,
+  pages: 9,
+} as const;
+
+export const maxTexts = (layout.data - layout.texts) / layout.textBytes;
+export const maxTextLength = layout.textBytes - 8;
+/** Room for the log's bytes; what is read beyond their end is not looked at. */
+export const maxDataBytes = layout.pages * 64 * 1024 - layout.data - 64;
+
+/** The hash of three bytes, the first the lowest. */
+export const hashOf = (three: number): number => Math.imul(three, 0x9e3779b1) >>> 19;
+
+const code = (character: string): number => character.charCodeAt(0);
+const no = giveBack(number(0));
+const minusOne = number(-1);
+
+/** Whether one of the texts stands where an address points at its three bytes. */
+function holdsText(): Func {
+  const [at, text, length, index, begin] = [0, 1, 2, 3, 4];
+  return {
+    parameters: 1,
+    locals: [i32, i32, i32, i32],
+    body: [
+      set(text, number(layout.texts)),
+      loop(
+        when(
+          isAtLeast(
+            get(text),
+            add(number(layout.texts), multiply(load32(number(layout.textCount)), number(layout.textBytes))),
+          ),
+          no,
+        ),
+        set(length, load32(get(text))),
+        set(begin, subtract(get(at), load32(get(text), 4))),
+        set(index, number(0)),
+        block(
+          loop(
+            when(isAtLeast(get(index), get(length)), giveBack(number(1))),
+            leaveWhen(1, differs(load8(add(get(begin), get(index))), load8(add(get(text), get(index)), 8))),
+            set(index, add(get(index), number(1))),
+            leave(0),
+          ),
+        ),
+        set(text, add(get(text), number(layout.textBytes))),
+        leave(0),
+      ),
+      number(0),
+    ],
+  };
+}
+
+/** Whether a line's text can begin and continue nothing, as far as its shape tells (what ordinary.ts calls so). */
+function isOrdinaryText(): Func {
+  const [from, to, first, last, at, found, bytes] = [0, 1, 2, 3, 4, 5, 6];
+  const isDigit = (value: Code): Code =>
+    and(isAtLeast(value, number(code('0'))), isLess(value, number(code('9') + 1)));
+  return {
+    name: 'isOrdinaryText',
+    parameters: 2,
+    locals: [i32, i32, i32, i32, v128],
+    body: [
+      when(isAtLeast(get(from), get(to)), no),
+      set(first, load8(get(from))),
+      when(load8(get(first), layout.firstBytes), no),
+      set(last, load8(subtract(get(to), number(1)))),
+      when(equal(get(first), number(code('{'))), giveBack(equal(get(last), number(code('}'))))),
+      when(equal(get(last), number(code(':'))), no),
+      when(equal(get(last), number(code('>'))), no),
+      // The same, as Docker writes it.
+      when(
+        and(
+          equal(load32(subtract(get(to), number(6))), chars('\\u00')),
+          equal(load16(subtract(get(to), number(2))), chars('3e')),
+        ),
+        no,
+      ),
+      set(found, shiftRight(multiply(and(load32(get(from)), number(0xffffff)), number(0x9e3779b1)), 19)),
+      when(load8(get(found), layout.starts), no),
+      when(equal(load16(get(from)), chars('0x')), no),
+      when(
+        and(
+          isDigit(get(first)),
+          or(equal(load8(get(from), 2), number(code('|'))), equal(load8(get(from), 3), number(code('|')))),
+        ),
+        no,
+      ),
+      when(and(equal(load8(get(from), 3), number(code(' '))), isDigit(load8(get(from), 4))), no),
+      // Nothing but a time stamp, perhaps: it ends in no small letter but that of `pm`.
+      when(
+        and(
+          and(
+            isLess(subtract(get(to), get(from)), number(64)),
+            or(
+              or(
+                equal(get(last), number(code('m'))),
+                or(isLess(get(last), number(code('a'))), isMore(get(last), number(code('z')))),
+              ),
+              // White space, as Docker writes it.
+              or(
+                equal(load8(subtract(get(to), number(2))), number(code('\\'))),
+                equal(load8(subtract(get(to), number(6))), number(code('\\'))),
+              ),
+            ),
+          ),
+          isAny(
+            eitherBytes(
+              eitherBytes(
+                equalBytes(load16Bytes(get(from)), sixteen(code(':'))),
+                equalBytes(load16Bytes(get(from), 16), sixteen(code(':'))),
+              ),
+              equalBytes(load16Bytes(get(from), 32), sixteen(code(':'))),
+            ),
+          ),
+        ),
+        no,
+      ),
+      // The first word: whether it is all there is, or looks like `a.b.Type:`.
+      set(at, get(from)),
+      block(
+        loop(
+          set(bytes, load16Bytes(get(at))),
+          set(found, bits(equalBytes(get(bytes), sixteen(code(' '))))),
+          leaveWhen(1, get(found)),
+          set(at, add(get(at), number(16))),
+          when(isAtLeast(get(at), get(to)), no),
+          leave(0),
+        ),
+      ),
+      set(at, add(get(at), lowestBit(get(found)))),
+      when(isAtLeast(get(at), get(to)), no),
+      when(
+        and(
+          equal(load8(subtract(get(at), number(1))), number(code(':'))),
+          isMore(get(first), number(code('9'))),
+        ),
+        set(at, subtract(get(at), get(from))),
+        when(isMore(get(at), number(16)), no),
+        when(isLess(lowestBit(bits(equalBytes(load16Bytes(get(from)), sixteen(code('.'))))), get(at)), no),
+      ),
+      number(1),
+    ],
+  };
+}
+
+/**
+ * Whether a line of a json-file log, from its first byte up to its newline, is whole and its text ordinary. If it is, it is
+ * noted as the last of its stream. `attributes` is the length of `"attrs":{…},`.
+ */
+function isOrdinaryLine(): Func {
+  const [from, to, attributes, time, end, stream, last] = [0, 1, 2, 3, 4, 5, 6];
+  return {
+    parameters: 3,
+    locals: [i32, i32, i32, i32],
+    body: [
+      // {"log":"…\n","stream":"stdout","time":"2026-11-22T10:00:00.123456789Z"}
+      when(isLess(subtract(get(to), get(from)), add(get(attributes), number(62))), no),
+      when(differs64(load64(get(from)), chars('{"log":"')), no),
+      when(differs(load16(subtract(get(to), number(2))), chars('"}')), no),
+      // Docker leaves trailing zeros of the fraction out.
+      set(time, subtract(get(to), number(32))),
+      block(
+        loop(
+          leaveWhen(1, equal64(load64(subtract(get(time), number(8))), chars('"time":"'))),
+          set(time, add(get(time), number(1))),
+          when(isMore(get(time), subtract(get(to), number(22))), no),
+          leave(0),
+        ),
+      ),
+      set(stream, subtract(subtract(get(time), number(16)), get(attributes))),
+      either(
+        equal64(load64(get(stream)), chars('stdout",')),
+        set(last, number(layout.lastStdout)),
+        either(equal64(load64(get(stream)), chars('stderr",')), set(last, number(layout.lastStderr)), no),
+      ),
+      when(differs64(load64(subtract(get(stream), number(12))), chars('","strea')), no),
+      when(differs(load32(subtract(get(stream), number(4))), chars('m":"')), no),
+      // Without its newline it is a piece of a line. Behind a second backslash it may be no newline.
+      set(end, subtract(get(stream), number(14))),
+      when(differs(load16(get(end)), chars('\\n')), no),
+      when(equal(load8(subtract(get(end), number(1))), number(code('\\'))), no),
+      when(
+        and(
+          equal(load16(subtract(get(end), number(2))), chars('\\r')),
+          differs(load8(subtract(get(end), number(3))), number(code('\\'))),
+        ),
+        set(end, subtract(get(end), number(2))),
+      ),
+      when(isZero(call(1, add(get(from), number(8)), get(end))), no),
+      store32(get(last), get(from)),
+      number(1),
+    ],
+  };
+}
+
+const [from, to] = [0, 1];
+/** Locals of a pass, after its parameters and its own: what is looked up by, and what came of it. */
+function pass(firstLocal: number) {
+  const local = (index: number) => firstLocal + index;
+  const low = (place: number) => get(local(place));
+  const high = (place: number) => get(local(3 + place));
+  const bytes = local(6);
+  const sets = local(7);
+  const lookUpBoth = (place: number): Code =>
+    bothBytes(
+      lookUp(low(place), bothBytes(get(bytes), sixteen(15))),
+      lookUp(high(place), highNibbles(get(bytes))),
+    );
+  return {
+    locals: Array<number>(8).fill(v128),
+    bytes,
+    begin: Array.from({ length: 6 }, (_, table) =>
+      set(local(table), load16Bytes(number(layout.sets + 16 * table))),
+    ),
+    /** A byte that is not zero where a text may begin, of the sixteen at an address. */
+    candidates: (at: Code): Code => [
+      set(bytes, load16Bytes(at, 1)),
+      set(sets, lookUpBoth(1)),
+      set(bytes, load16Bytes(at, 2)),
+      set(sets, bothBytes(get(sets), lookUpBoth(2))),
+      set(bytes, load16Bytes(at)),
+      differingBytes(bothBytes(get(sets), lookUpBoth(0)), sixteen(0)),
+    ],
+  };
+}
+
+/** The address of the next text, or -1. */
+function nextText(): Func {
+  const found = 2;
+  const { locals, begin, candidates } = pass(3);
+  return {
+    name: 'nextText',
+    parameters: 2,
+    locals: [i32, ...locals],
+    body: [
+      begin,
+      block(
+        loop(
+          leaveWhen(1, isAtLeast(get(from), get(to))),
+          set(found, bits(candidates(get(from)))),
+          block(
+            loop(
+              leaveWhen(1, isZero(get(found))),
+              when(
+                call(0, add(get(from), lowestBit(get(found)))),
+                set(from, add(get(from), lowestBit(get(found)))),
+                giveBack([get(from), minusOne, isLessOf(get(from), get(to))]),
+              ),
+              set(found, and(get(found), subtract(get(found), number(1)))),
+              leave(0),
+            ),
+          ),
+          set(from, add(get(from), number(16))),
+          leave(0),
+        ),
+      ),
+      minusOne,
+    ],
+  };
+}
+
+/** `select`: the first value under it when the condition holds, else the second. */
+const isLessOf = (a: Code, b: Code): Code => [isLess(a, b), 0x1b];
+
+/** The address of the next line that is not plainly ordinary, or holds a text; or -1. `from` and `to` are ends of lines. */
+function nextLine(): Func {
+  const [attributes, line, newlines, found, at, texts] = [2, 3, 4, 5, 6, 7];
+  const { locals, begin, bytes, candidates } = pass(8);
+  return {
+    name: 'nextLine',
+    parameters: 3,
+    locals: [i32, i32, i32, i32, v128, ...locals],
+    body: [
+      begin,
+      set(line, get(from)),
+      block(
+        loop(
+          leaveWhen(1, isAtLeast(get(from), get(to))),
+          set(texts, candidates(get(from))),
+          when(
+            isAny(eitherBytes(get(texts), equalBytes(get(bytes), sixteen(10)))),
+            set(newlines, bits(equalBytes(get(bytes), sixteen(10)))),
+            set(found, or(get(newlines), bits(get(texts)))),
+            loop(
+              set(at, add(get(from), lowestBit(get(found)))),
+              when(isAtLeast(get(at), get(to)), giveBack(minusOne)),
+              either(
+                and(get(newlines), and(get(found), subtract(number(0), get(found)))),
+                [
+                  when(isZero(call(2, get(line), get(at), get(attributes))), giveBack(get(line))),
+                  set(line, add(get(at), number(1))),
+                ],
+                when(call(0, get(at)), giveBack(get(line))),
+              ),
+              set(found, and(get(found), subtract(get(found), number(1)))),
+              leaveWhen(0, get(found)),
+            ),
+          ),
+          set(from, add(get(from), number(16))),
+          leave(0),
+        ),
+      ),
+      minusOne,
+    ],
+  };
+}
+
+export interface ScanModule {
+  memory: WebAssembly.Memory;
+  /** 1 when it is. */
+  isOrdinaryText(from: number, to: number): number;
+  nextText(from: number, to: number): number;
+  nextLine(from: number, to: number, attributes: number): number;
+}
+
+/** Makes the module. @returns undefined on a processor or a Node that cannot run it (no vector instructions, `--jitless`) */
+export function createScanModule(): ScanModule | undefined {
+  const bytes = assemble(
+    [holdsText(), isOrdinaryText(), isOrdinaryLine(), nextText(), nextLine()],
+    layout.pages,
+  );
+  if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(bytes)) return undefined;
+  const memory = new WebAssembly.Memory({ initial: layout.pages, maximum: layout.pages });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { host: { memory } });
+  return { memory, ...(exports as unknown as Omit<ScanModule, 'memory'>) };
+}

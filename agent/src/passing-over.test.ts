@@ -1,0 +1,258 @@
+// Passing over what cannot matter changes nothing: the records are those of looking at every line.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { traceFixtures } from './detect/kit.ts';
+import { readDetection, stagesFor } from './detection.ts';
+import { createReader } from './follow/reader.ts';
+import { frame } from './follow/testing.ts';
+import { createPipeline } from './pipeline.ts';
+import { readAgentSettings } from './settings.ts';
+import type { Container, MatchedRecord, Stream } from './types.ts';
+
+const container: Container = { id: 'c1', name: 'api', image: 'busybox', labels: {}, tty: false };
+const settings = readAgentSettings({
+  LOG_MATCH_PATTERNS: `(?<!["'])ERROR(?![A-Za-z]),(?i)timed out,deadlock`,
+});
+const detection = await readDetection(settings);
+const stages = stagesFor(settings, detection);
+
+interface Printed {
+  stream: Stream;
+  text: string;
+  /** Nanoseconds since the line before. */
+  after: number;
+}
+
+/** Docker's bytes, a frame for each line or piece of a line. */
+function logOf(lines: readonly Printed[]): Buffer {
+  let nanos = BigInt(Date.UTC(2026, 10, 22)) * 1_000_000n;
+  return Buffer.concat(
+    lines.flatMap(({ stream, text, after }) => {
+      nanos += BigInt(after);
+      const seconds = new Date(Number(nanos / 1_000_000n)).toISOString().slice(0, 19);
+      const at = `${seconds}.${(nanos % 1_000_000_000n).toString().padStart(9, '0')}Z`;
+      const bytes = Buffer.from(`${text}\n`);
+      const pieces: Buffer[] = [];
+      for (let from = 0; from < bytes.length; from += 16_384) {
+        pieces.push(
+          frame(stream, Buffer.concat([Buffer.from(`${at} `), bytes.subarray(from, from + 16_384)])),
+        );
+      }
+      return pieces;
+    }),
+  );
+}
+
+/** The records that an agent makes of the log, and how many lines it looked at. */
+async function recordsOf(bytes: Buffer, cuts: readonly number[], passesOver: boolean) {
+  const records: MatchedRecord[] = [];
+  const pipeline = createPipeline({
+    stages: passesOver ? stages : { ...stages, find: undefined },
+    disk: {
+      async append(batch) {
+        records.push(...batch.records);
+      },
+    },
+    now: () => 0,
+  });
+  const sink = pipeline.open(container);
+  const reader = createReader({ sink, maxLineBytes: 1024 * 1024, now: () => 0 });
+  reader.begin({ cursors: {}, startedAt: '', tty: false });
+  for (let from = 0, round = 0; from < bytes.length; round++) {
+    const to = Math.min(bytes.length, from + cuts[round % cuts.length]!);
+    const chunk = Buffer.from(bytes.subarray(from, to));
+    await reader.bytes('mux', chunk, 0, chunk.length);
+    chunk.fill(0x21);
+    from = to;
+  }
+  reader.flush();
+  await sink.end(0);
+  // The streams are independent: which of two records is first on disk tells nothing.
+  const key = ({ first, stream }: MatchedRecord) => `${first.at} ${first.ordinal} ${stream}`;
+  return { records: records.sort((a, b) => (key(a) < key(b) ? -1 : 1)), lines: pipeline.stats.lines };
+}
+
+/** For a failure that can be read. */
+const shown = (records: readonly MatchedRecord[]) =>
+  records.map(({ record, last }) => {
+    const lines = record.message.split('\n').map((line) => line.slice(0, 60));
+    return [record.event_id.slice(0, 8), record.stream, record.severity, last.at, last.ordinal, ...lines];
+  });
+
+const word = fc.constantFrom(
+  'order',
+  'shipped',
+  'to',
+  'user=7',
+  '(3 ms)',
+  'queue',
+  'ok',
+  'errors: 0',
+  'panicky',
+  'é',
+  '"x"',
+);
+const sentence = fc.array(word, { minLength: 1, maxLength: 12 }).map((words) => words.join(' '));
+const traces = traceFixtures().map(({ lines }) => lines);
+const piece = (lines: readonly string[], from: number, length: number): string[] =>
+  lines.slice(from % lines.length, (from % lines.length) + length);
+
+/** What a program with a habit prints at once: each begins as its logger does. */
+const habits: Record<string, (head: string) => fc.Arbitrary<string[]>> = {
+  'a time on each line': (time) =>
+    fc.oneof(
+      { weight: 20, arbitrary: sentence.map((text) => [`${time} INFO ${text}`]) },
+      { weight: 2, arbitrary: sentence.map((text) => [`${time} ERROR ${text}`]) },
+      { weight: 1, arbitrary: sentence.map((text) => [`${time} WARN ${text} timed out`]) },
+      { weight: 1, arbitrary: fc.constant<string[]>([time]) },
+    ),
+  'a time, and lines below': (time) =>
+    fc.oneof(
+      {
+        weight: 10,
+        arbitrary: fc
+          .tuple(sentence, fc.array(sentence, { maxLength: 4 }))
+          .map(([text, below]) => [`${time} INFO ${text}`, ...below.map((line) => `and ${line}`)]),
+      },
+      {
+        weight: 1,
+        arbitrary: fc
+          .tuple(sentence, fc.array(sentence, { maxLength: 4 }), fc.boolean())
+          .map(([text, below, inside]) => [
+            `${time} ${inside ? 'INFO' : 'ERROR'} ${text}`,
+            ...below.map((line) => `and ${line}`),
+            ...(inside ? ['then a deadlock of two', 'and the rest of it'] : []),
+          ]),
+      },
+    ),
+  'no times': () =>
+    fc.oneof(
+      { weight: 20, arbitrary: sentence.map((text) => [`done ${text}`]) },
+      { weight: 2, arbitrary: sentence.map((text) => [`ERROR ${text}`]) },
+      { weight: 1, arbitrary: sentence.map((text) => [`Result of ${text}:`, '  one', '  two, a deadlock']) },
+      { weight: 1, arbitrary: fc.constant<string[]>(['']) },
+    ),
+  JSON: (time) =>
+    fc.oneof(
+      { weight: 20, arbitrary: sentence.map((msg) => [JSON.stringify({ level: 'info', time, msg })]) },
+      {
+        weight: 1,
+        arbitrary: sentence.map((msg) => [JSON.stringify({ level: 'info', msg: `ERROR ${msg}` })]),
+      },
+      {
+        weight: 1,
+        arbitrary: sentence.map((msg) => [
+          JSON.stringify({
+            level: 'error',
+            msg,
+            stack: 'Oh: no\n    at f (/a.js:1:2)\n    at g (/a.js:3:4)',
+          }),
+        ]),
+      },
+    ),
+  'a colour on each line': (time) => sentence.map((text) => [`\u001b[32m${time} INFO\u001b[0m ${text}`]),
+  'a prefix of syslog': () =>
+    fc.oneof(
+      { weight: 9, arbitrary: sentence.map((text) => [`Nov 22 10:00:00 host app[7]: ${text}`]) },
+      {
+        weight: 1,
+        arbitrary: fc.constant(
+          ['Traceback (most recent call last):', '  File "a.py", line 1', 'ValueError: no'].map(
+            (text) => `Nov 22 10:00:00 host app[7]: ${text}`,
+          ),
+        ),
+      },
+    ),
+};
+
+const trace = fc
+  .tuple(fc.nat(), fc.nat(), fc.integer({ min: 1, max: 40 }))
+  .map(([file, from, length]) => piece(traces[file % traces.length]!, from, length));
+const long = fc
+  .constantFrom(16_000, 20_000, 50_000)
+  .map((length) => [`INFO ${'x '.repeat(length / 2)} ERROR end`]);
+
+const streams = ['stdout', 'stderr'] as const;
+/** Three lines from which the habit is learnt. */
+const habitOf = (habit: string) =>
+  habit.startsWith('a time') ? Array(3).fill('2026-11-22 10:00:00,123 INFO begun') : [];
+
+/** Breaks a habit of lines below lines with a time: it is learnt anew from the lines that are looked at, which may be sooner. */
+const breaksNoHabit = (habit: string) => habit !== 'a time, and lines below';
+
+/** Some output of one program: of its habit, with a traceback now and then. */
+const outputOf = (habit: string) =>
+  fc.array(
+    fc.tuple(
+      fc.oneof(
+        { weight: 60, arbitrary: habits[habit]!('2026-11-22 10:00:00,123') },
+        { weight: breaksNoHabit(habit) ? 1 : 0, arbitrary: trace },
+        { weight: breaksNoHabit(habit) ? 1 : 0, arbitrary: long },
+      ),
+      fc.constantFrom<Stream>('stdout', 'stdout', 'stdout', 'stderr'),
+      fc.constantFrom(0, 1000, 2_000_000, 30_000_000, 90_000_000, 1_500_000_000),
+    ),
+    { minLength: 40, maxLength: 120 },
+  );
+
+const cuts = fc.oneof(
+  fc.constant([1 << 20]),
+  fc.array(fc.integer({ min: 1, max: 9000 }), { minLength: 1, maxLength: 20 }),
+);
+
+describe('passing over what does not matter', () => {
+  it.each(Object.keys(habits))(
+    'gives the records of looking at every line, with %s',
+    async (habit) => {
+      await fc.assert(
+        fc.asyncProperty(outputOf(habit), cuts, async (outputs, lengths) => {
+          const bytes = logOf([
+            ...streams.flatMap((stream) => habitOf(habit).map((text) => ({ stream, text, after: 1000 }))),
+            ...outputs.flatMap(([texts, stream, after]) =>
+              texts.map((text, index) => ({ stream, text, after: index === 0 ? after : 1000 })),
+            ),
+          ]);
+          const all = await recordsOf(bytes, [1 << 20], false);
+          const some = await recordsOf(bytes, lengths, true);
+          expect(shown(some.records)).toEqual(shown(all.records));
+          expect(some.records).toEqual(all.records);
+        }),
+        { numRuns: 60, seed: 22 },
+      );
+    },
+    120_000,
+  );
+
+  it('gives the same records of every fixture, whatever stands around it', async () => {
+    for (const lines of traces) {
+      const around = Array.from(
+        { length: 60 },
+        (_, i) => `2026-11-22 10:00:00 INFO all is well for the time being ${i}`,
+      );
+      const bytes = logOf(
+        [...around, ...lines, ...around, ...lines.slice(1), ...around].map((text) => ({
+          stream: 'stderr',
+          text,
+          after: 1000,
+        })),
+      );
+      const all = await recordsOf(bytes, [1 << 20], false);
+      for (const length of [1 << 20, 777]) {
+        const some = await recordsOf(bytes, [length], true);
+        expect(some.records).toEqual(all.records);
+      }
+    }
+  });
+
+  it('looks at few lines: at the first of a stream, and around those that matter', async () => {
+    const text = (i: number) =>
+      i % 100 === 99 ? `2026-11-22 10:00:00 ERROR ${i}` : `2026-11-22 10:00:00 INFO all is well so far ${i}`;
+    const bytes = logOf(
+      Array.from({ length: 10_000 }, (_, i) => ({ stream: 'stdout', text: text(i), after: 1000 })),
+    );
+    const { records, lines } = await recordsOf(bytes, [1 << 16], true);
+    expect(records).toHaveLength(100);
+    expect(lines).toBeLessThan(400);
+  });
+});
