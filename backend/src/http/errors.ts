@@ -1,6 +1,7 @@
 // Errors as the wire says them: {"detail": "words"}, or for a body or query that does not fit, 422 with
 // {"detail": [{loc, msg, type}]}. Whatever else is thrown is a fault of ours: 500, logged, and not told to the client.
 
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 
@@ -84,6 +85,22 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   return reply.code(500).send({ detail: 'Internal Server Error' });
 }
 
+const noHttp: Record<string, string> = {
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+};
+
+/** Fastify's handler of what Node cannot read as HTTP, or what did not come to its end in time. */
+export function answerNoHttp({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status = noHttp[code ?? ''] ?? '400 Bad Request';
+  const body = JSON.stringify({ detail: status.slice(4) });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}
+
 function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   const { statusCode, code, message, misfits } = error as {
@@ -95,8 +112,6 @@ function toHttpError(error: unknown): HttpError | undefined {
   if (misfits) return new HttpError(422, misfits);
   if (isDatabaseAway(error)) return comeAgain('the database is not available; try again', 2);
   // Fastify's own parser of JSON bodies.
-  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY')
-    return new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
   if (code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error instanceof SyntaxError)
     return new HttpError(422, [{ loc: ['body'], msg: 'JSON decode error', type: 'json_invalid' }]);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

@@ -11,7 +11,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
-import { answerError, ErrorAnswer, errorSchemas, MisfitAnswer } from './errors.ts';
+import { answerError, answerNoHttp, ErrorAnswer, errorSchemas, MisfitAnswer } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { compileValidator } from './validation.ts';
 
@@ -68,10 +68,13 @@ export async function buildHttp({ logger, metrics, version, guard }: HttpOptions
     routerOptions: { maxParamLength: 1000, querystringParser: parseQuery },
     // A path that cannot be decoded never reaches a route.
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    // What is no HTTP never becomes a request.
+    clientErrorHandler: answerNoHttp,
     schemaErrorFormatter: (errors) => errors as unknown as Error,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.setValidatorCompiler(compileValidator);
+  takeEmptyBodies(app);
   // Answers are ours and right by type; a serializer made of their schemas costs more than JSON.stringify.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(answerError);
@@ -132,6 +135,15 @@ function letDefaultsBeLeftOut({ paths = {} }: { paths?: object }): void {
       if (parameter.schema?.default !== undefined) parameter.required = false;
     }
   }
+}
+
+/** Clients name a content type also where they send no body, as with DELETE: then there is none. */
+function takeEmptyBodies(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.trim() === '') done(null, undefined);
+    else parse(request, body, done);
+  });
 }
 
 /** The last of a repeated parameter counts, as in the original. */

@@ -33,19 +33,72 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   const check = Compile(schema);
   const place = places[httpPart ?? 'body'] ?? 'body';
   return (data: unknown) => {
-    const value = Value.Default(
-      schema,
-      place === 'body' ? data : wordsToValues(schema as ObjectSchema, data),
-    );
-    if (check.Check(value)) return { value };
-    const misfits = [...check.Errors(value)].flatMap((raised) => toMisfits(raised as Raised, place));
-    return {
-      error: new ValidationError(
-        misfits.length > 0 ? misfits : [{ loc: [place], msg: 'Invalid', type: 'value_error' }],
-      ),
-    };
+    // No body is null here, and null is no body, as in the original.
+    if (place === 'body' && (data === undefined || data === null))
+      return { error: new ValidationError([{ loc: ['body'], msg: 'Field required', type: 'missing' }]) };
+    try {
+      const value = Value.Default(
+        schema,
+        place === 'body' ? data : wordsToValues(schema as ObjectSchema, data),
+      );
+      if (check.Check(value)) return { value };
+      return { error: new ValidationError(misfitsOf([...check.Errors(value)] as Raised[], place)) };
+    } catch (error) {
+      // The library calls itself for each level of nesting.
+      if (!(error instanceof RangeError)) throw error;
+      return {
+        error: new ValidationError([
+          { loc: [place], msg: 'Input is nested too deep', type: 'recursion_loop' },
+        ]),
+      };
+    }
   };
 };
+
+/**
+ * One misfit per mistake: where words can be chosen from, which; where shapes can, only what is wrong inside the one
+ * that was sent.
+ */
+function misfitsOf(raised: Raised[], place: string): Misfit[] {
+  const words = new Map<string, unknown[]>();
+  for (const { keyword, instancePath, params } of raised)
+    if (keyword === 'const')
+      words.set(instancePath, [...(words.get(instancePath) ?? []), params.allowedValue]);
+  const choices = [...words].map(
+    ([instancePath, allowed]): Misfit => ({
+      loc: locOf(instancePath, place),
+      msg: `Input should be ${listed(allowed.map((word) => `'${word}'`))}`,
+      type: 'literal_error',
+    }),
+  );
+  const rest = raised.filter(({ instancePath }) => !words.has(instancePath));
+  const isAlone = ({ keyword, instancePath, params }: Raised) => {
+    const aboutShape = keyword === 'anyOf' || params.type === 'null';
+    const others = raised.filter((other) => !(other.keyword === 'anyOf' || other.params.type === 'null'));
+    if (aboutShape && others.some((other) => other.instancePath === instancePath)) return false;
+    if (!aboutShape && keyword !== 'type') return true;
+    return !raised.some((other) => isInside(other, instancePath));
+  };
+  const misfits = [...choices, ...rest.filter(isAlone).flatMap((each) => toMisfits(each, place))];
+  return misfits.length > 0 ? misfits : [{ loc: [place], msg: 'Invalid', type: 'value_error' }];
+}
+
+/** Whether it is about a part of what stands at `path`; a missing field is one. */
+function isInside({ keyword, instancePath }: Raised, path: string): boolean {
+  return instancePath.startsWith(`${path}/`) || (keyword === 'required' && instancePath === path);
+}
+
+function listed(words: string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
+function locOf(instancePath: string, place: string): Misfit['loc'] {
+  const path = instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  return [place, ...path];
+}
 
 function wordsToValues(schema: ObjectSchema, data: unknown): unknown {
   const values = Object.entries((data ?? {}) as Record<string, unknown>).map(([name, word]) => {
@@ -60,11 +113,7 @@ function wordsToValues(schema: ObjectSchema, data: unknown): unknown {
 }
 
 function toMisfits({ keyword, instancePath, params, message }: Raised, place: string): Misfit[] {
-  const path = instancePath
-    .split('/')
-    .slice(1)
-    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-  const loc = [place, ...path];
+  const loc = locOf(instancePath, place);
   switch (keyword) {
     case 'required':
       return (params.requiredProperties as string[]).map((name) => ({

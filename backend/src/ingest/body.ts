@@ -23,7 +23,11 @@ export async function readBody(
   share: Share,
 ): Promise<string> {
   const decompress = decompressorOf(headers['content-encoding']);
-  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLong(maxBytes);
+  if (Number(headers['content-length'] ?? 0) > maxBytes) {
+    // Read to its end and dropped: many senders look for an answer only then.
+    payload.resume();
+    throw tooLong(maxBytes);
+  }
   let body = await collect(payload, maxBytes, share);
   if (decompress) {
     body = await decompress(body, maxBytes).catch((error) => {

@@ -52,7 +52,7 @@ const Change = Type.Object({
     Type.Union([Type.String(), Type.Null()], { description: 'ISO 8601; for `muted`: until then.' }),
   ),
   muted_until_count: Type.Optional(
-    Type.Union([Type.Integer({ minimum: 1 }), Type.Null()], {
+    Type.Union([Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), Type.Null()], {
       description: 'For `muted`: until it has so many records. With neither, until someone opens it.',
     }),
   ),
