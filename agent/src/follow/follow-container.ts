@@ -12,9 +12,18 @@ import { type ContainerEvent, type Engine, EngineError, type Inspected } from '.
 import { InBandError } from './frames.ts';
 import type { Limit } from './limits.ts';
 import type { Log } from './log.ts';
-import { firstLine, hasLinesBetween, lastLine } from './probe.ts';
+import { firstLine, hasLinesBetween, lastLine, type Probed } from './probe.ts';
 import { createReader, type Reader } from './reader.ts';
-import { type Cursors, endOrdinal, newestOf, oldestOf, overlapSeconds, sinceOf } from './resume.ts';
+import {
+  type Cursors,
+  comparePositions,
+  endOrdinal,
+  leftAt,
+  newestOf,
+  oldestOf,
+  overlapSeconds,
+  sinceOf,
+} from './resume.ts';
 import type { Sink } from './sink.ts';
 import { moved, nextInstant, stampOf, unixTime } from './timestamps.ts';
 
@@ -27,10 +36,17 @@ const mostJumps = 20;
 /** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
 const fastestLog = 100_000;
 
+/** A rotating log of an engine whose follower stumbles is asked for this often, in ms, while it grows, and while it does not. */
+const pollMs = { busy: 250, calm: 2000 };
+/** Pieces asked for at a time: found from the end of the file, so that a poll does not read the whole log. */
+const pollTail = 2000;
+
 /** The connection to the engine, as all containers share it. */
 export interface Link {
   /** Counts the times that the connection was lost. */
   readonly losses: number;
+  /** Its follower loses a line, or gives one twice, when a log is rotated under it (Docker before 23, API before 1.42). */
+  readonly stumblesAtRotation: boolean;
   /** Resolves when the engine answers (at once, when it does). */
   whenUp(signal: AbortSignal): Promise<void>;
 }
@@ -76,6 +92,8 @@ export function followContainer(options: FollowContainerOptions) {
   let last: Inspected | undefined;
   /** The run (by its start) whose log was read to the end. */
   let completeRun: string | undefined;
+  /** What the log ended with, asked when the container died. */
+  let lastWords: Promise<Probed | undefined> | undefined;
   let everStarted = false;
   let firstEventAt: string | undefined;
   let startedAt: string | undefined;
@@ -85,6 +103,9 @@ export function followContainer(options: FollowContainerOptions) {
   let endedByItself: { losses: number; stopped: boolean } | undefined;
   let diedWithLosses = -1;
   let failures = 0;
+  /** When polling: the pause before the next poll, and whether its tail will do (the last one was read to its end). */
+  let pollInMs = pollMs.busy;
+  let isTailEnough = false;
   const bell = newBell();
   let current: Current | undefined;
 
@@ -173,13 +194,23 @@ export function followContainer(options: FollowContainerOptions) {
     };
     current = me;
     const given = AbortSignal.any([signal, me.stop.signal]);
+    const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumblesAtRotation;
+    // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
+    const polls = stumbles && hasLine(cursors);
+    const follows = seen.running && !polls;
+    const tail = polls && isTailEnough && !strict ? pollTail : undefined;
+    isTailEnough = false;
     from.begin({
       cursors,
       strict,
       startedAt: seen.startedAt,
       tty: seen.tty,
-      jumpMs: seen.rotatesAt === undefined ? undefined : Math.ceil(seen.rotatesAt / fastestLog),
-      onGap: (firstAt) => checkGap(seen, cursors, firstAt, given),
+      jumpMs: follows && seen.rotatesAt !== undefined ? Math.ceil(seen.rotatesAt / fastestLog) : undefined,
+      async onGap(firstAt) {
+        if (tail === undefined) return checkGap(seen, cursors, firstAt, given);
+        me.stop.abort('more was printed than the tail holds');
+        throw given.reason;
+      },
       onJump: (stream, before, afterAt) => checkJump(me, stream, before, afterAt, given),
     });
     attached = true;
@@ -190,11 +221,14 @@ export function followContainer(options: FollowContainerOptions) {
     const request = {
       id,
       tty: seen.tty,
-      follow: seen.running,
+      follow: follows,
+      tail,
       since: strict ? undefined : sinceOf(cursors),
       signal: given,
       onBytes(...bytes: Parameters<typeof from.bytes>) {
         const waiting = from.bytes(...bytes);
+        if (stumbles && follows && hasLine(from.cursors))
+          me.stop.abort('it rotates: asked again and again from here on');
         if (waiting === undefined) return undefined;
         me.isPaused = true;
         return waiting.finally(() => {
@@ -204,9 +238,10 @@ export function followContainer(options: FollowContainerOptions) {
       },
     };
     try {
-      await (seen.running ? engine.logs(request) : limits.long(() => engine.logs(request)));
+      await (follows ? engine.logs(request) : limits[tail ? 'short' : 'long'](() => engine.logs(request)));
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
-      endedByItself = { losses, stopped: !seen.running };
+      if (!polls) endedByItself = { losses, stopped: !seen.running };
+      isTailEnough = polls;
       if (failures > 0) log.info({ container: name }, 'reading the log again');
       failures = 0;
     } catch (error) {
@@ -217,8 +252,16 @@ export function followContainer(options: FollowContainerOptions) {
       current = undefined;
       known = from.cursors;
     }
+    if (isTailEnough) {
+      const before = newestOf(cursors);
+      const after = newestOf(known);
+      const hasGrown = after !== undefined && (!before || comparePositions(after, before) > 0);
+      pollInMs = hasGrown ? pollMs.busy : Math.min(pollMs.calm, pollInMs * 1.5);
+      await Promise.race([bell.wait(signal), pause(pollInMs, signal)]);
+      return;
+    }
     // A stream that ends at once, though the container runs, must not be asked for in a hot loop.
-    if (seen.running && now() - began < 1000 && from.lastBytesAt <= began) {
+    if (follows && now() - began < 1000 && from.lastBytesAt <= began) {
       await pause(backoffMs(1, options.retryMs, options.random()), signal);
     }
   }
@@ -269,30 +312,47 @@ export function followContainer(options: FollowContainerOptions) {
     }
     if (signal.aborted) return;
     state = 'gone';
+    const lastLogged = await lastWords;
     const wasRead =
       wasReadBefore() ||
       (completeRun !== undefined && completeRun === last?.startedAt) ||
       endedByItself?.stopped === true ||
       (endedByItself !== undefined &&
+        (lastLogged === undefined || lastLogged.at <= (known[lastLogged.stream]?.at ?? '')) &&
         diedWithLosses === endedByItself.losses &&
         link.losses === endedByItself.losses);
-    const reached = newestOf(known)?.at ?? oldestOf(storedCursors())?.at ?? '';
-    const from = [reached, last?.createdAt ?? firstEventAt ?? ''].sort()[1]!;
+    // What was read in this life of the agent was read of both streams, in the order of the log.
+    const inMemory = newestOf(known)?.at;
+    const reached = inMemory !== undefined ? [{ at: inMemory }] : leftAt(storedCursors());
+    const begunAt = last?.createdAt ?? firstEventAt ?? '';
     await endSink(destroyedAt ?? diedAt ?? stampOf(now()));
     if (wasRead || !everStarted) return;
     const to = destroyedAt ?? diedAt ?? stampOf(now());
-    options.hole({
-      containerId: id,
-      container: name,
-      from: from === '' ? to : from,
-      to: [from, to].sort()[1]!,
-      reason: 'container-removed',
-      detail: 'it was removed before its log was read to the end',
-    });
+    for (const { at, stream } of reached.length > 0 ? reached : [{ at: '', stream: undefined }]) {
+      const from = [at, begunAt].sort()[1]!;
+      options.hole({
+        containerId: id,
+        container: name,
+        stream,
+        from: from === '' ? to : from,
+        to: [from, to].sort()[1]!,
+        reason: 'container-removed',
+        detail: 'it was removed before its log was read to the end',
+      });
+    }
     log.info({ container: name }, 'removed before its log was read to the end');
   }
 
   /** By an earlier life of the agent, to the end of its last run. */
+  /**
+   * The log's last line, asked when the container ends: a stream may end before it gave everything (Docker 20.10, busy).
+   * Undefined when the log is gone already.
+   */
+  async function askLastWords(seen: Inspected): Promise<Probed | undefined> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
+    return lastLine(engine, seen, limit).catch(() => undefined);
+  }
+
   function wasReadBefore(): boolean {
     const stored = Object.values(storedCursors()).filter((position) => position !== undefined);
     return (
@@ -376,15 +436,7 @@ export function followContainer(options: FollowContainerOptions) {
     if (newestOf(cursors)?.ordinal === -1) return;
     const first = await limits.short(() => firstLine(engine, seen, given));
     if (!first || first.at <= oldestOf(cursors)!.at) return;
-    const real = (['stdout', 'stderr'] as const).flatMap((stream) => {
-      const cursor = cursors[stream];
-      return cursor && cursor.ordinal !== -1 ? { stream, at: cursor.at } : [];
-    });
-    // Each stream from its own cursor: one of them may be held back by an open entry, and what was read of the other since
-    // is not missing.
-    for (const { stream, at } of real) {
-      if (first.at > at) declareRotated(at, firstAt, real.length > 1 ? stream : undefined);
-    }
+    for (const { stream, at } of leftAt(cursors)) if (first.at > at) declareRotated(at, firstAt, stream);
   }
 
   function declareRotated(from: string, to: string, stream?: Stream): void {
@@ -496,7 +548,10 @@ export function followContainer(options: FollowContainerOptions) {
       if (action === 'die') {
         diedAt = at;
         diedWithLosses = losses;
-        if (current?.seen.running) expectEnd(current);
+        if (current?.seen.running) {
+          expectEnd(current);
+          lastWords = askLastWords(current.seen);
+        }
       }
       if (action === 'destroy') destroyedAt = at;
       if (action === 'rename' && named !== '' && last) {
@@ -555,6 +610,12 @@ interface Current {
   endTimer?: ReturnType<typeof setTimeout>;
   /** Jumps of the lines' time that are being looked into. */
   jumps: number;
+}
+
+/** Whether a line was ever read, or the end of a run. */
+function hasLine(cursors: Cursors): boolean {
+  const newest = newestOf(cursors);
+  return newest !== undefined && newest.ordinal !== -1;
 }
 
 /** Rung when something happened; waiting resolves at the next ring. */

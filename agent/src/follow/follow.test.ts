@@ -324,7 +324,7 @@ describe.skipIf(missing !== undefined)(
       await until('some', () => first.texts('rotating-both').length === 102);
       await first.stop();
       await until('printed', async () =>
-        (await engine.docker('logs', '--tail', '1', 'rotating-both')).includes('2999'),
+        (await engine.docker('logs', '--tail', '20', 'rotating-both')).includes('2999'),
       );
       const second = startAgent(api, { past: first });
       await until('the rest', () => second.texts('rotating-both').some((text) => text.includes('2999')));

@@ -8,7 +8,7 @@ import { type ContainerEvent, type Engine, EngineError, type Inspected, type Lis
 import { type Followed, followContainer } from './follow-container.ts';
 import { createLimit } from './limits.ts';
 import type { Log } from './log.ts';
-import { endOrdinal } from './resume.ts';
+import { endOrdinal, leftAt } from './resume.ts';
 import { choose, type Selection } from './select.ts';
 import type { Sink } from './sink.ts';
 import { stampOf, unixTime } from './timestamps.ts';
@@ -85,6 +85,7 @@ export function createFollower(options: FollowerOptions) {
   const recent = new Set<string>();
   let signal: AbortSignal;
   let losses = 0;
+  let stumblesAtRotation = false;
   /** Attempts to connect since the last that succeeded. */
   let failures = 0;
   let connected = false;
@@ -97,6 +98,9 @@ export function createFollower(options: FollowerOptions) {
   const link = {
     get losses() {
       return losses;
+    },
+    get stumblesAtRotation() {
+      return stumblesAtRotation;
     },
     async whenUp(until: AbortSignal): Promise<void> {
       while (!connected && !until.aborted) await Promise.race([up.promise, pause(1000, until)]);
@@ -169,17 +173,20 @@ export function createFollower(options: FollowerOptions) {
   function declareLost(ids: ReadonlySet<string>, at: string): void {
     for (const { containerId, container } of options.known?.() ?? []) {
       if (ids.has(containerId) || followed.has(containerId)) continue;
-      const positions = (['stdout', 'stderr'] as const).flatMap(
-        (stream) => options.cursor(containerId, stream) ?? [],
-      );
-      // Nothing was read of it: then it printed nothing while the agent watched.
-      const read = positions.map((position) => position.at).sort()[0];
-      const from = read?.startsWith('1970') ? since : read;
+      const cursors = {
+        stdout: options.cursor(containerId, 'stdout'),
+        stderr: options.cursor(containerId, 'stderr'),
+      };
+      const positions = [cursors.stdout, cursors.stderr].filter((position) => position !== undefined);
       const wasRead = positions.length > 0 && positions.every(({ ordinal }) => ordinal === endOrdinal);
-      if (!wasRead && from !== undefined) {
+      for (const left of wasRead ? [] : leftAt(cursors)) {
+        // Nothing was read of it: then it printed nothing while the agent watched.
+        const from = left.at.startsWith('1970') ? since : left.at;
+        if (from === undefined) continue;
         options.hole({
           containerId,
           container,
+          stream: left.stream,
           from,
           to: at > from ? at : from,
           reason: 'container-removed',
@@ -194,6 +201,8 @@ export function createFollower(options: FollowerOptions) {
   async function session(): Promise<void> {
     const { time, version } = await engine.connect(signal);
     const from = lastEventAt ?? since;
+    const [major = 1, minor = 0] = version.split('.').map(Number);
+    stumblesAtRotation = major === 1 && minor < 42;
     since ??= time;
     const ending = new AbortController();
     const given = AbortSignal.any([signal, ending.signal]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createResume, oldestOf, sinceOf } from './resume.ts';
+import { createResume, leftAt, oldestOf, sinceOf } from './resume.ts';
 
 const at = (second: number) => `2026-11-22T10:00:0${second}.000000005Z`;
 
@@ -41,5 +41,25 @@ describe('resume', () => {
     const resume = createResume({ stdout: { at: at(5), ordinal: 0 }, stderr: { at: at(4), ordinal: -1 } });
     expect(resume.takes('stdout', at(6), 0)).toBe(true);
     expect(resume.reached).toBe('gap');
+  });
+});
+
+describe('leftAt', () => {
+  it('tells for each stream where it was left, for what was taken of the other since is not missing', () => {
+    const stdout = { at: at(5), ordinal: 0 };
+    expect(leftAt({ stdout, stderr: { at: at(4), ordinal: 2 } })).toEqual([
+      { stream: 'stdout', at: at(5) },
+      { stream: 'stderr', at: at(4) },
+    ]);
+  });
+
+  it('lets the one that ever printed stand for both', () => {
+    expect(leftAt({ stdout: { at: at(5), ordinal: 0 }, stderr: { at: at(4), ordinal: -1 } })).toEqual([
+      { at: at(5) },
+    ]);
+    expect(leftAt({ stdout: { at: at(3), ordinal: -1 }, stderr: { at: at(4), ordinal: -1 } })).toEqual([
+      { at: at(3) },
+    ]);
+    expect(leftAt({})).toEqual([]);
   });
 });

@@ -33,6 +33,21 @@ export function newestOf({ stdout, stderr }: Cursors): Position | undefined {
   return comparePositions(stdout, stderr) > 0 ? stdout : stderr;
 }
 
+/**
+ * From where on lines are missing, when the log no longer has what follows the cursors on disk. Each stream has its own
+ * instant: one may be held back by an open entry, and what was taken of the other since is not missing. When only one
+ * ever printed, its instant stands for both.
+ */
+export function leftAt(cursors: Cursors): { stream?: Stream; at: string }[] {
+  const printed = (['stdout', 'stderr'] as const).flatMap((stream) => {
+    const cursor = cursors[stream];
+    return cursor && cursor.ordinal !== -1 ? [{ stream, at: cursor.at }] : [];
+  });
+  if (printed.length > 1 && printed[0]!.at !== printed[1]!.at) return printed;
+  const at = printed[0]?.at ?? oldestOf(cursors)?.at;
+  return at === undefined ? [] : [{ at }];
+}
+
 export function comparePositions(a: Position, b: Position): number {
   if (a.at !== b.at) return a.at < b.at ? -1 : 1;
   return a.ordinal - b.ordinal;
