@@ -3,6 +3,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
+import { StartError } from '@log-detector/settings';
 
 /** One number for /metrics, with Prometheus' own types. */
 export interface Metric {
@@ -88,6 +89,11 @@ export async function serveHealth(
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
+  }).catch((cause: Error) => {
+    throw new StartError(
+      `cannot listen on ${options.host}:${options.port} for the health page: ${cause.message}; stop what listens there, or set METRICS_PORT to another one`,
+      { cause },
+    );
   });
   return server;
 }

@@ -104,5 +104,6 @@ describe('explain', () => {
     await expect(run([join(folder, 'none.log')])).rejects.toThrow(
       /cannot read .*none\.log.*give the path of a readable file/,
     );
+    await expect(run([folder])).rejects.toThrow(/cannot read .*explain-.*give the path of a readable file/);
   });
 });

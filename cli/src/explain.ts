@@ -63,8 +63,16 @@ function readOptions(args: readonly string[]): Options {
 /** Chunks of each input, in order; `-` is standard input, and so is no file at all. */
 function* inputsOf({ files }: Options, io: ExplainIo): Generator<AsyncIterable<Buffer | string>> {
   if (files.length === 0) yield io.stdin;
-  for (const file of files)
-    yield file === '-' ? io.stdin : createReadStream(file, { highWaterMark: 256 * 1024 });
+  for (const file of files) yield file === '-' ? io.stdin : chunksOf(file);
+}
+
+/** @throws with `path`, which Node leaves out when it can open a file but not read it, as with a folder. */
+async function* chunksOf(path: string): AsyncGenerator<Buffer> {
+  try {
+    yield* createReadStream(path, { highWaterMark: 256 * 1024 });
+  } catch (error) {
+    throw Object.assign(error as Error, { path });
+  }
 }
 
 async function explainEntries(options: Options, io: ExplainIo, out: Output): Promise<void> {
