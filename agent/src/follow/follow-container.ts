@@ -29,6 +29,8 @@ import { moved, nextInstant, stampOf, unixTime } from './timestamps.ts';
 
 /** A stream that does not end by itself this long after the container did is one that hangs. */
 const endGraceMs = 2000;
+/** A line this shortly before the container's end is taken for its last, when there is no better proof. */
+const lastLineMs = 200;
 /** Longest pause between two checks of a silent stream. */
 const longestSilenceMs = 60_000;
 /** Jumps of the lines' time looked into at once. */
@@ -45,8 +47,11 @@ const pollTail = 2000;
 export interface Link {
   /** Counts the times that the connection was lost. */
   readonly losses: number;
-  /** Its follower loses a line, or gives one twice, when a log is rotated under it (Docker before 23, API before 1.42). */
-  readonly stumblesAtRotation: boolean;
+  /**
+   * Docker before 23 (API before 1.42): its follower loses a line, or gives one twice, when a log is rotated under it, and
+   * may end before it gave the last lines of a container that ended.
+   */
+  readonly stumbles: boolean;
   /** Resolves when the engine answers (at once, when it does). */
   whenUp(signal: AbortSignal): Promise<void>;
 }
@@ -194,7 +199,7 @@ export function followContainer(options: FollowContainerOptions) {
     };
     current = me;
     const given = AbortSignal.any([signal, me.stop.signal]);
-    const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumblesAtRotation;
+    const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumbles;
     // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
     const polls = stumbles && hasLine(cursors);
     const follows = seen.running && !polls;
@@ -318,7 +323,7 @@ export function followContainer(options: FollowContainerOptions) {
       (completeRun !== undefined && completeRun === last?.startedAt) ||
       endedByItself?.stopped === true ||
       (endedByItself !== undefined &&
-        (lastLogged === undefined || lastLogged.at <= (known[lastLogged.stream]?.at ?? '')) &&
+        (lastLogged ? lastLogged.at <= (known[lastLogged.stream]?.at ?? '') : gaveItsLast()) &&
         diedWithLosses === endedByItself.losses &&
         link.losses === endedByItself.losses);
     // What was read in this life of the agent was read of both streams, in the order of the log.
@@ -351,6 +356,15 @@ export function followContainer(options: FollowContainerOptions) {
   async function askLastWords(seen: Inspected): Promise<Probed | undefined> {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
     return lastLine(engine, seen, limit).catch(() => undefined);
+  }
+
+  /** When the last line could not be asked for: whether a stream that came to its end can be believed to have given all. */
+  function gaveItsLast(): boolean {
+    if (!link.stumbles) return true;
+    const newest = newestOf(known);
+    return (
+      newest !== undefined && diedAt !== undefined && Date.parse(diedAt) - Date.parse(newest.at) < lastLineMs
+    );
   }
 
   function wasReadBefore(): boolean {

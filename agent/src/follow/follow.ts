@@ -85,7 +85,7 @@ export function createFollower(options: FollowerOptions) {
   const recent = new Set<string>();
   let signal: AbortSignal;
   let losses = 0;
-  let stumblesAtRotation = false;
+  let stumbles = false;
   /** Attempts to connect since the last that succeeded. */
   let failures = 0;
   let connected = false;
@@ -99,8 +99,8 @@ export function createFollower(options: FollowerOptions) {
     get losses() {
       return losses;
     },
-    get stumblesAtRotation() {
-      return stumblesAtRotation;
+    get stumbles() {
+      return stumbles;
     },
     async whenUp(until: AbortSignal): Promise<void> {
       while (!connected && !until.aborted) await Promise.race([up.promise, pause(1000, until)]);
@@ -202,7 +202,7 @@ export function createFollower(options: FollowerOptions) {
     const { time, version } = await engine.connect(signal);
     const from = lastEventAt ?? since;
     const [major = 1, minor = 0] = version.split('.').map(Number);
-    stumblesAtRotation = major === 1 && minor < 42;
+    stumbles = major === 1 && minor < 42;
     since ??= time;
     const ending = new AbortController();
     const given = AbortSignal.any([signal, ending.signal]);
