@@ -22,7 +22,15 @@ describe('under random faults', () => {
   it.skipIf(requires.docker())(
     'stores each printed line exactly once, or declares the hole that it fell in',
     async () => {
-      const result = await runChaos({ seed, faults: 40, lines: 40_000, build, tell });
+      const result = await runChaos({
+        seed,
+        faults: 40,
+        lines: 40_000,
+        meanGapMs: 600,
+        killWhenStored: false,
+        build,
+        tell,
+      });
       console.log(lastLine(result));
       const { problems, lost, repeated, stored } = result.verdict;
       expect(problems).toEqual([]);

@@ -19,6 +19,10 @@ export interface ChaosOptions {
   lines: number;
   /** Only these kinds; default all. */
   kinds?: readonly FaultKind[];
+  /** From one fault to the next, on average. Default 1000. */
+  meanGapMs?: number;
+  /** Kill everything once more when all is stored: nothing acknowledged may be gone then. Default true. */
+  killWhenStored?: boolean;
   /** Gets one line for each thing that happens. */
   tell(line: string): void;
   /** Ends the run early, in order; the result is then an error. */
@@ -41,7 +45,6 @@ export interface ChaosResult {
   met: Record<string, number>;
 }
 
-const meanGapMs = 1000;
 /** How long after the last fault everything must have arrived, at least; every line gives a millisecond more. */
 const settleMs = 120_000;
 /** Nothing came for so long: it is worth a look whether all is there. */
@@ -53,7 +56,7 @@ const stuckMs = 60_000;
 
 /** @throws when the world cannot be made, or the signal aborts. What the programs do wrong is in the verdict. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
-  const { seed, tell } = options;
+  const { seed, tell, meanGapMs = 1000, killWhenStored = true } = options;
   const plan = planFaults(seed, options.faults, { kinds: options.kinds, meanGapMs });
   tell(`seed ${seed}, ${plan.length} faults, at least ${options.lines} lines`);
   const world = await makeWorld(options.build);
@@ -79,16 +82,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     tellAt(`all ${count()} lines are printed; waiting until they are stored`);
     // It also ends the half minute for which an agent that met 401 lets the backend be.
     await strikeAll(world, [lastFault], undefined, tellAt, options.signal);
-    await untilStored(world, settleMs + options.lines, options.signal);
+    let verdict = await untilStored(world, settleMs + options.lines, options.signal);
     const settlingMs = Date.now() - startedAt - printingMs;
-    tellAt('all is stored; everything is killed and started once more');
-    await strikeAll(world, [lastFault], undefined, tellAt, options.signal);
-    const verdict = await untilStored(world, settleMs + options.lines, options.signal);
+    if (killWhenStored) {
+      tellAt('all is stored; everything is killed and started once more');
+      await strikeAll(world, [lastFault], undefined, tellAt, options.signal);
+      verdict = await untilStored(world, settleMs + options.lines, options.signal);
+    }
     tellAt('judged');
     verdict.problems.push(...problems, ...world.unexpected.map((how) => `program: ${how}`));
     return {
       verdict,
-      faults: countBy([...plan, lastFault, lastFault].map(({ kind }) => kind)),
+      faults: countBy([...plan, lastFault, ...(killWhenStored ? [lastFault] : [])].map(({ kind }) => kind)),
       recovery: recovery.longest(),
       printingMs,
       settlingMs,
