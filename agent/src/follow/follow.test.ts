@@ -201,7 +201,10 @@ describe.skipIf(missing !== undefined)(
         await engine.docker('restart', 'after');
         await until('the second run', () => agent.texts('after').length === 2);
         expect(agent.texts('after').sort()).toEqual(['boom', 'run 1']);
-        await engine.docker('rm', '-f', 'after');
+        // Stopped first: of one that is removed while it runs, an old engine cannot prove that its last line was read.
+        await engine.docker('stop', 'after');
+        await until('read to its end', () => agent.status().containers[0]?.state === 'waiting');
+        await engine.docker('rm', 'after');
         await until('gone', () => agent.status().containers.length === 0);
         expect(agent.holes).toEqual([]);
       });
@@ -338,7 +341,7 @@ describe.skipIf(missing !== undefined)(
       const agent = startAgent(api);
       await connected(agent);
       const script =
-        'sleep 0.3; seq 1 40000 | sed "s/^/n /;s/$/ xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/"; sleep 1; echo done; exec sleep 1000';
+        'echo "n 0"; sleep 1; seq 1 40000 | sed "s/^/n /;s/$/ xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/"; sleep 1; echo done; exec sleep 1000';
       await run('burst', script, '--log-opt', 'max-size=200k', '--log-opt', 'max-file=4');
       await until('done', () => agent.texts('burst').includes('done'));
       await pause(1000);
@@ -347,7 +350,7 @@ describe.skipIf(missing !== undefined)(
       );
       const lost: number[] = [];
       let before = '';
-      for (let n = 1; n <= 40_000; n++) {
+      for (let n = 0; n <= 40_000; n++) {
         const at = positions.get(n);
         if (at) before = at;
         else if (!agent.holes.some(({ from, to }) => from <= before && to > before)) lost.push(n);
