@@ -202,10 +202,10 @@ async function untilStored(
       if (rows[0]!.n !== rowsBefore) grewAt = Date.now();
       rowsBefore = rows[0]!.n;
       const stillMs = Date.now() - grewAt;
-      const isOver =
-        Date.now() > giveUpAt || (stillMs > quietMs && (await spooled(world)) === 0) || stillMs > stuckMs;
+      const isEmpty = stillMs >= calmMs && (await spooled(world)) === 0;
+      const isOver = Date.now() > giveUpAt || (isEmpty && stillMs > quietMs) || stillMs > stuckMs;
       // What lies in holes does not come: then only the verdict tells whether all is there.
-      if (isOver || (stillMs >= calmMs && grewAt > judgedAt)) {
+      if (isOver || (isEmpty && grewAt > judgedAt)) {
         judgedAt = Date.now();
         const verdict = await judge({
           truth: readTruth(world.folders.truth),

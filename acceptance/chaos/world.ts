@@ -2,7 +2,6 @@
 // PostgreSQL, the agent, and the proxy between them.
 
 import {
-  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -18,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type DockerEngine, freePort, startDockerEngine } from '@log-detector/test-kit';
 import type pg from 'pg';
 import { embeddedClient, postmasterPid } from './database.ts';
+import { dockerLogs } from './docker-logs.ts';
 import {
   type GeneratorFolders,
   generatorArguments,
@@ -265,24 +265,6 @@ async function makeParts(
     postmasterPid: () => postmasterPid(dataDir),
     connect: () => embeddedClient(dataDir),
     close,
-  };
-}
-
-/** Looks lines up in the kept logs. Each log is read once, and only when it is asked for. */
-function dockerLogs(archive: string, containers: readonly MadeContainer[]): World['dockerLogHas'] {
-  const texts = new Map<string, string>();
-  return ({ key, run, outlet }, seq) => {
-    const { id, causes, tty } = containers.find((container) => container.key === key)!;
-    if (!existsSync(join(archive, id))) return undefined;
-    if (!texts.has(id)) {
-      const copies = causes.map((_, index) => join(archive, `${id}.${index}`)).filter(existsSync);
-      texts.set(id, [...copies, join(archive, id)].map((file) => readFileSync(file, 'utf8')).join(''));
-    }
-    const text = texts.get(id)!;
-    const from = text.indexOf(`${key}.${run} ${outlet} ${seq} `);
-    const end = tty ? `#${seq}.\\r\\n","stream":"stdout"` : `#${seq}.\\n","stream":"std${outlet}"`;
-    const to = from < 0 ? -1 : text.indexOf(end, from);
-    return to >= 0 && to - from < 100_000;
   };
 }
 
