@@ -8,6 +8,7 @@ import { readDetection, stagesFor } from './detection.ts';
 import type { Engine } from './follow/engine.ts';
 import { createEngineApi } from './follow/engine-api.ts';
 import { createEngineCommand } from './follow/engine-command.ts';
+import { createFileEngine } from './follow/file/file-engine.ts';
 import { createFollower } from './follow/follow.ts';
 import { ownContainerId } from './follow/select.ts';
 import { checkHealth, type Health, serveHealth, writeHealth } from './health.ts';
@@ -55,14 +56,17 @@ export async function runAgent(settings: AgentSettings, signal: AbortSignal): Pr
   });
   const { finding } = detection;
   if (!finding.find)
-    log.info({ why: finding.why }, 'every line is looked at, which costs about four times as much');
+    log.info({ why: finding.why }, 'every line is looked at, which costs several times as much');
   const watched = createWatched(spool);
   const pipeline = createPipeline({
     stages: stagesFor(settings, detection),
     disk: spool,
     note: watched.note,
   });
-  const engine = connectTo(settings.docker, settings);
+  const { logSource } = settings.docker;
+  const asked = connectTo(settings.docker, settings);
+  const files = logSource === 'api' ? undefined : createFileEngine({ engine: asked, choice: logSource, log });
+  const engine = files ?? asked;
   const follower = createFollower({
     engine,
     selection: { containers: settings.containers, ownId: ownId() },
@@ -103,7 +107,7 @@ export async function runAgent(settings: AgentSettings, signal: AbortSignal): Pr
     ];
     return { healthy: failure === undefined, state: parts.join('; ') };
   };
-  const metrics = () => metricsOf({ pipeline, spool, sender, follower, finding, startedAt });
+  const metrics = () => metricsOf({ pipeline, spool, sender, follower, files, finding, startedAt });
   const server = settings.metricsPort
     ? await serveHealth({ host: settings.metricsHost, port: settings.metricsPort }, health, metrics)
     : undefined;

@@ -1,6 +1,7 @@
 // The agent's counts -> Prometheus metrics. docs/operations.md says which to watch.
 
 import type { Found } from './detect/find.ts';
+import type { FileEngine } from './follow/file/file-engine.ts';
 import type { Follower } from './follow/follow.ts';
 import type { Metric } from './health.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -12,12 +13,14 @@ interface Parts {
   spool: Spool;
   sender: Sender;
   follower: Follower;
+  /** When logs may be read from their files. */
+  files: FileEngine | undefined;
   finding: Found;
   /** Milliseconds since the epoch. */
   startedAt: number;
 }
 
-export function metricsOf({ pipeline, spool, sender, follower, finding, startedAt }: Parts): Metric[] {
+export function metricsOf({ pipeline, spool, sender, follower, files, finding, startedAt }: Parts): Metric[] {
   const { stats } = pipeline;
   const disk = spool.stats();
   const sent = sender.stats();
@@ -37,6 +40,11 @@ export function metricsOf({ pipeline, spool, sender, follower, finding, startedA
     gauge('start_time_seconds', 'When the agent started.', startedAt / 1000),
     gauge('docker_connected', '1 while the Docker engine answers.', connected ? 1 : 0),
     gauge('containers_followed', 'Containers whose log is followed.', containers.length),
+    gauge(
+      'containers_read_from_files',
+      'Containers whose log is followed where Docker writes it, and not through Docker (LOG_SOURCE).',
+      files?.sources().file ?? 0,
+    ),
     counter('lines', 'Lines that were looked at one by one.', stats.lines),
     gauge(
       'looks_at_every_line',

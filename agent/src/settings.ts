@@ -16,6 +16,8 @@ export interface DockerSettings {
   host: string | undefined;
   certPath: string | undefined;
   tlsVerify: boolean;
+  /** Where logs are read: `api` asks Docker, `file` reads json-file logs where Docker writes them, `auto` does so where it can. */
+  logSource: 'auto' | 'api' | 'file';
 }
 
 export interface AgentSettings {
@@ -133,5 +135,6 @@ function readDockerSettings(read: SettingsReader): DockerSettings {
     host,
     certPath: read.raw('DOCKER_CERT_PATH')?.trim(),
     tlsVerify: read.raw('DOCKER_TLS_VERIFY') !== undefined,
+    logSource: read.oneOf('LOG_SOURCE', ['auto', 'api', 'file'], { default: 'auto' }),
   };
 }

@@ -18,6 +18,8 @@ export interface Inspected extends Container {
   driver: string;
   /** Bytes at which its log is rotated; undefined when it grows without end. */
   rotatesAt: number | undefined;
+  /** Where the daemon keeps its log, on the daemon's machine; empty when it does not say, or has not begun it. */
+  logPath: string;
 }
 
 /** A container as the list shows it. */
@@ -73,6 +75,8 @@ export interface Engine {
   }): Promise<void>;
   /** Resolves when the log stream has ended. @throws EngineError */
   logs(request: LogRequest): Promise<void>;
+  /** Whether `logs` reads the container's log where the daemon writes it: a file has none of the daemon's own faults. */
+  readsFile?(id: string): boolean;
 }
 
 export type EngineErrorKind =
@@ -122,6 +126,7 @@ export interface InspectJson {
     FinishedAt?: string;
   };
   Config?: { Tty?: boolean; Image?: string; Labels?: Record<string, string> | null };
+  LogPath?: string;
   HostConfig?: { LogConfig?: { Type?: string; Config?: Record<string, string> | null } };
 }
 
@@ -146,6 +151,7 @@ export function readInspected(json: InspectJson): Inspected {
     removing: state.Dead === true || state.Status === 'removing' || state.Status === 'dead',
     driver,
     rotatesAt: readSize(size),
+    logPath: json.LogPath ?? '',
   };
 }
 

@@ -108,6 +108,7 @@ export function followContainer(options: FollowContainerOptions) {
   let endedByItself: { losses: number; stopped: boolean } | undefined;
   let diedWithLosses = -1;
   let failures = 0;
+  let invalidLines = 0;
   /** When polling: the pause before the next poll, and whether its tail will do (the last one was read to its end). */
   let pollInMs = pollMs.busy;
   let isTailEnough = false;
@@ -199,7 +200,7 @@ export function followContainer(options: FollowContainerOptions) {
     };
     current = me;
     const given = AbortSignal.any([signal, me.stop.signal]);
-    const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumbles;
+    const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumbles && !engine.readsFile?.(id);
     // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
     const polls = stumbles && hasLine(cursors);
     const follows = seen.running && !polls;
@@ -274,13 +275,23 @@ export function followContainer(options: FollowContainerOptions) {
   function openReader(seen: Inspected, cursors: Cursors): Reader {
     if (!sink || !reader) {
       sink = options.open(container(seen));
-      reader = createReader({ sink, maxLineBytes: options.maxLineBytes, now });
+      reader = createReader({ sink, maxLineBytes: options.maxLineBytes, invalid: noteInvalid, now });
       for (const stream of ['stdout', 'stderr'] as const) {
         const position = cursors[stream];
         if (position && !options.cursor(stream)) sink.seen(stream, position);
       }
     }
     return reader;
+  }
+
+  function noteInvalid(text: string): void {
+    invalidLines++;
+    if (invalidLines === 1) {
+      log.warn(
+        { container: name, text },
+        "its log file has lines that are none of Docker's; they are left out",
+      );
+    }
   }
 
   /** After a stopped container's log was read: ends the sink, unless it was started again meanwhile. */
@@ -360,7 +371,7 @@ export function followContainer(options: FollowContainerOptions) {
 
   /** When the last line could not be asked for: whether a stream that came to its end can be believed to have given all. */
   function gaveItsLast(): boolean {
-    if (!link.stumbles) return true;
+    if (!link.stumbles || engine.readsFile?.(id)) return true;
     const newest = newestOf(known);
     return (
       newest !== undefined && diedAt !== undefined && Date.parse(diedAt) - Date.parse(newest.at) < lastLineMs

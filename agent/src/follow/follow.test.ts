@@ -7,6 +7,7 @@ import { pause } from './backoff.ts';
 import type { ContainerEvent, Engine } from './engine.ts';
 import { createEngineApi } from './engine-api.ts';
 import { createEngineCommand } from './engine-command.ts';
+import { createFileEngine } from './file/file-engine.ts';
 import { createFollower, type FollowerOptions } from './follow.ts';
 import { silentLog } from './log.ts';
 import { type CollectingSink, collectingSink } from './testing.ts';
@@ -155,6 +156,7 @@ describe.skipIf(missing !== undefined)(
 
     const ways: [string, () => Engine][] = [
       ['over the socket', () => api],
+      ['from its file', () => createFileEngine({ engine: api, choice: 'file', log: silentLog })],
       [
         'by running the docker command',
         () => createEngineCommand({ command: `docker --host ${engine.host}` }),

@@ -257,6 +257,17 @@ export function createLines(options: LinesOptions) {
       passedOver?.(stream, bytes, from, to);
     },
 
+    /**
+     * Counts lines that were passed over, of which the last `run` have the timestamp `at`. `follow` tells that there were no
+     * others, so that they may share it with the line before them.
+     */
+    place(stream: Stream, at: string, run: number, follow: boolean): void {
+      const track = tracks[stream];
+      const before = track.ordinal;
+      countText(track, at);
+      track.ordinal = (follow && track.ordinal > 0 ? before + 1 : 0) + run - 1;
+    },
+
     /** The `ordinal` of the last line. */
     ordinal: (stream: Stream) => tracks[stream].ordinal,
 

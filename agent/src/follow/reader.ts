@@ -3,6 +3,7 @@
 
 import type { Line, Position, Stream } from '../types.ts';
 import { createFrames } from './frames.ts';
+import { createJsonLines } from './json-lines.ts';
 import { createLines } from './lines.ts';
 import { createLookback, type Lookback } from './lookback.ts';
 import { type Cursors, comparePositions, createResume, type Resume } from './resume.ts';
@@ -11,9 +12,14 @@ import { isStamp, moved, msOf, msOfDay, stampLength } from './timestamps.ts';
 
 const streams = ['stdout', 'stderr'] as const;
 const newline = 0x0a;
+/** How much of a json-file is read again before what is new, for its lines to be looked back to. */
+export const lookbackBytes = 8192;
 
-/** Where bytes come from: `mux` has frames of both streams; the others are one stream's bytes as they are. */
-export type Source = 'mux' | Stream;
+/**
+ * Where bytes come from: `mux` has frames of both streams; `json` whole lines of a json-file log, and in the memory before
+ * them those that the log has before; the others are one stream's bytes as they are.
+ */
+export type Source = 'mux' | 'json' | Stream;
 
 /** How one request is read. */
 export interface Reading {
@@ -42,13 +48,16 @@ export interface ReaderOptions {
   sink: Sink;
   /** Bytes of text kept of a line. */
   maxLineBytes: number;
+  /** Told the begin of a line in a json-file log that is none of Docker's, and is left out. */
+  invalid?(text: string): void;
   now?(): number;
 }
 
 export type Reader = ReturnType<typeof createReader>;
 
 /** Makes the reader of one container, used for one request after another. */
-export function createReader({ sink, maxLineBytes, now: clock = Date.now }: ReaderOptions) {
+export function createReader(options: ReaderOptions) {
+  const { sink, maxLineBytes, now: clock = Date.now } = options;
   let resume: Resume = createResume({});
   let reading: Reading = { cursors: {}, startedAt: '', tty: false };
   let now = clock();
@@ -153,6 +162,18 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
     });
   let frames = makeFrames();
 
+  const makeJsonLines = () =>
+    createJsonLines({
+      lines,
+      find: sink.find,
+      mayPassOver: (stream) =>
+        !held && isInSight() && !resume.isWaiting(stream) && !told[stream].wantsAll && !lines.isOpen(stream),
+      passedOver: (stream) => sink.passedOver(stream, now),
+      give: (stream, position, text) => give({ stream, position, text }),
+      invalid: (text) => options.invalid?.(text),
+    });
+  let jsonLines = makeJsonLines();
+
   function findFirst(bytes: Buffer, from: number, to: number): void {
     sink.find?.look(bytes, from, to);
     hit = -1;
@@ -162,7 +183,7 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
   function mayPassOver(stream: Stream, bytes: Buffer, from: number, to: number): boolean {
     const { find } = sink;
     if (!find || held || to - from > maxLineBytes) return false;
-    if (resume.reached !== 'in-sight' || resume.isWaiting(stream) || told[stream].wantsAll) return false;
+    if (!isInSight() || resume.isWaiting(stream) || told[stream].wantsAll) return false;
     if (hit < from) {
       const at = find.text(from);
       hit = at < 0 ? Number.POSITIVE_INFINITY : at;
@@ -170,6 +191,11 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
     if (!find.matters(from + stampLength + 1, to, hit < to)) return true;
     giveLookback(stream, bytes);
     return false;
+  }
+
+  /** Whether it is known where the log begins: lines were taken, or a gap before them was looked into. */
+  function isInSight(): boolean {
+    return resume.reached === 'in-sight' || isGapKnown;
   }
 
   function giveLookback(stream: Stream, bytes: Buffer): void {
@@ -201,18 +227,53 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
       state.lookback.settle(bytes);
       if (!held && (state.passed || state.pushed)) {
         // One run behind, so that a line kept for looking back is never told as done with.
-        const still = quiet[stream];
         const { oldest } = state.lookback;
-        const isNews =
-          state.upTo &&
-          (!still || comparePositions(state.upTo, still) > 0) &&
-          (!oldest || comparePositions(state.upTo, oldest) < 0);
-        if (!state.pushed && isNews) sink.seen(stream, state.upTo!);
+        if (!state.pushed && state.upTo && (!oldest || comparePositions(state.upTo, oldest) < 0)) {
+          tellSeen(stream, state.upTo);
+        }
         state.upTo = lines.position(stream);
         state.passed = state.pushed = false;
+        state.unsaid = true;
       }
     }
     lines.settle();
+  }
+
+  /** The same after a run of a json-file's lines, where what may still be looked back to lies in the file. */
+  function settleJson(): void {
+    for (const stream of streams) {
+      const state = told[stream];
+      if (held) continue;
+      if (state.pushed) state.upTo = undefined;
+      else if (state.upTo && jsonLines.length - state.upToAt >= lookbackBytes) {
+        tellSeen(stream, state.upTo);
+        state.upTo = undefined;
+      }
+      const position = lines.position(stream);
+      if (!state.upTo && position) {
+        state.upTo = position;
+        state.upToAt = jsonLines.length;
+      }
+      state.pushed = false;
+      state.unsaid = true;
+    }
+    lines.settle();
+  }
+
+  function tellSeen(stream: Stream, position: Position): void {
+    const still = quiet[stream];
+    if (!still || comparePositions(position, still) > 0) sink.seen(stream, position);
+  }
+
+  /** No line comes that could continue one of those that were passed over. */
+  function tellAllSeen(): void {
+    for (const stream of streams) {
+      const state = told[stream];
+      const position = lines.position(stream);
+      if (!state.unsaid || held || !position || lines.isOpen(stream)) continue;
+      state.unsaid = false;
+      tellSeen(stream, position);
+    }
   }
 
   /**
@@ -258,6 +319,7 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
       resume = createResume(next.cursors, { strict: next.strict });
       lines.begin({ startedAt: next.startedAt, now });
       frames = makeFrames();
+      jsonLines = makeJsonLines();
       quiet = {};
       quietSecond = '';
       held = undefined;
@@ -280,7 +342,11 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
         const state = told[stream];
         state.wantsAll = sink.find !== undefined && sink.wantsAll(stream);
       }
-      if (source === 'mux') frames.push(chunk, from, to);
+      if (source === 'json') {
+        jsonLines.push(chunk, from, to);
+        settleJson();
+        noteQuiet();
+      } else if (source === 'mux') frames.push(chunk, from, to);
       else lines.raw(source, chunk, from, to);
       if (!held) return sink.ready();
       released ??= release();
@@ -291,7 +357,9 @@ export function createReader({ sink, maxLineBytes, now: clock = Date.now }: Read
     tick(): void {
       now = clock();
       lines.tick(now);
-      if (now - lastBytesAt >= 2000) noteQuiet();
+      if (now - lastBytesAt < 2000) return;
+      noteQuiet();
+      tellAllSeen();
     },
 
     /** The log has ended: gives out the open line. */
@@ -329,9 +397,22 @@ interface Told {
   lookback: Lookback;
   /** The last line of the run of bytes before this one. */
   upTo: Position | undefined;
+  /** How many bytes of a json-file's lines were read up to there. */
+  upToAt: number;
+  /** There may be lines that were read, and not told. */
+  unsaid: boolean;
   /** Time of day of the last line, and when it was read. */
   ms: number;
   msAt: number;
 }
 
-const blank = { pushed: false, passed: false, wantsAll: false, upTo: undefined, ms: 0, msAt: 0 };
+const blank = {
+  pushed: false,
+  passed: false,
+  wantsAll: false,
+  upTo: undefined,
+  upToAt: 0,
+  unsaid: false,
+  ms: 0,
+  msAt: 0,
+};

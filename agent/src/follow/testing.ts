@@ -12,6 +12,17 @@ export function frame(stream: Stream, payload: string | Buffer): Buffer {
   return Buffer.concat([header, body]);
 }
 
+/** One line of a json-file log, as Docker writes it; without a newline in the text, a piece of one. */
+export function jsonLine(stream: Stream, at: string, text: string, attrs = ''): Buffer {
+  const log = JSON.stringify(text).replace(
+    /[<>&\u2028\u2029\b\f]|\\[bf]/g,
+    (found) =>
+      `\\u${(found.length > 1 ? (found === '\\b' ? 8 : 12) : found.charCodeAt(0)).toString(16).padStart(4, '0')}`,
+  );
+  const time = at.replace(/\.?0*Z$/, 'Z');
+  return Buffer.from(`{"log":${log},"stream":"${stream}",${attrs}"time":"${time}"}\n`);
+}
+
 export const stamped = (at: string, text: string) => `${at} ${text}`;
 
 export interface CollectingSink extends Sink {

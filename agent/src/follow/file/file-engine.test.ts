@@ -1,0 +1,231 @@
+// Two agents beside each other on one engine, one asking Docker and one reading its files: they find the same.
+
+import { type DockerEngine, requires, startDockerEngine } from '@log-detector/test-kit';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { readDetection, stagesFor } from '../../detection.ts';
+import { createPipeline } from '../../pipeline.ts';
+import { readAgentSettings } from '../../settings.ts';
+import type { Line, MatchedRecord, Position } from '../../types.ts';
+import { pause } from '../backoff.ts';
+import type { Engine } from '../engine.ts';
+import { createEngineApi } from '../engine-api.ts';
+import { createFollower } from '../follow.ts';
+import { silentLog } from '../log.ts';
+import { stampOf } from '../timestamps.ts';
+import { createFileEngine } from './file-engine.ts';
+
+const missing = requires.docker();
+
+/** An agent with its pipeline: the lines that it looked at, by container, and the records. */
+async function startAgent(
+  engine: Engine,
+  { passesOver = true, since = stampOf(Date.now()), past = new Map<string, Position>() } = {},
+) {
+  const settings = readAgentSettings({});
+  const stages = stagesFor(settings, await readDetection(settings));
+  const records: MatchedRecord[] = [];
+  const lines = new Map<string, Line[]>();
+  const cursors = new Map(past);
+  const holes: unknown[] = [];
+  const pipeline = createPipeline({
+    stages: passesOver ? stages : { ...stages, find: undefined },
+    disk: {
+      async append(batch) {
+        records.push(...batch.records);
+        for (const { containerId, stream, position } of batch.cursors) {
+          cursors.set(`${containerId} ${stream}`, position);
+        }
+      },
+    },
+  });
+  const stop = new AbortController();
+  const follower = createFollower({
+    engine,
+    selection: { containers: [] },
+    cursor: (id, stream) => cursors.get(`${id} ${stream}`),
+    knownSince: () => since,
+    open(container) {
+      const sink = pipeline.open(container);
+      const seen = lines.get(container.name) ?? [];
+      lines.set(container.name, seen);
+      const push = sink.push.bind(sink);
+      sink.push = (line, now) => {
+        seen.push(line);
+        push(line, now);
+      };
+      return sink;
+    },
+    hole: (hole) => holes.push(hole),
+    log: silentLog,
+  });
+  const ticking = setInterval(() => pipeline.tick(), 50);
+  const done = follower.run(stop.signal);
+  return {
+    records,
+    lines,
+    cursors,
+    holes,
+    /** In the order of each stream. */
+    of(container: string) {
+      const own = lines.get(container) ?? [];
+      return ['stdout', 'stderr'].map((stream) => own.filter((line) => line.stream === stream));
+    },
+    async stop() {
+      stop.abort();
+      await done;
+      clearInterval(ticking);
+      await pipeline.close();
+    },
+  };
+}
+
+type Agent = Awaited<ReturnType<typeof startAgent>>;
+
+const idsOf = ({ records }: Agent) =>
+  records.map(({ record }) => `${record.container} ${record.event_id}`).sort();
+
+async function until(what: string, holds: () => boolean, ms = 30_000): Promise<void> {
+  for (const end = Date.now() + ms; !holds(); await pause(20)) {
+    if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);
+  }
+}
+
+describe.skipIf(missing !== undefined)(
+  `reading files${missing === undefined ? '' : ` (skipped: ${missing})`}`,
+  () => {
+    let engine: DockerEngine;
+    let api: Engine;
+    let files: ReturnType<typeof createFileEngine>;
+
+    beforeAll(async () => {
+      engine = await startDockerEngine();
+      await engine.importBusybox('busybox');
+      api = createEngineApi({ host: engine.host });
+      files = createFileEngine({
+        engine: createEngineApi({ host: engine.host }),
+        choice: 'file',
+        log: silentLog,
+      });
+    });
+    afterAll(() => engine?.stop());
+    afterEach(async () => {
+      const ids = (await engine.docker('ps', '-aq')).split('\n').filter(Boolean);
+      if (ids.length > 0) await engine.docker('rm', '-f', ...ids);
+    });
+
+    const run = (name: string, script: string, ...args: string[]) =>
+      engine.docker('run', '-d', '--name', name, ...args, 'busybox', 'sh', '-c', script);
+    const attributes = ['--label', 'team=shop', '--log-opt', 'labels=team', '--log-opt', 'tag={{.Name}} "x"'];
+
+    it('gives the lines and records of asking Docker, of containers of all kinds', async () => {
+      const asking = await startAgent(api, { passesOver: false });
+      const reading = await startAgent(files, { passesOver: false });
+      const passing = await startAgent(files);
+      await Promise.all([
+        run(
+          'plain',
+          'for i in $(seq 10000); do echo "line $i"; [ $((i % 100)) = 0 ] && echo "ERROR $i" >&2; done; exec sleep 1000',
+        ),
+        run(
+          'long',
+          'for n in 10000 16384 40000 100000; do head -c $n /dev/zero | tr "\\000" b; echo; echo ERROR; done; printf end',
+        ),
+        run(
+          'odd',
+          'printf \'a\\r\\n\\n\\tERROR <b>&"\\\\\\n\\303\\251\\377\\001\\342\\200\\250\\n\\033[31mERROR red\\n\'; echo \'{"msg":"ERROR\\\\n"}\'',
+        ),
+        run('tty', 'echo out; echo ERROR >&2; head -c 20000 /dev/zero | tr "\\000" c; echo; echo end', '-t'),
+        run(
+          'labelled',
+          'for i in $(seq 500); do echo "line $i"; done; echo ERROR; exec sleep 1000',
+          ...attributes,
+        ),
+        run(
+          'trace',
+          'for i in $(seq 50); do echo "2026-11-22 10:00:00 INFO $i"; done; printf "Traceback (most recent call last):\\n  File \\"a.py\\", line 1\\nValueError: no\\n" >&2; exec sleep 1000',
+        ),
+      ]);
+      const agents = [asking, reading, passing];
+      await until('all records', () => agents.every(({ records }) => records.length >= 109));
+      await until('all lines', () =>
+        ['plain', 'long', 'odd', 'tty', 'labelled', 'trace'].every(
+          (name) =>
+            reading.of(name).flat().length === asking.of(name).flat().length &&
+            asking.of(name).flat().length > 0,
+        ),
+      );
+      for (const name of ['plain', 'long', 'odd', 'tty', 'labelled', 'trace']) {
+        expect([name, reading.of(name)]).toEqual([name, asking.of(name)]);
+      }
+      await pause(600);
+      expect(idsOf(reading)).toEqual(idsOf(asking));
+      expect(idsOf(passing)).toEqual(idsOf(asking));
+      expect(passing.of('plain').flat().length).toBeLessThan(4000);
+      expect(files.sources()).toEqual({ file: 6, api: 0 });
+      await Promise.all(agents.map((agent) => agent.stop()));
+      expect(agents.flatMap(({ holes }) => holes)).toEqual([]);
+    }, 90_000);
+
+    it('goes on where the other left off, either way', async () => {
+      await run(
+        'on',
+        'i=0; while true; do i=$((i+1)); echo "line $i"; [ $((i % 10)) = 0 ] && echo "ERROR $i"; usleep 1000; done',
+      );
+      const found: string[] = [];
+      let past = new Map<string, Position>();
+      for (const way of [api, files, files, api, files]) {
+        const agent = await startAgent(way, { past });
+        await until('records', () => agent.records.length > 20);
+        await agent.stop();
+        expect(agent.holes).toEqual([]);
+        found.push(...agent.records.map(({ record }) => record.message));
+        past = agent.cursors;
+      }
+      const numbers = [...new Set(found)].map((text) => Number(text.replace('ERROR ', '')));
+      expect(numbers).toEqual(numbers.map((_, index) => numbers[0]! + 10 * index));
+    }, 90_000);
+
+    it('loses and repeats nothing of a log that rotates as fast as it can, and is compressed', async () => {
+      const agent = await startAgent(files);
+      const count = 150_000;
+      await run(
+        'fast',
+        `for from in $(seq 0 10000 140000); do seq $((from + 1)) $((from + 10000)) | sed 's/^/ERROR number /'; sleep 0.5; done; exec sleep 1000`,
+        ...['--log-opt', 'max-size=1m', '--log-opt', 'max-file=4', '--log-opt', 'compress=true'],
+      );
+      await until('the last', () => agent.records.at(-1)?.record.message === `ERROR number ${count}`, 60_000);
+      expect(agent.holes).toEqual([]);
+      expect(agent.records.map(({ record }) => Number(record.message.slice(13)))).toEqual(
+        Array.from({ length: count }, (_, index) => index + 1),
+      );
+      await agent.stop();
+    }, 90_000);
+
+    it('asks Docker where it cannot read the file, and says what to do when it must not', async () => {
+      const blind = {
+        ...api,
+        inspect: async (id: string, signal: AbortSignal) => ({
+          ...(await api.inspect(id, signal)),
+          logPath: '/nowhere/else',
+        }),
+      };
+      const auto = createFileEngine({ engine: blind, choice: 'auto', log: silentLog });
+      const agent = await startAgent(auto);
+      await run('asked', 'echo ERROR; exec sleep 1000');
+      await until('the record', () => agent.records.length === 1);
+      expect(auto.sources()).toEqual({ file: 0, api: 1 });
+      await agent.stop();
+      const must = createFileEngine({ engine: blind, choice: 'file', log: silentLog });
+      const { id } = await must.inspect('asked', AbortSignal.timeout(5000));
+      await expect(
+        must.logs({
+          id,
+          tty: false,
+          follow: true,
+          signal: AbortSignal.timeout(5000),
+          onBytes: () => undefined,
+        }),
+      ).rejects.toThrow(/LOG_SOURCE is file, but \/nowhere\/else cannot be read here; run the agent as root/);
+    }, 60_000);
+  },
+);

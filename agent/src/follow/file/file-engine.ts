@@ -1,0 +1,196 @@
+// An engine whose logs are read where the daemon writes them, when that is a json-file that can be read here; all else, and
+// the logs of other drivers, are asked of the engine. That spares the daemon most of its own work.
+
+import { accessSync, constants } from 'node:fs';
+import { type ContainerEvent, type Engine, EngineError, type Inspected, type LogRequest } from '../engine.ts';
+import type { Log } from '../log.ts';
+import { stampOf } from '../timestamps.ts';
+import { createIdle } from './idle.ts';
+import { closeAll, lastLine, openLogFiles } from './log-files.ts';
+import { readLog } from './read-log.ts';
+
+/** `auto`: the file where it can be read; `file`: nothing else for json-file logs. */
+export type FileChoice = 'auto' | 'file';
+
+export interface FileEngineOptions {
+  engine: Engine;
+  choice: FileChoice;
+  log: Log;
+}
+
+export type FileEngine = Engine & {
+  /** How many logs are being followed from their files, and through the engine. */
+  sources(): { file: number; api: number };
+};
+
+/** What is known of a container. */
+interface Known {
+  seen?: Inspected;
+  /** By its events and the list. */
+  startedAt: string;
+  stoppedAt: string;
+  /** Where its log was read last. */
+  source?: 'file' | 'api';
+}
+
+const driver = 'json-file';
+
+export function createFileEngine({ engine, choice, log }: FileEngineOptions): FileEngine {
+  const idle = createIdle();
+  const containers = new Map<string, Known>();
+  const following = { file: 0, api: 0 };
+  /** A path with the container's id in two places, of any container. */
+  let pattern: string | undefined;
+
+  function of(id: string): Known {
+    let known = containers.get(id);
+    if (!known) {
+      known = { startedAt: '', stoppedAt: '' };
+      containers.set(id, known);
+    }
+    return known;
+  }
+
+  function note(seen: Inspected): Inspected {
+    const known = of(seen.id);
+    known.seen = seen;
+    if (seen.startedAt > known.startedAt) known.startedAt = seen.startedAt;
+    if (seen.logPath.includes(seen.id)) pattern = seen.logPath.replaceAll(seen.id, '*');
+    return seen;
+  }
+
+  function noteEvent({ action, id, at }: ContainerEvent): void {
+    if (action === 'start') of(id).startedAt = at;
+    if (action === 'die') of(id).stoppedAt = at;
+    if (action === 'destroy') containers.delete(id);
+  }
+
+  /** Where the log is, when it can be read. @throws EngineError when it must be read from its file and cannot */
+  async function pathOf(id: string, signal: AbortSignal): Promise<string | undefined> {
+    let seen = containers.get(id)?.seen ?? note(await engine.inspect(id, signal));
+    if (seen.driver !== driver) return undefined;
+    // Before its first start the daemon does not say.
+    let path = seen.logPath || (pattern?.replaceAll('*', id) ?? '');
+    if (path === '' || (!seen.logPath && !canRead(path))) {
+      seen = note(await engine.inspect(id, signal));
+      path = seen.logPath;
+    }
+    if (canRead(path)) return path;
+    if (choice === 'auto') return undefined;
+    throw new EngineError(
+      'failed',
+      `LOG_SOURCE is file, but ${path || "the container's log file"} cannot be read here; run the agent as root with the daemon's folder of containers mounted at the same place, or set LOG_SOURCE=auto`,
+    );
+  }
+
+  function noteSource(id: string, source: 'file' | 'api', path?: string): void {
+    const known = of(id);
+    if (known.source === source) return;
+    known.source = source;
+    log.info({ container: known.seen?.name ?? id.slice(0, 12), source, path }, 'reading its log');
+  }
+
+  async function readFile(
+    path: string,
+    { id, since, follow = false, signal, onBytes }: LogRequest,
+  ): Promise<boolean> {
+    const known = of(id);
+    return readLog({
+      path,
+      since: since === undefined ? undefined : stampOfUnix(since),
+      follow,
+      isOver: () => known.stoppedAt > known.startedAt,
+      rotatesAt: known.seen?.rotatesAt,
+      idle,
+      signal,
+      onBytes,
+    });
+  }
+
+  /** The last piece of a log. */
+  function readLastLine(path: string, onBytes: LogRequest['onBytes']): boolean {
+    const files = openLogFiles(path);
+    try {
+      for (const file of files) {
+        if (file.compressed) return false;
+        const last = lastLine(file);
+        if (!last) continue;
+        onBytes('json', last.bytes, last.from, last.to);
+        return true;
+      }
+      return files.length > 0;
+    } finally {
+      closeAll(files);
+    }
+  }
+
+  return {
+    label: engine.label,
+    connect: engine.connect,
+
+    async list(signal) {
+      const at = stampOf(Date.now());
+      const listed = await engine.list(signal);
+      for (const { id, running } of listed) {
+        const known = containers.get(id);
+        // In case its end was not told.
+        if (known && !running && known.stoppedAt <= known.startedAt && known.startedAt < at)
+          known.stoppedAt = at;
+      }
+      return listed;
+    },
+
+    async inspect(id, signal) {
+      return note(await engine.inspect(id, signal));
+    },
+
+    events: (options) =>
+      engine.events({
+        ...options,
+        onEvent(event) {
+          noteEvent(event);
+          options.onEvent(event);
+        },
+      }),
+
+    readsFile: (id) => {
+      const seen = containers.get(id)?.seen;
+      return seen?.driver === driver && (choice === 'file' || canRead(seen.logPath));
+    },
+
+    async logs(request) {
+      const { id, signal, follow, tail, until, onBytes } = request;
+      // To look for a few lines by their time is a question of its own, and a rare one.
+      const path = until === undefined && (tail ?? 1) === 1 ? await pathOf(id, signal) : undefined;
+      if (tail === 1 && path && readLastLine(path, onBytes)) return;
+      const source = path && tail === undefined ? 'file' : 'api';
+      if (follow) {
+        noteSource(id, source, path);
+        following[source]++;
+      }
+      try {
+        if (source === 'api' || !(await readFile(path!, request))) await engine.logs(request);
+      } finally {
+        if (follow) following[source]--;
+      }
+    },
+
+    sources: () => ({ ...following }),
+  };
+}
+
+function canRead(path: string): boolean {
+  if (path === '') return false;
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Unix seconds with a fraction of nine digits, as `since` has them -> as `Position.at`. */
+function stampOfUnix(text: string): string {
+  const [seconds = '0', fraction = ''] = text.split('.');
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction.padEnd(9, '0')}Z`;
+}

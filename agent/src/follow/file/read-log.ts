@@ -1,0 +1,227 @@
+// One json-file log, read where Docker writes it: from the file that holds the wanted time, through each that follows, to the
+// end or for as long as it grows. Reads go to one buffer that all logs share; of a log at rest there are but an open file and
+// an offset. Where it cannot be shown that no file was missed, reading ends, and the follower looks for the gap.
+
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
+import { pipeline, Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { createGunzip } from 'node:zlib';
+import { pause } from '../backoff.ts';
+import type { OnBytes } from '../engine.ts';
+import { lookbackBytes } from '../reader.ts';
+import type { Idle } from './idle.ts';
+import { firstTime, idOf, type LogFile, openLogFiles, openSuccessors, placeOf } from './log-files.ts';
+
+const newline = 0x0a;
+/** Read at once: fits a processor's cache. */
+const chunkBytes = 128 * 1024;
+/** A line longer than this is none of Docker's. */
+const longestLine = 16 * 1024 * 1024;
+/** The daemon writes no log faster than this, in bytes a millisecond. */
+const fastestLog = 100_000;
+/** Bytes before an offset that are remembered, to see whether the file is still the same. */
+const tailBytes = 64;
+
+const shared = Buffer.allocUnsafeSlow(lookbackBytes + chunkBytes);
+const nothing = Buffer.alloc(0);
+
+export interface ReadLogOptions {
+  path: string;
+  /** As `Position.at`: no line of this time or later is left out; earlier ones may come. Undefined: all that there is. */
+  since: string | undefined;
+  /** Go on until `isOver`, and the end. */
+  follow: boolean;
+  isOver(): boolean;
+  /** Bytes at which the log rotates. */
+  rotatesAt: number | undefined;
+  idle: Idle;
+  signal: AbortSignal;
+  onBytes: OnBytes;
+}
+
+/**
+ * Resolves when the log has ended, was removed, or may have gaps from here on.
+ * @returns false when there is no such file
+ * @throws what the file system says, the signal's reason, and what `onBytes` throws
+ */
+export async function readLog(options: ReadLogOptions): Promise<boolean> {
+  const { path, since, signal } = options;
+  let files = openLogFiles(path);
+  if (files.length === 0) return false;
+  let first = since === undefined ? files.length - 1 : holding(files, since);
+  if (first < 0) {
+    // In the middle of a rotation the next older one has no name.
+    for (const { fd } of files) closeSync(fd);
+    await pause(50, signal);
+    files = openLogFiles(path);
+    first = since === undefined ? files.length - 1 : holding(files, since);
+    if (first < 0) first = files.length - 1;
+  }
+  for (const { fd } of files.slice(first + 1)) closeSync(fd);
+  const queue = files.slice(0, first + 1).reverse();
+  let before: Buffer = nothing;
+  let from = since === undefined || queue[0]?.compressed ? 0 : queue[0] ? placeOf(queue[0], since) : 0;
+  let current: LogFile | undefined;
+  try {
+    for (current = queue.shift(); current; current = queue.shift()) {
+      const ended = current.compressed
+        ? await readCompressed(current, before, options)
+        : await readPlain(current, from, before, queue, options);
+      closeSync(current.fd);
+      current = undefined;
+      if (!ended) return true;
+      before = ended;
+      from = 0;
+    }
+    return true;
+  } finally {
+    for (const { fd } of current ? [current, ...queue] : queue) closeSync(fd);
+  }
+}
+
+/** The newest file that begins before a time, or -1. */
+function holding(files: readonly LogFile[], since: string): number {
+  return files.findIndex((file) => (firstTime(file) ?? '~') <= since);
+}
+
+/** Reads a file to its end. @returns its last bytes when another follows, else undefined */
+async function readPlain(
+  file: LogFile,
+  from: number,
+  before: Buffer,
+  queue: LogFile[],
+  { path, follow, isOver, rotatesAt, idle, signal, onBytes }: ReadLogOptions,
+): Promise<Buffer | undefined> {
+  let offset = from;
+  /** What stands before the offset, as far as it was read: the file is another one when it no longer does. */
+  let tail: Buffer = nothing;
+  let buffer = shared;
+  let current: CurrentFile = { size: 0, isOurs: true };
+  let seenAt = performance.now();
+  let isLost = false;
+
+  /** Looks at the file that is written now. When it is another one, those after this one are opened. */
+  function look(): void {
+    if (queue.length > 0 || isLost) return;
+    current = lookAt(path, file.id);
+    const now = performance.now();
+    if (current.isOurs) {
+      seenAt = now;
+      return;
+    }
+    const successors = openSuccessors(path, file);
+    if (successors) queue.push(...successors);
+    else if (current.size !== undefined && !mayHaveMissed(now - seenAt))
+      queue.push(...openLogFiles(path).slice(0, 1));
+    else isLost = current.size !== undefined;
+  }
+
+  /** Docker rotates before a line that comes when the size is reached: what was read so far was all, and one file is not filled in no time. */
+  function mayHaveMissed(ms: number): boolean {
+    return rotatesAt === undefined || offset < rotatesAt || ms >= rotatesAt / fastestLog;
+  }
+
+  for (;;) {
+    signal.throwIfAborted();
+    const over = isOver();
+    look();
+    const { size } = fstatSync(file.fd);
+    if (size < offset) {
+      if (mayHaveMissed(performance.now() - seenAt)) return undefined;
+      [offset, before, tail] = [0, nothing, nothing];
+    }
+    // What the file has before the offset is read again: lines are looked back to.
+    const again = Math.min(offset, lookbackBytes);
+    const head = before.subarray(Math.max(0, before.length - (lookbackBytes - again)));
+    head.copy(buffer, 0);
+    const start = head.length + again;
+    const room = buffer.length - head.length;
+    const read = readSync(file.fd, buffer, head.length, room, offset - again);
+    const end = head.length + read;
+    if (!buffer.subarray(start - tail.length, start).equals(tail)) return undefined;
+    const to = end > start ? buffer.lastIndexOf(newline, end - 1) + 1 : start;
+    if (to > start) {
+      const kept = Buffer.from(buffer.subarray(Math.max(0, to - tailBytes), to));
+      const waiting = onBytes('json', buffer, start, to);
+      offset += to - start;
+      tail = offset >= tailBytes ? kept : nothing;
+      if (buffer !== shared) buffer = shared;
+      if (waiting) await waiting;
+      else await setImmediate();
+    }
+    if (read === room) {
+      if (to > start) continue;
+      // A line that does not fit.
+      if (buffer.length < longestLine) buffer = Buffer.allocUnsafe(buffer.length * 2);
+      else offset += end - start;
+      continue;
+    }
+    if (queue.length > 0) return lastBytes(file, offset, before);
+    if (isLost || current.size === undefined || !follow || over) return undefined;
+    const readTo = offset + end - to;
+    await idle.until(() => {
+      const now = lookAt(path, file.id);
+      return !now.isOurs || now.size !== readTo || isOver();
+    }, signal);
+  }
+}
+
+interface CurrentFile {
+  /** Undefined: there is none. */
+  size: number | undefined;
+  isOurs: boolean;
+}
+
+function lookAt(path: string, id: string): CurrentFile {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return { size: stats?.size, isOurs: stats !== undefined && idOf(stats) === id };
+}
+
+/** What lines of the next file may be looked back to. */
+function lastBytes({ fd }: LogFile, offset: number, before: Buffer): Buffer {
+  const own = Buffer.alloc(Math.min(offset, lookbackBytes));
+  const read = readSync(fd, own, 0, own.length, offset - own.length);
+  return Buffer.concat([before, own.subarray(0, read)]).subarray(-lookbackBytes);
+}
+
+/** Reads a compressed file. @returns its last bytes */
+async function readCompressed(
+  { path, fd }: LogFile,
+  before: Buffer,
+  { signal, onBytes }: ReadLogOptions,
+): Promise<Buffer> {
+  let last = before;
+  let torn: Buffer = nothing;
+  const take = (text: Buffer): Promise<void> | undefined => {
+    const bytes = Buffer.concat([last, torn, text]);
+    const from = last.length;
+    const to = bytes.lastIndexOf(newline) + 1;
+    torn = bytes.subarray(Math.max(from, to));
+    if (to <= from) return undefined;
+    last = bytes.subarray(Math.max(0, to - lookbackBytes), to);
+    return onBytes('json', bytes, from, to);
+  };
+  const text = createGunzip({ chunkSize: chunkBytes });
+  // An error of either is thrown where the text is read.
+  pipeline(Readable.from(pieces(fd, signal), { objectMode: false }), text, () => {});
+  try {
+    for await (const chunk of text as AsyncIterable<Buffer>) await take(chunk);
+  } catch (error) {
+    if (!/^Z_/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    // What follows is still good; the reader tells of a line that is none.
+    torn = nothing;
+    await take(Buffer.from(`the rest of ${path} cannot be unpacked: ${(error as Error).message}\n`));
+  }
+  return Buffer.from(last);
+}
+
+function* pieces(fd: number, signal: AbortSignal): Generator<Buffer> {
+  for (let position = 0; ; ) {
+    signal.throwIfAborted();
+    const bytes = Buffer.allocUnsafe(chunkBytes);
+    const read = readSync(fd, bytes, 0, bytes.length, position);
+    if (read === 0) return;
+    position += read;
+    yield bytes.subarray(0, read);
+  }
+}

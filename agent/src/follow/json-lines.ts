@@ -1,0 +1,193 @@
+// The bytes of a json-file log -> lines. Between lines that matter nothing is touched: one look tells where the next of
+// them is, and what is still needed of those passed over, the line above and how many lines share a timestamp, is
+// read backwards from there.
+
+import type { Find, Position, Stream } from '../types.ts';
+import { type JsonLine, readJsonLine, readText } from './file/json-line.ts';
+import type { Lines } from './lines.ts';
+
+const newline = 0x0a;
+const streams = ['stdout', 'stderr'] as const;
+/** Lines that join.ts may take together with the one that matters, and how far back they are looked for, in lines of any stream. */
+const mostBefore = 25;
+const furthestBack = 200;
+
+export interface JsonLinesOptions {
+  lines: Lines;
+  find: Find | undefined;
+  /** Whether lines of the stream that do not matter may be passed over. */
+  mayPassOver(stream: Stream): boolean;
+  /** Lines of the stream were passed over before the next that is given. */
+  passedOver(stream: Stream): void;
+  /** A line that was passed over, and matters after all. */
+  give(stream: Stream, position: Position, text: string): void;
+  /** Told the begin of a line that is none of Docker's. */
+  invalid(text: string): void;
+}
+
+export type JsonLines = ReturnType<typeof createJsonLines>;
+
+/** Makes the reader of one log, from one place on. */
+export function createJsonLines(options: JsonLinesOptions) {
+  const { lines, find, passedOver, give, invalid } = options;
+  const mayPassOver = (stream: Stream) => find !== undefined && options.mayPassOver(stream);
+  /** Bytes of the log before the run at hand, and, counted so, where the last line given of each stream ends. */
+  let before = 0;
+  const givenTo: Record<Stream, number> = { stdout: 0, stderr: 0 };
+  const hasPassed: Record<Stream, boolean> = { stdout: false, stderr: false };
+  let attributes = 0;
+  let payload = Buffer.alloc(4096);
+
+  /** The next line that matters, from `from` on, or `to`. The last lines before it, by stream, are left in `last`. */
+  const last: Record<Stream, number> = { stdout: -1, stderr: -1 };
+  function nextThatMatters(bytes: Buffer, from: number, to: number): number {
+    last.stdout = last.stderr = -1;
+    for (let at = from; at < to; ) {
+      const found = find!.line(at, to, attributes);
+      if (find!.lastStdout >= 0) last.stdout = find!.lastStdout;
+      if (find!.lastStderr >= 0) last.stderr = find!.lastStderr;
+      if (found < 0) return to;
+      const end = bytes.indexOf(newline, found);
+      const line = readJsonLine(bytes, found, end);
+      if (!line?.whole) return found;
+      attributes = line.attributes;
+      const text = readText(bytes, line)?.replace(/\r+$/, '');
+      if (text === undefined || find!.mattersText(text)) return found;
+      last[line.stream] = found;
+      at = end + 1;
+    }
+    return to;
+  }
+
+  /** Counts the lines that `nextThatMatters` passed over from `from` on. */
+  function count(bytes: Buffer, from: number): void {
+    for (const stream of streams) {
+      if (last[stream] < 0) continue;
+      hasPassed[stream] = true;
+      const { at } = readAt(bytes, last[stream])!;
+      let run = 1;
+      let isFirst = true;
+      for (const [line, walked] of linesBefore(bytes, last[stream], from)) {
+        if (line.stream !== stream && walked < furthestBack) continue;
+        if (line.stream !== stream || line.at !== at) {
+          isFirst = false;
+          break;
+        }
+        run++;
+      }
+      lines.place(stream, at, run, isFirst);
+    }
+  }
+
+  /** Gives the lines above a line that matters which it may continue: see lookback.ts for which. */
+  function giveBefore(bytes: Buffer, from: number, found: number, stream: Stream): void {
+    const lowest = from + givenTo[stream] - before;
+    const above: { line: JsonLine; text: string; hasTime: boolean }[] = [];
+    let isAll = lowest >= 0;
+    for (const [line, walked] of linesBefore(bytes, found, Math.max(0, lowest))) {
+      if (above.length >= mostBefore || walked > furthestBack) {
+        isAll = false;
+        break;
+      }
+      if (line.stream !== stream || !line.whole) continue;
+      const text = readText(bytes, line)?.replace(/\r+$/, '') ?? '';
+      above.push({ line, text, hasTime: find!.hasTime(text) });
+      if (above.at(-1)!.hasTime) break;
+    }
+    const hasHead = above.at(-1)?.hasTime === true;
+    if (hasHead || !isAll) passedOver(stream);
+    const wanted = hasHead || isAll ? above : above.slice(0, 1);
+    let position = lines.position(stream);
+    const positions = wanted.map(({ line }, index) => {
+      if (index > 0) position = { at: line.at, ordinal: ordinalOf(bytes, line, position!) };
+      return position!;
+    });
+    for (let index = wanted.length - 1; index >= 0; index--) {
+      give(stream, positions[index]!, wanted[index]!.text);
+    }
+  }
+
+  /** One line by itself, with what must come before it. */
+  function takeNext(bytes: Buffer, runFrom: number, from: number, to: number): void {
+    const found = readLine(bytes, from, to);
+    if (!found) return;
+    const { line, text } = found;
+    const { stream } = line;
+    if (mayPassOver(stream) && line.whole && !find!.mattersText(text.replace(/\r+$/, ''))) {
+      hasPassed[stream] = true;
+      lines.place(stream, line.at, 1, true);
+      return;
+    }
+    if (hasPassed[stream]) giveBefore(bytes, runFrom, from, stream);
+    // As the engine would send it.
+    const frame = `${line.at} ${text}${line.whole ? '\n' : ''}`;
+    if (payload.length < frame.length * 3) payload = Buffer.alloc(frame.length * 3);
+    lines.frame(stream, payload, 0, payload.write(frame), false);
+    givenTo[stream] = before + to + 1 - runFrom;
+    hasPassed[stream] = false;
+  }
+
+  function readLine(bytes: Buffer, from: number, to: number): { line: JsonLine; text: string } | undefined {
+    const line = readJsonLine(bytes, from, to);
+    const text = line && readText(bytes, line);
+    if (text !== undefined) return { line: line!, text };
+    invalid(bytes.toString('utf8', from, Math.min(to, from + 80)));
+    // A daemon that was killed while it wrote left a torn line, and the next one wrote behind it.
+    const again = bytes.lastIndexOf('{"log":"', to - 1);
+    return again > from ? readLine(bytes, again, to) : undefined;
+  }
+
+  return {
+    /** Takes whole lines. What lies in memory before `from` is what the log has before them. */
+    push(bytes: Buffer, from: number, to: number): void {
+      find?.look(bytes, from, to);
+      for (let at = from; at < to; ) {
+        if (mayPassOver('stdout') && mayPassOver('stderr')) {
+          const found = nextThatMatters(bytes, at, to);
+          if (found > at) count(bytes, at);
+          at = found;
+          if (at >= to) break;
+        }
+        const end = bytes.indexOf(newline, at);
+        takeNext(bytes, from, at, end);
+        at = end + 1;
+      }
+      before += to - from;
+    },
+
+    /** Bytes of the log that were taken. */
+    get length(): number {
+      return before;
+    },
+  };
+}
+
+function readAt(bytes: Buffer, from: number): JsonLine | undefined {
+  return readJsonLine(bytes, from, bytes.indexOf(newline, from));
+}
+
+/** The lines that begin before `found` and end at `lowest` or later, the nearest first, and how many were walked over. */
+function* linesBefore(bytes: Buffer, found: number, lowest: number): Generator<[JsonLine, number]> {
+  let walked = 0;
+  for (let end = found - 1; end > lowest; ) {
+    // From before the newline; -1 would be taken from the end.
+    const from = end === 0 ? 0 : bytes.lastIndexOf(newline, end - 1) + 1;
+    if (from < lowest) return;
+    const line = readJsonLine(bytes, from, end);
+    walked++;
+    if (line) yield [line, walked];
+    end = from - 1;
+  }
+}
+
+/** The ordinal of a line when that of the next of its stream is known. */
+function ordinalOf(bytes: Buffer, { from, at, stream }: JsonLine, next: Position): number {
+  if (next.at === at && next.ordinal > 0) return next.ordinal - 1;
+  let run = 0;
+  for (const [line] of linesBefore(bytes, from, 0)) {
+    if (line.stream !== stream) continue;
+    if (line.at !== at) break;
+    run++;
+  }
+  return run;
+}
