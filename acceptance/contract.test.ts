@@ -24,7 +24,7 @@ describe.each(databases)('the contract on the database %s', (database) => {
   const without = database === 'postgres15' ? needsPostgres15() : undefined;
   let system: System;
   beforeAll(async () => {
-    if (!without) system = await givenASystem({ database });
+    if (!without) system = await givenASystem({ database, env: { ALERT_GROUPING: 'off' } });
   });
   afterAll(() => system?.stop());
 

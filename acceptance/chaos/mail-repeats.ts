@@ -54,6 +54,8 @@ export async function measureMailRepeats(options: {
       DATA_DIR: dataDir,
       BASE_URL: url,
       ALERT_EMAIL_ENABLED: 'true',
+      // A mail for each record, so that there are many to kill the worker at.
+      ALERT_GROUPING: 'off',
       ALERT_EMAIL_TO: 'ops@example.com',
       ALERT_EMAIL_FROM: 'log-detector@example.com',
       SMTP_URL: smtp.url,

@@ -6,7 +6,7 @@ export const groupingChoices = ['on', 'off'] as const;
 /** `ALERT_GROUPING`: on decides by issue; off alerts each record that is not a duplicate, as the original did. */
 export type AlertGrouping = (typeof groupingChoices)[number];
 /** The default, in its one place. */
-export const defaultGrouping: AlertGrouping = 'off';
+export const defaultGrouping: AlertGrouping = 'on';
 
 export interface AlertPolicy {
   grouping: AlertGrouping;
