@@ -59,9 +59,9 @@ describe('readBackendSettings', () => {
 });
 
 describe('the bounds of alerting', () => {
-  it('are those of docs/alerting.md when nothing is set, with grouping off', () => {
+  it('are those of docs/alerting.md when nothing is set, with grouping on', () => {
     expect(readBackendSettings({}).alerts.policy).toEqual({
-      grouping: 'off',
+      grouping: 'on',
       cooldownMs: 3_600_000,
       whenOver: false,
       digestMs: 60_000,
