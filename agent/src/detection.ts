@@ -8,7 +8,7 @@ import { createMatch, type Match } from './detect/match.ts';
 import { compilePattern, compilePatterns, type Pattern, PatternError } from './detect/patterns.ts';
 import { createRedact } from './detect/redact.ts';
 import type { Stages } from './pipeline.ts';
-import { type AgentSettings, defaultErrorPattern } from './settings.ts';
+import { type AgentSettings, collectAgentSettings, defaultErrorPattern } from './settings.ts';
 import { eventId } from './ship/event-id.ts';
 
 export interface Detection {
@@ -19,9 +19,23 @@ export interface Detection {
   finding: Found;
 }
 
-/** @throws {SettingsError} that lists every pattern that cannot be used, and why. */
-export async function readDetection(settings: AgentSettings): Promise<Detection> {
-  const problems: string[] = [];
+/** The environment -> all that an agent is told by it. @throws {SettingsError} that lists every mistake, patterns too. */
+export async function readAgent(
+  env: NodeJS.ProcessEnv,
+): Promise<{ settings: AgentSettings; detection: Detection }> {
+  const { found, problems } = collectAgentSettings(env);
+  return { settings: found, detection: await readDetection(found, problems) };
+}
+
+/**
+ * @param known mistakes found before, to be told together with those of the patterns.
+ * @throws {SettingsError} that lists every pattern that cannot be used, and why.
+ */
+export async function readDetection(
+  settings: AgentSettings,
+  known: readonly string[] = [],
+): Promise<Detection> {
+  const problems = [...known];
   const compiled = async (name: string, list: string | undefined): Promise<Pattern[]> => {
     if (list === undefined) return [];
     try {

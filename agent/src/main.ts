@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
-import { readDetection, stagesFor } from './detection.ts';
+import { type Detection, readAgent, stagesFor } from './detection.ts';
 import type { Engine } from './follow/engine.ts';
 import { createEngineApi } from './follow/engine-api.ts';
 import { createEngineCommand } from './follow/engine-command.ts';
@@ -26,20 +26,25 @@ const readersStopMs = 1500;
 
 /** The verb. `--check` tells whether the running agent is healthy: exit code 0 or 1. */
 export async function agentCommand(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const settings = readAgentSettings(env);
   if (args.includes('--check')) {
+    const settings = readAgentSettings(env);
     const { healthy, state } = checkHealth(settings.spoolDir, Date.now());
     process.stdout.write(`${state}\n`);
     return healthy ? 0 : 1;
   }
+  const { settings, detection } = await readAgent(env);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
-  await runAgent(settings, stop.signal);
+  await runAgent(settings, detection, stop.signal);
   return 0;
 }
 
-/** Runs until the signal. @throws when the settings' patterns, the spool's folder or the metrics port cannot be used. */
-export async function runAgent(settings: AgentSettings, signal: AbortSignal): Promise<void> {
+/** Runs until the signal. @throws when the spool's folder or the metrics port cannot be used. */
+export async function runAgent(
+  settings: AgentSettings,
+  detection: Detection,
+  signal: AbortSignal,
+): Promise<void> {
   const log = pino({ level: settings.logLevel, base: undefined }, pino.destination({ sync: true }));
   for (const name of settings.ignored) {
     log.info(
@@ -47,7 +52,6 @@ export async function runAgent(settings: AgentSettings, signal: AbortSignal): Pr
       'has no meaning here: nothing is given up, what waits is on disk (SPOOL_MAX_BYTES)',
     );
   }
-  const detection = await readDetection(settings);
   const spool = await openSpool({
     dir: settings.spoolDir,
     maxBytes: settings.spoolMaxBytes,

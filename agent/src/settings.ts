@@ -2,7 +2,7 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type SettingsReader, settings } from '@log-detector/settings';
+import { SettingsError, type SettingsReader, settings } from '@log-detector/settings';
 
 /** The contract's patterns, used when nothing else is set. */
 export const defaultErrorPattern = `(?<!["'])ERROR(?![A-Za-z])`;
@@ -59,6 +59,16 @@ export interface AgentSettings {
 
 /** Reads and checks the environment. @throws {SettingsError} that lists every mistake. */
 export function readAgentSettings(env: NodeJS.ProcessEnv): AgentSettings {
+  const { found, problems } = collectAgentSettings(env);
+  if (problems.length > 0) throw new SettingsError(problems);
+  return found;
+}
+
+/** The same for a caller that goes on checking: a setting that is wrong has its default, and a line in `problems`. */
+export function collectAgentSettings(env: NodeJS.ProcessEnv): {
+  found: AgentSettings;
+  problems: readonly string[];
+} {
   const read = settings(env);
   const found: AgentSettings = {
     backendUrl:
@@ -118,8 +128,7 @@ export function readAgentSettings(env: NodeJS.ProcessEnv): AgentSettings {
       `is ${found.coalesceMaxSeconds}, less than ALERT_COALESCE_SECONDS (${found.coalesceSeconds}); make it at least as long`,
     );
   }
-  read.finish();
-  return found;
+  return { found, problems: read.problems };
 }
 
 function readDockerSettings(read: SettingsReader): DockerSettings {

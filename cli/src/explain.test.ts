@@ -17,8 +17,7 @@ function aFile(name: string, text: string): string {
   return path;
 }
 
-async function run(args: string[], stdin = '', env: NodeJS.ProcessEnv = {}) {
-  const parts: string[] = [];
+async function run(args: string[], stdin = '', env: NodeJS.ProcessEnv = {}, parts: string[] = []) {
   const stdout = new Writable({
     write(chunk, _encoding, done) {
       parts.push(String(chunk));
@@ -97,6 +96,18 @@ describe('explain', () => {
     expect(text).toContain('template  user <…> gone');
   });
 
+  it('shows the files before one that it cannot read', async () => {
+    const printed: string[] = [];
+    const files = [aFile('good.log', 'ERROR user 5 gone\n'), join(folder, 'none.log')];
+    await expect(run(files, '', {}, printed)).rejects.toThrow(/cannot read .*none\.log/);
+    expect(printed.join('')).toContain('matched, severity error');
+  });
+
+  it('tells of a wrong pattern and of other wrong settings at once', async () => {
+    const wrong = { LOG_MATCH_PATTERNS: '(', TRACEBACK_MAX_LINES: 'x' };
+    await expect(run([], 'x', wrong)).rejects.toThrow(/TRACEBACK_MAX_LINES.*LOG_MATCH_PATTERNS/s);
+  });
+
   it('says what to do about an unknown option or a file it cannot read', async () => {
     await expect(run(['--yaml'])).rejects.toThrow(
       '"--yaml" is no option of explain; use --json, --each-line',
@@ -104,6 +115,7 @@ describe('explain', () => {
     await expect(run([join(folder, 'none.log')])).rejects.toThrow(
       /cannot read .*none\.log.*give the path of a readable file/,
     );
+    await expect(run(['--', '--odd.log'])).rejects.toThrow(/cannot read --odd\.log/);
     await expect(run([folder])).rejects.toThrow(/cannot read .*explain-.*give the path of a readable file/);
   });
 });

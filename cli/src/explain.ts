@@ -3,7 +3,7 @@
 // input, but with --each-line, which must remember one number for each line.
 
 import { createReadStream } from 'node:fs';
-import { createJoin, type Entry, readAgentSettings, readDetection, readLevel } from '@log-detector/agent';
+import { createJoin, type Entry, readAgent, readAgentSettings, readLevel } from '@log-detector/agent';
 import { createExplainer, type Explainer } from '@log-detector/backend';
 import { SettingsError } from '@log-detector/settings';
 import { linesOf } from './lines-of.ts';
@@ -39,20 +39,25 @@ export async function explain(args: readonly string[], io: ExplainIo): Promise<n
     // The reader went away: `explain … | head` is no mistake.
     if (code === 'EPIPE') return 0;
     if (path === undefined) throw error;
+    // What the readable files before it gave is not lost with it.
+    await out.end();
     throw new UsageError(`cannot read ${path}: ${message}; give the path of a readable file`);
   }
   await out.end();
   return 0;
 }
 
+/** After `--` come files, whatever their names begin with. */
 function readOptions(args: readonly string[]): Options {
   const known = ['--json', '--each-line'];
-  const flags = args.filter((arg) => arg.startsWith('--'));
+  const end = args.includes('--') ? args.indexOf('--') : args.length;
+  const isFlag = (arg: string, index: number) => index < end && arg.startsWith('--');
+  const flags = args.filter(isFlag);
   for (const flag of flags)
     if (!known.includes(flag))
       throw new UsageError(`"${flag}" is no option of explain; use ${known.join(', ')}`);
   const options = {
-    files: args.filter((arg) => !arg.startsWith('--')),
+    files: args.filter((arg, index) => index !== end && !isFlag(arg, index)),
     json: flags.includes('--json'),
     eachLine: flags.includes('--each-line'),
   };
@@ -76,8 +81,8 @@ async function* chunksOf(path: string): AsyncGenerator<Buffer> {
 }
 
 async function explainEntries(options: Options, io: ExplainIo, out: Output): Promise<void> {
-  const settings = readAgentSettings(io.env ?? process.env);
-  const { match, traceback, multilineStart } = await readDetection(settings);
+  const { settings, detection } = await readAgent(io.env ?? process.env);
+  const { match, traceback, multilineStart } = detection;
   const explainer = createExplainer();
   const show = options.json ? asJson : asText;
   const join = createJoin(

@@ -156,6 +156,11 @@ export class SettingsReader {
     this.#problems.push(`${name} ${what}`);
   }
 
+  /** The mistakes so far, for a caller that has more to check before it tells of them all. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
   /** Call last. @throws {SettingsError} when anything was wrong. */
   finish(): void {
     if (this.#problems.length > 0) throw new SettingsError(this.#problems);
