@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { apiKeyGuard } from './access/api-key.ts';
+import { createOwnRecords, groupOwn, type OwnRecords } from './alerting/own-records.ts';
 import { planAlerts } from './alerting/plan-alerts.ts';
 import { alertingRoutes } from './alerting/routes.ts';
 import type { Pool } from './db/pool.ts';
@@ -19,6 +20,13 @@ import { searchRoutes } from './search/routes.ts';
 import type { BackendSettings } from './settings.ts';
 import { issueRoutes } from './triage/routes.ts';
 import { createPartitionCover } from './upkeep/partition-cover.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Raises records about Log Detector itself: `app.ownRecords.raise(…)`. */
+    ownRecords: OwnRecords;
+  }
+}
 
 export interface AppOptions {
   settings: Pick<BackendSettings, 'apiKey' | 'dedupeWindowMs' | 'alerts'>;
@@ -46,7 +54,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     faults.add();
     sayFault(error, 'bug: a record met a fault');
   };
-  const grouping = groupSafely(createGrouping(pool), onFault);
+  const grouping = groupOwn(groupSafely(createGrouping(pool), onFault));
   const parts = {
     pool: options.ingestPool ?? pool,
     grouping,
@@ -70,6 +78,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
       ),
   });
 
+  app.decorate(
+    'ownRecords',
+    createOwnRecords({
+      submit: (records) => commits.submit(records),
+      onHeldBack: ({ kind, subject }) =>
+        sayTrouble(new Error(`${kind}: ${subject}`), 'an own record was held back: too many within the hour'),
+    }),
+  );
   metrics.gauge(
     'log_detector_ingest_waiting_requests',
     'Requests that wait for a transaction.',

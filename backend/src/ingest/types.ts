@@ -20,6 +20,8 @@ export interface IncomingRecord {
   contextBefore: string[] | null;
   contextAfter: string[] | null;
   coalesceId: string | null;
+  /** The issue of Log Detector's own records (alerting/own-records.ts); what others send is grouped by its text. */
+  group?: Group;
 }
 
 /** What grouping says of a record: equal fingerprint and service make one issue. */
