@@ -104,7 +104,9 @@ export async function runAgent(
     const { records, failure, blocked } = spool.stats();
     const sending = sender.stats();
     const parts = [
-      connected ? `following ${containers.length} containers` : `waiting for Docker at ${engine.label}`,
+      connected
+        ? `following ${containers.length} containers${files ? `, ${files.sources().file} from their files` : ''}`
+        : `waiting for Docker at ${engine.label}`,
       `${records} records wait for the backend`,
       ...(sending.failure ? [`sending fails: ${sending.failure}`] : []),
       ...(failure ? [`the spool cannot be written: ${failure}`] : blocked ? ['the spool is full'] : []),

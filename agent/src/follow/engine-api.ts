@@ -172,6 +172,7 @@ export function createEngineApi({ connectTimeoutMs = 2000, ...settings }: Engine
       ];
       const path = `/containers/${encodeURIComponent(request.id)}/logs?${query.filter(Boolean).join('&')}`;
       await streamLogs(where, await versioned(path, request.signal), request, connectTimeoutMs);
+      return 'ended';
     },
   };
 }

@@ -124,8 +124,9 @@ export function createEngineCommand({
       );
     },
 
-    logs(request) {
-      return streamLogs(request);
+    async logs(request) {
+      await streamLogs(request);
+      return 'ended';
     },
   };
 

@@ -57,6 +57,9 @@ export interface LogRequest {
   onBytes: OnBytes;
 }
 
+/** `all`: the container had ended, and the last line of its log was given. `ended`: so it seems, but nothing proves it. */
+export type LogEnd = 'all' | 'ended';
+
 export interface Engine {
   /** Where it is, for messages. */
   readonly label: string;
@@ -73,8 +76,8 @@ export interface Engine {
     onOpen?(): void;
     onEvent(event: ContainerEvent): void;
   }): Promise<void>;
-  /** Resolves when the log stream has ended. @throws EngineError */
-  logs(request: LogRequest): Promise<void>;
+  /** Resolves when the log stream has ended, with what that proves. @throws EngineError */
+  logs(request: LogRequest): Promise<LogEnd>;
   /** Whether `logs` reads the container's log where the daemon writes it: a file has none of the daemon's own faults. */
   readsFile?(id: string): boolean;
 }

@@ -106,6 +106,8 @@ export function followContainer(options: FollowContainerOptions) {
   let destroyedAt: string | undefined;
   /** The last stream came to its end by itself, with so many losses of the connection; the container had stopped before. */
   let endedByItself: { losses: number; stopped: boolean } | undefined;
+  /** Its log was read to the proven end of a run, which was over at this instant. */
+  let allReadAt: string | undefined;
   let diedWithLosses = -1;
   let failures = 0;
   let invalidLines = 0;
@@ -244,7 +246,9 @@ export function followContainer(options: FollowContainerOptions) {
       },
     };
     try {
-      await (follows ? engine.logs(request) : limits[tail ? 'short' : 'long'](() => engine.logs(request)));
+      const ask = () => engine.logs(request);
+      const end = await (follows ? ask() : limits[tail ? 'short' : 'long'](ask));
+      if (end === 'all') allReadAt = (diedAt ?? '') > seen.startedAt ? diedAt : stampOf(now());
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
       if (!polls) endedByItself = { losses, stopped: !seen.running };
       isTailEnough = polls;
@@ -331,6 +335,7 @@ export function followContainer(options: FollowContainerOptions) {
     const lastLogged = await lastWords;
     const wasRead =
       wasReadBefore() ||
+      (allReadAt !== undefined && !((startedAt ?? '') > allReadAt)) ||
       (completeRun !== undefined && completeRun === last?.startedAt) ||
       endedByItself?.stopped === true ||
       (endedByItself !== undefined &&

@@ -1,5 +1,6 @@
 // Two agents beside each other on one engine, one asking Docker and one reading its files: they find the same.
 
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { type DockerEngine, requires, startDockerEngine } from '@log-detector/test-kit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readDetection, stagesFor } from '../../detection.ts';
@@ -198,6 +199,30 @@ describe.skipIf(missing !== undefined)(
       expect(agent.records.map(({ record }) => Number(record.message.slice(13)))).toEqual(
         Array.from({ length: count }, (_, index) => index + 1),
       );
+      await agent.stop();
+    }, 90_000);
+
+    it('reads all that was written when the daemon is killed and the container removed while it prints', async () => {
+      const agent = await startAgent(files, { passesOver: false });
+      const script = 'i=0; while true; do i=$((i+1)); echo "line $i of $$"; usleep 200; done';
+      await run('killed', script);
+      await until('lines', () => (agent.lines.get('killed') ?? []).length > 500);
+      // Open, to see what it held in the end.
+      const held = openSync(await engine.docker('inspect', '--format', '{{.LogPath}}', 'killed'), 'r');
+      await engine.kill9();
+      await engine.start();
+      await engine.docker('start', 'killed');
+      const before = agent.lines.get('killed')!.length;
+      await until('more lines', () => agent.lines.get('killed')!.length > before + 500);
+      await engine.docker('rm', '-f', 'killed');
+      const written = readFileSync(held, 'latin1');
+      closeSync(held);
+      const printed = written.match(/line \d+ of \d+(?=\\n","stream":"stdout","time":")/g)!;
+      const lines = agent.lines.get('killed')!;
+      await until('the last line', () => lines.at(-1)?.text === printed.at(-1));
+      await pause(1500);
+      expect(lines.map(({ text }) => text)).toEqual(printed);
+      expect(agent.holes).toEqual([]);
       await agent.stop();
     }, 90_000);
 

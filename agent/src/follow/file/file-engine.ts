@@ -7,7 +7,7 @@ import type { Log } from '../log.ts';
 import { stampOf } from '../timestamps.ts';
 import { createIdle } from './idle.ts';
 import { closeAll, lastLine, openLogFiles } from './log-files.ts';
-import { readLog } from './read-log.ts';
+import { type ReadEnd, readLog } from './read-log.ts';
 
 /** `auto`: the file where it can be read; `file`: nothing else for json-file logs. */
 export type FileChoice = 'auto' | 'file';
@@ -60,9 +60,18 @@ export function createFileEngine({ engine, choice, log }: FileEngineOptions): Fi
   }
 
   function noteEvent({ action, id, at }: ContainerEvent): void {
-    if (action === 'start') of(id).startedAt = at;
-    if (action === 'die') of(id).stoppedAt = at;
-    if (action === 'destroy') containers.delete(id);
+    // After a reconnect old events come again.
+    const known = of(id);
+    if (action === 'start' && at > known.startedAt) known.startedAt = at;
+    if (action === 'die' && at > known.stoppedAt) known.stoppedAt = at;
+    if (action === 'destroy') end(id, at);
+  }
+
+  /** It is gone: who still reads its log, from an open file, reads to the end. */
+  function end(id: string, at: string): void {
+    const known = of(id);
+    if (known.stoppedAt <= known.startedAt) known.stoppedAt = at;
+    containers.delete(id);
   }
 
   /** Where the log is, when it can be read. @throws EngineError when it must be read from its file and cannot */
@@ -93,7 +102,7 @@ export function createFileEngine({ engine, choice, log }: FileEngineOptions): Fi
   async function readFile(
     path: string,
     { id, since, follow = false, signal, onBytes }: LogRequest,
-  ): Promise<boolean> {
+  ): Promise<ReadEnd> {
     const known = of(id);
     return readLog({
       path,
@@ -137,6 +146,10 @@ export function createFileEngine({ engine, choice, log }: FileEngineOptions): Fi
         if (known && !running && known.stoppedAt <= known.startedAt && known.startedAt < at)
           known.stoppedAt = at;
       }
+      const ids = new Set(listed.map(({ id }) => id));
+      for (const [id, { startedAt, seen }] of containers) {
+        if (!ids.has(id) && startedAt < at && (seen?.createdAt ?? at) < at) end(id, at);
+      }
       return listed;
     },
 
@@ -162,14 +175,15 @@ export function createFileEngine({ engine, choice, log }: FileEngineOptions): Fi
       const { id, signal, follow, tail, until, onBytes } = request;
       // To look for a few lines by their time is a question of its own, and a rare one.
       const path = until === undefined && (tail ?? 1) === 1 ? await pathOf(id, signal) : undefined;
-      if (tail === 1 && path && readLastLine(path, onBytes)) return;
+      if (tail === 1 && path && readLastLine(path, onBytes)) return 'ended';
       const source = path && tail === undefined ? 'file' : 'api';
       if (follow) {
         noteSource(id, source, path);
         following[source]++;
       }
       try {
-        if (source === 'api' || !(await readFile(path!, request))) await engine.logs(request);
+        const read = source === 'file' ? await readFile(path!, request) : 'no-file';
+        return read === 'no-file' ? await engine.logs(request) : read;
       } finally {
         if (follow) following[source]--;
       }

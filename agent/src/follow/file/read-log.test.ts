@@ -2,12 +2,15 @@
 
 import {
   appendFileSync,
+  closeSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +20,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createReader } from '../reader.ts';
 import { collectingSink, jsonLine } from '../testing.ts';
 import { createIdle } from './idle.ts';
-import { readLog } from './read-log.ts';
+import { type ReadEnd, readLog } from './read-log.ts';
 
 let folder: string;
 let path: string;
@@ -96,7 +99,7 @@ function reading({
         await sleep(1);
       }
     },
-    async end(): Promise<boolean> {
+    async end(): Promise<ReadEnd> {
       over = true;
       return done;
     },
@@ -118,12 +121,12 @@ describe('readLog', () => {
       write(7);
       if (round % 5 === 0) await log.caughtUp();
     }
-    expect(await log.end()).toBe(true);
+    expect(await log.end()).toBe('all');
     expect(log.numbers()).toEqual(upTo(5140));
   });
 
   it('says when there is no file', async () => {
-    expect(await reading({ follow: false }).done).toBe(false);
+    expect(await reading({ follow: false }).done).toBe('no-file');
   });
 
   it('goes through rotations, several at once too, without losing or repeating a line', async () => {
@@ -165,7 +168,7 @@ describe('readLog', () => {
     compress(2);
     for (const from of [0, 5000, 25_000, 50_000, 70_000, 79_999]) {
       const log = reading({ since: stampOf(from), follow: false });
-      expect(await log.done).toBe(true);
+      expect(await log.done).toBe('ended');
       const numbers = log.numbers();
       expect(numbers[0]).toBeLessThanOrEqual(from);
       expect(numbers).toEqual(upTo(80_000, numbers[0]));
@@ -182,7 +185,7 @@ describe('readLog', () => {
     truncateSync(`${path}.1.gz`, 20_000);
     write(10);
     const log = reading({ follow: false });
-    expect(await log.done).toBe(true);
+    expect(await log.done).toBe('ended');
     expect(log.numbers().slice(-10)).toEqual(upTo(20_010, 20_000));
     expect(log.invalid).toEqual([expect.stringContaining('cannot be unpacked')]);
   });
@@ -202,7 +205,7 @@ describe('readLog', () => {
       write(10);
       rotate(2);
     }
-    expect(await log.done).toBe(true);
+    expect(await log.done).toBe('ended');
     expect(log.numbers()).toEqual(upTo(110));
   });
 
@@ -224,7 +227,7 @@ describe('readLog', () => {
     await log.caughtUp();
     truncateSync(path, 0);
     write(200);
-    expect(await log.done).toBe(true);
+    expect(await log.done).toBe('ended');
     expect(log.numbers()).toEqual(upTo(100));
   });
 
@@ -264,14 +267,35 @@ describe('readLog', () => {
     expect(log.sink.lines.map(({ text }) => text.length)).toEqual([6, 100_000, 6]);
   });
 
-  it('reads the rest of a log that was removed', async () => {
+  it('reads all of a log that was removed, and what is printed after that', async () => {
     write(50);
     const log = reading();
     await log.caughtUp();
     write(50);
+    const held = openSync(path, 'a');
     rmSync(path);
-    expect(await log.done).toBe(true);
-    expect(log.numbers()).toEqual(upTo(100));
+    await log.caughtUp();
+    writeSync(held, lineOf(written++));
+    closeSync(held);
+    await log.caughtUp();
+    expect(await log.end()).toBe('all');
+    expect(log.numbers()).toEqual(upTo(101));
+  });
+
+  it('does not say that it was all when a removed file was full, and another may have followed', async () => {
+    write(50);
+    const log = reading({ rotatesAt: 100 });
+    await log.caughtUp();
+    rmSync(path);
+    expect(await log.end()).toBe('ended');
+  });
+
+  it('does not say that it was all when the last line is torn', async () => {
+    write(5);
+    appendFileSync(path, lineOf(5).subarray(0, 30));
+    const log = reading();
+    await log.caughtUp();
+    expect(await log.end()).toBe('ended');
   });
 
   it('reads no further while what it gave is being taken', async () => {

@@ -7,7 +7,7 @@ import { pipeline, Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { pause } from '../backoff.ts';
-import type { OnBytes } from '../engine.ts';
+import type { LogEnd, OnBytes } from '../engine.ts';
 import { lookbackBytes } from '../reader.ts';
 import type { Idle } from './idle.ts';
 import { firstTime, idOf, type LogFile, openLogFiles, openSuccessors, placeOf } from './log-files.ts';
@@ -39,15 +39,17 @@ export interface ReadLogOptions {
   onBytes: OnBytes;
 }
 
+export type ReadEnd = LogEnd | 'no-file';
+
 /**
- * Resolves when the log has ended, was removed, or may have gaps from here on.
- * @returns false when there is no such file
+ * Resolves when the container is over and its log at its end, or the log may have gaps from here on. A log that is removed is
+ * read on from the open file.
  * @throws what the file system says, the signal's reason, and what `onBytes` throws
  */
-export async function readLog(options: ReadLogOptions): Promise<boolean> {
+export async function readLog(options: ReadLogOptions): Promise<ReadEnd> {
   const { path, since, signal } = options;
   let files = openLogFiles(path);
-  if (files.length === 0) return false;
+  if (files.length === 0) return 'no-file';
   let first = since === undefined ? files.length - 1 : holding(files, since);
   if (first < 0) {
     // In the middle of a rotation the next older one has no name.
@@ -69,11 +71,11 @@ export async function readLog(options: ReadLogOptions): Promise<boolean> {
         : await readPlain(current, from, before, queue, options);
       closeSync(current.fd);
       current = undefined;
-      if (!ended) return true;
+      if (typeof ended === 'string') return ended;
       before = ended;
       from = 0;
     }
-    return true;
+    return 'ended';
   } finally {
     for (const { fd } of current ? [current, ...queue] : queue) closeSync(fd);
   }
@@ -84,14 +86,14 @@ function holding(files: readonly LogFile[], since: string): number {
   return files.findIndex((file) => (firstTime(file) ?? '~') <= since);
 }
 
-/** Reads a file to its end. @returns its last bytes when another follows, else undefined */
+/** Reads a file to its end. @returns its last bytes when another follows */
 async function readPlain(
   file: LogFile,
   from: number,
   before: Buffer,
   queue: LogFile[],
   { path, follow, isOver, rotatesAt, idle, signal, onBytes }: ReadLogOptions,
-): Promise<Buffer | undefined> {
+): Promise<Buffer | LogEnd> {
   let offset = from;
   /** What stands before the offset, as far as it was read: the file is another one when it no longer does. */
   let tail: Buffer = nothing;
@@ -121,13 +123,18 @@ async function readPlain(
     return rotatesAt === undefined || offset < rotatesAt || ms >= rotatesAt / fastestLog;
   }
 
+  /** Of a log that was removed: a full file may have been followed by another. */
+  function isLast(): boolean {
+    return current.size === undefined && (rotatesAt === undefined || offset < rotatesAt);
+  }
+
   for (;;) {
     signal.throwIfAborted();
+    // Asked before the file is read: the daemon tells of the end when everything is written.
     const over = isOver();
     look();
-    const { size } = fstatSync(file.fd);
-    if (size < offset) {
-      if (mayHaveMissed(performance.now() - seenAt)) return undefined;
+    if (sizeOf(file) < offset) {
+      if (mayHaveMissed(performance.now() - seenAt)) return 'ended';
       [offset, before, tail] = [0, nothing, nothing];
     }
     // What the file has before the offset is read again: lines are looked back to.
@@ -138,7 +145,7 @@ async function readPlain(
     const room = buffer.length - head.length;
     const read = readSync(file.fd, buffer, head.length, room, offset - again);
     const end = head.length + read;
-    if (!buffer.subarray(start - tail.length, start).equals(tail)) return undefined;
+    if (!buffer.subarray(start - tail.length, start).equals(tail)) return 'ended';
     const to = end > start ? buffer.lastIndexOf(newline, end - 1) + 1 : start;
     if (to > start) {
       const kept = Buffer.from(buffer.subarray(Math.max(0, to - tailBytes), to));
@@ -157,11 +164,12 @@ async function readPlain(
       continue;
     }
     if (queue.length > 0) return lastBytes(file, offset, before);
-    if (isLost || current.size === undefined || !follow || over) return undefined;
+    if (isLost || !follow) return 'ended';
+    if (over) return end === to && (current.isOurs || isLast()) ? 'all' : 'ended';
     const readTo = offset + end - to;
     await idle.until(() => {
       const now = lookAt(path, file.id);
-      return !now.isOurs || now.size !== readTo || isOver();
+      return (now.size !== undefined && !now.isOurs) || sizeOf(file) !== readTo || isOver();
     }, signal);
   }
 }
@@ -170,6 +178,10 @@ interface CurrentFile {
   /** Undefined: there is none. */
   size: number | undefined;
   isOurs: boolean;
+}
+
+function sizeOf({ fd }: LogFile): number {
+  return fstatSync(fd).size;
 }
 
 function lookAt(path: string, id: string): CurrentFile {
