@@ -1,5 +1,64 @@
 // What every channel is: one method that sends one notification. A channel knows nothing of queues, retries or records.
 
+/** Something to open, such as the record or an action. */
+export interface MessageLink {
+  label: string;
+  url: string;
+}
+
+/** One issue of a roll-up. */
+export interface ItemFacts {
+  state: string;
+  issueId: string;
+  recordId: string;
+  service: string;
+  host: string;
+  title: string;
+  severity: string;
+  /** Records of the issue so far. */
+  count: number;
+  held: number;
+  url: string;
+}
+
+/**
+ * What a notification tells, for channels that are no mail. Its texts are log text, written by strangers: without control
+ * characters, and otherwise as they came; every channel escapes them for its own markup.
+ */
+export interface MessageFacts {
+  /** Why: `new`, `regressed`, `spike`, `still-failing`, `over`, `ungrouped`, `roll-up`, `test`, … */
+  state: string;
+  /** Null in a roll-up and a test. */
+  issueId: string | null;
+  recordId: string | null;
+  service: string;
+  host: string;
+  container: string;
+  severity: string;
+  title: string;
+  /** The record's message, cut in its middle when long. */
+  message: string;
+  /** Records of the issue so far. */
+  count: number;
+  /** Of those, held back since the alert before. */
+  held: number;
+  /** ISO 8601. */
+  occurredAt: string | null;
+  receivedAt: string | null;
+  /** The record's page. */
+  url: string;
+  /** More to open; the record's page is not among them. */
+  links: MessageLink[];
+  /** What a pager keeps open under this name until it is over; null: there is nothing to keep open. */
+  threadId: string | null;
+  /** Threads that are over with this message. */
+  ended: string[];
+  /** Of a roll-up, in the order to be shown; else empty. */
+  items: ItemFacts[];
+  /** The text comes from a user's template, and is in the channel's markup already. */
+  isTemplated?: boolean;
+}
+
 /** One message to one recipient, as a channel gets it. */
 export interface OutgoingMessage {
   /** The notification's id. */
@@ -13,6 +72,8 @@ export interface OutgoingMessage {
   html: string | null;
   /** Header fields of its own, for channels that have such; printable ASCII, and no line breaks. */
   headers?: Readonly<Record<string, string>> | null;
+  /** The same, in pieces; null for what was written before they were kept. */
+  facts?: MessageFacts | null;
 }
 
 /** What a provider lets an account send. */

@@ -6,9 +6,12 @@
 export class NotificationError extends Error {
   override name = 'NotificationError';
   readonly retry: 'later' | 'never';
+  /** How long the other side asked to be left alone (Retry-After), in ms. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, retry: 'later' | 'never', cause?: unknown) {
+  constructor(message: string, retry: 'later' | 'never', cause?: unknown, retryAfterMs?: number) {
     super(message, { cause });
     this.retry = retry;
+    this.retryAfterMs = retryAfterMs;
   }
 }

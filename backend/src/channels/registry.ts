@@ -1,9 +1,57 @@
-// The channels there are, by the name that `notifications.channel` holds. A new one is a folder beside these and a line
+// The channels there are, by the name that `notifications.channel` holds. A new kind is a folder beside these and a line
 // here.
 
+import { Type } from 'typebox';
 import type { Channel } from './channel.ts';
+import { type ChannelCommon, type ChannelType, channelType, filled, optionsOf } from './channel-type.ts';
+import { discord } from './discord/discord.ts';
+import { ntfy } from './ntfy/ntfy.ts';
+import { opsgenie } from './opsgenie/opsgenie.ts';
+import { pagerduty } from './pagerduty/pagerduty.ts';
 import { sesChannel } from './ses/ses.ts';
+import { slack } from './slack/slack.ts';
 import { smtpChannel } from './smtp/smtp.ts';
+import { teams } from './teams/teams.ts';
+import { telegram } from './telegram/telegram.ts';
+import { webhook } from './webhook/webhook.ts';
+
+const to = Type.String({
+  pattern: '^[^\\s@<>,]+@[^\\s@<>,]+$',
+  description: 'The one address that gets its mails.',
+});
+
+/** Mail besides the recipients': an address of its own, by another way when the first one fails. */
+const smtp = channelType({
+  options: optionsOf({
+    url: Type.String({ pattern: '^smtps?://[^\\s/]+', description: 'As SMTP_URL.' }),
+    to,
+    from: Type.Optional(filled('In place of ALERT_EMAIL_FROM.')),
+  }),
+  make: ({ url, to: address, from }, common) =>
+    mailTo(smtpChannel({ url, from: from ?? common.from }), address, common),
+});
+
+const ses = channelType({
+  options: optionsOf({ to, from: Type.Optional(filled('In place of ALERT_EMAIL_FROM.')) }),
+  make: ({ to: address, from }, common) => mailTo(sesChannel({ from: from ?? common.from }), address, common),
+});
+
+/** Every kind of channel, by the `type` that the configuration gives. */
+export const channelTypes: Readonly<Record<string, ChannelType>> = {
+  discord,
+  ntfy,
+  opsgenie,
+  pagerduty,
+  ses,
+  slack,
+  smtp,
+  teams,
+  telegram,
+  webhook,
+};
+
+/** One entry of `channels:`, checked: `{ type: 'slack', url: '…' }`. */
+export type ChannelConfig = { type: string } & Readonly<Record<string, unknown>>;
 
 export interface ChannelSettings {
   /** `SMTP_URL`. Set: mails go by SMTP; unset: by SES. */
@@ -12,14 +60,45 @@ export interface ChannelSettings {
   from: string;
 }
 
-/** All channels. Nothing connects before the first send. */
-export function makeChannels(settings: ChannelSettings) {
-  return {
-    email: mailChannel(settings),
-  } satisfies Record<string, Channel>;
-}
-
-/** What mails go through. */
+/** What mails to recipients go through. */
 export function mailChannel({ smtpUrl, from }: ChannelSettings): Channel {
   return smtpUrl ? smtpChannel({ url: smtpUrl, from }) : sesChannel({ from });
+}
+
+/**
+ * The channels of the configuration, by name. Nothing connects before the first send.
+ * @param common `allowPrivate` is ALLOW_PRIVATE_WEBHOOKS, which a channel's own `allow_private` overrules.
+ */
+export function configuredChannels(
+  configs: Readonly<Record<string, ChannelConfig>>,
+  common: Omit<ChannelCommon, 'name'>,
+): Record<string, Channel> {
+  return Object.fromEntries(
+    Object.entries(configs).map(([name, { type, ...options }]) => {
+      const kind = channelTypes[type];
+      if (!kind)
+        throw new Error(`bug: channel ${name} has the unknown type ${type}, which was to be refused`);
+      const allowPrivate =
+        typeof options.allow_private === 'boolean' ? options.allow_private : common.allowPrivate;
+      return [name, kind.make(options, { ...common, name, allowPrivate })];
+    }),
+  );
+}
+
+/** Mails and the configured channels together, by the name that `notifications.channel` holds. */
+export function makeChannels(
+  settings: ChannelSettings & { allowPrivate?: boolean },
+  configs: Readonly<Record<string, ChannelConfig>> = {},
+) {
+  const { from, allowPrivate = false } = settings;
+  return { ...configuredChannels(configs, { from, allowPrivate }), email: mailChannel(settings) };
+}
+
+/** A mail channel whose every mail goes to one address, whatever the notification says. */
+function mailTo(mail: Channel, address: string, { name }: ChannelCommon): Channel {
+  return {
+    ...mail,
+    name: `${name} (${mail.name})`,
+    send: (message, signal) => mail.send({ ...message, to: address }, signal),
+  };
 }

@@ -1,0 +1,33 @@
+-- Alerts go to other channels than mail too: new columns, and the state of each channel; some seconds per million notifications.
+
+-- A configured channel is told under its own name: channel 'ops-slack', to_address 'ops-slack'.
+alter table alerts add column channel text not null default 'email';
+-- What waits, for each recipient of each channel.
+drop index alerts_waiting;
+create index alerts_waiting on alerts (channel, to_address, id) where status = 'waiting';
+-- Which mails carried an episode's alerts: what a pager is to close when it is over.
+create index alerts_episode on alerts (episode) where status = 'mailed';
+
+alter table notifications
+  add column facts jsonb,               -- what the message tells, for channels that are no mail: backend/src/channels/channel.ts
+  add column feedback text check (feedback in ('delivered', 'bounced', 'complained')), -- what SES said after it took the mail
+  add column feedback_at timestamptz,
+  add column feedback_detail text;
+-- The notification that SES's feedback speaks of.
+create index notifications_provider_message on notifications (provider_message_id) where provider_message_id is not null;
+
+alter table email_recipients
+  add column deactivated_at timestamptz,     -- null while active, and when it was before this column came
+  add column deactivated_because text;       -- in words: asked for, a bounce, a complaint
+
+-- Whether a channel works, as all backends together see it.
+create table channel_health (
+  channel text primary key,
+  failing_since timestamptz,            -- first failure after the last success; null: it works
+  attempts bigint not null default 0,   -- that failed since then
+  last_error text,
+  lost bigint not null default 0,       -- notifications that failed for good and of which nobody was told yet
+  lost_to text[] not null default '{}', -- the first few recipients of those
+  told_at timestamptz,                  -- when others were last told
+  is_told boolean not null default false -- others know that it fails, and not yet that it works again
+) with (fillfactor = 70);

@@ -1,0 +1,34 @@
+// Text cut to what a service takes. Never in the middle of a character.
+
+/** At most `maxChars` UTF-16 units; what is cut ends with `…`. */
+export function clip(text: string, maxChars: number): string {
+  return text.length <= maxChars ? text : `${text.slice(0, before(text, maxChars - 1))}…`;
+}
+
+/** The same, cut in its middle: a traceback's cause stands at either end. */
+export function clipMiddle(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text;
+  const mark = '\n[…]\n';
+  const room = Math.max(0, maxChars - mark.length);
+  const head = before(text, Math.ceil(room / 2));
+  const tail = before(text, text.length - Math.floor(room / 2)); // may keep one unit more: a surrogate pair
+  const end = text.length - tail + head > room ? tail + 2 : tail;
+  return `${text.slice(0, head)}${mark}${text.slice(end)}`;
+}
+
+/** At most so many bytes of UTF-8, cut in its middle. */
+export function clipBytes(text: string, maxBytes: number): string {
+  let chars = maxBytes;
+  let cut = clipMiddle(text, chars);
+  while (Buffer.byteLength(cut) > maxBytes && chars > 0) {
+    chars = Math.floor(chars * Math.min(0.95, maxBytes / Buffer.byteLength(cut)));
+    cut = clipMiddle(text, chars);
+  }
+  return cut;
+}
+
+/** `at`, moved one back where it would part a surrogate pair. */
+function before(text: string, at: number): number {
+  const low = text.charCodeAt(at);
+  return low >= 0xdc00 && low <= 0xdfff ? at - 1 : at;
+}
