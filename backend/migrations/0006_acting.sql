@@ -5,7 +5,9 @@
 alter table issues
   add column mute jsonb,                            -- backend/src/ingest/types.ts: Mute
   add column muted_held bigint not null default 0;
-alter table alerts add column held_muted bigint not null default 0;
+alter table alerts
+  add column held_muted bigint not null default 0,  -- of `held`, those held back by a mute
+  add column mute_note text;                        -- which mute it ended, in words; null: none
 
 -- Keys that sign the links in mails; the newest signs, and all of these verify. A small plain table, also on Citus.
 create table link_keys (

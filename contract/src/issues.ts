@@ -21,6 +21,21 @@ export const Issue = Type.Object({
   state: IssueState,
   muted_until: TextOrNull,
   muted_until_count: Type.Union([Type.Integer(), Type.Null()]),
+  mute: Type.Union(
+    [
+      Type.Object({
+        by: Type.String({ description: 'A recipient who used a link of a mail, or `api`.' }),
+        at: Text,
+        count: Type.Integer({ description: 'How many records it had then.' }),
+        until: Type.String({ description: '`time`, `count`, `worse`, `deployed` or `ever`.' }),
+        limit: Type.Optional(Type.Integer({ description: 'Of `worse`: so many records in five minutes.' })),
+        images: Type.Optional(Type.Array(Text)),
+        image_ids: Type.Optional(Type.Array(Text)),
+      }),
+      Type.Null(),
+    ],
+    { description: 'Who muted it, and what ends that; null when it is not muted.' },
+  ),
   first_seen: Text,
   last_seen: Text,
   count: Type.Integer({ description: 'Records so far, those of issues merged into it among them.' }),
@@ -34,6 +49,15 @@ export const Issue = Type.Object({
   last_record_id: Id,
 });
 export type Issue = Static<typeof Issue>;
+
+/** One thing that was done to an issue. */
+export const IssueEvent = Type.Object({
+  at: Text,
+  who: Type.String({ description: 'A recipient; `api`; `log-detector` itself.' }),
+  what: Type.String({ description: '`muted`, `mute-over`, `resolved`, `opened` or `excluded`.' }),
+  detail: Text,
+});
+export type IssueEvent = Static<typeof IssueEvent>;
 
 /** An issue that was merged into another. */
 export const MergedIssue = Type.Object({ id: Id, title: Text, fingerprint: Text, service: Text });

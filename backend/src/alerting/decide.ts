@@ -8,6 +8,7 @@
 
 import type { HeldReason, NotifyReason } from '../ingest/types.ts';
 import { type Bucket, take } from '../outbox/token-bucket.ts';
+import type { MuteEnd } from './mute.ts';
 import { type AlertPolicy, issueLimits, quietMs } from './policy.ts';
 
 /** What is remembered of an issue's alerts; kept as JSON in `issues.alert_state`. */
@@ -28,6 +29,8 @@ export interface IssueFacts {
   /** It was resolved, and this batch opened it again. */
   isRegressed: boolean;
   isMuted: boolean;
+  /** Its mute ended with this batch: whoever muted it is told at once. */
+  muteEnded?: MuteEnd | null;
   /** Time since its latest record before this batch; null when there was none. */
   pauseMs: number | null;
   /** Its longest pause before that one. */
@@ -91,7 +94,8 @@ function reasonToNotify(facts: IssueFacts, now: number, cooldownMs: number): Not
   if (alertedAt === null) return 'still-failing';
   if (facts.isRegressed || memory?.owesRegression) return 'regressed';
   if (facts.pauseMs !== null && facts.pauseMs >= quietMs(facts.usualPauseMs, cooldownMs)) return 'regressed';
-  if (isSpike(facts, now, cooldownMs)) return 'spike';
+  if (facts.muteEnded === 'worse' || isSpike(facts, now, cooldownMs)) return 'spike';
+  if (facts.muteEnded) return 'still-failing';
   return now - alertedAt >= cooldownMs ? 'still-failing' : undefined;
 }
 

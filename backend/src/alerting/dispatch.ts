@@ -179,7 +179,8 @@ export type { Gathered };
 async function takeWaiting(client: PoolClient, to: string): Promise<WaitingAlert[]> {
   const { rows } = await client.query<WaitingAlert>(
     `select id, record_id as "recordId", bucket, part_ids as "partIds", issue_id as "issueId", fingerprint, service, reason,
-       is_first as "isFirst", episode, held, count, created_at as "createdAt"
+       is_first as "isFirst", episode, held, held_muted as "heldMuted", mute_note as "muteNote", count,
+       created_at as "createdAt"
      from alerts
      where status = 'waiting' and to_address = $1
      order by id`,

@@ -17,6 +17,8 @@ function waiting(parts: Partial<WaitingAlert> = {}): WaitingAlert {
     isFirst: false,
     episode: `episode-${made}`,
     held: 0,
+    heldMuted: 0,
+    muteNote: null,
     count: 0,
     createdAt: '2026-11-22T10:00:00.000000Z',
     ...parts,

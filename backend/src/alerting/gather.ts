@@ -15,6 +15,8 @@ export interface WaitingAlert {
   isFirst: boolean;
   episode: string;
   held: number;
+  heldMuted: number;
+  muteNote: string | null;
   count: number;
   /** ISO 8601. */
   createdAt: string;
@@ -26,6 +28,8 @@ export interface GatheredIssue {
   alert: WaitingAlert;
   isFirst: boolean;
   held: number;
+  /** Of these, while it was muted. */
+  heldMuted: number;
   alertIds: string[];
 }
 
@@ -47,10 +51,17 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
   for (const alert of waiting) {
     const known = byIssue.get(alert.issueId);
     if (!known)
-      byIssue.set(alert.issueId, { alert, isFirst: alert.isFirst, held: alert.held, alertIds: [alert.id] });
+      byIssue.set(alert.issueId, {
+        alert,
+        isFirst: alert.isFirst,
+        held: alert.held,
+        heldMuted: alert.heldMuted,
+        alertIds: [alert.id],
+      });
     else {
       known.alertIds.push(alert.id);
       known.held += alert.held;
+      known.heldMuted += alert.heldMuted;
       // That it is new, or came back, says more than that it went on; that it is over, most.
       if (alert.reason === 'over' || known.alert.reason === 'still-failing') known.alert = alert;
     }

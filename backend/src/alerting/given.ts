@@ -54,6 +54,8 @@ export function aRecord(
       windowPeak: 1,
       usualPauseMs: 0,
       alertState: null,
+      mute: null,
+      mutedHeld: 0,
       ...parts.issue,
     },
   };

@@ -3,7 +3,8 @@
 
 import type { PoolClient } from '../db/pool.ts';
 import { byText, upsert } from '../db/values.ts';
-import type { AlertPlan, IssueNote, NewAlert } from '../ingest/types.ts';
+import type { AlertPlan, IssueNote, MuteChange, NewAlert } from '../ingest/types.ts';
+import { addHistory } from './issue-history.ts';
 
 /** PostgreSQL's NOTIFY channel on which ingest tells that alerts wait. */
 export const alertsChannel = 'log_detector_alerts';
@@ -11,6 +12,7 @@ export const alertsChannel = 'log_detector_alerts';
 /** @param createdAt ISO 8601: when the records were received. */
 export async function keepAlerts(client: PoolClient, plan: AlertPlan, createdAt: string): Promise<void> {
   if (plan.notes && plan.notes.length > 0) await noteIssues(client, plan.notes);
+  for (const change of plan.muteChanges ?? []) await noteMute(client, change, createdAt);
   if (!plan.alerts || plan.alerts.length === 0) return;
   await insertAlerts(client, plan.alerts, createdAt);
   await client.query(`select pg_notify($1, '')`, [alertsChannel]);
@@ -51,6 +53,29 @@ async function noteIssues(client: PoolClient, notes: readonly IssueNote[]): Prom
   );
 }
 
+/** Rare: a mute ends once. The row is locked by this transaction. */
+async function noteMute(client: PoolClient, change: MuteChange, at: string): Promise<void> {
+  const { issue, ended, mutedHeld } = change;
+  await client.query(
+    `update issues
+     set muted_held = $3,
+       state = case when $4 then 'open' else state end,
+       mute = case when $4 then null else mute end,
+       muted_until = case when $4 then null else muted_until end,
+       muted_until_count = case when $4 then null else muted_until_count end
+     where fingerprint = $1 and service = $2`,
+    [issue.fingerprint, issue.service, mutedHeld, ended !== null],
+  );
+  if (ended !== null)
+    await addHistory(client, {
+      issueId: issue.id,
+      at,
+      who: 'log-detector',
+      what: 'mute-over',
+      detail: ended,
+    });
+}
+
 function keyOf({ issue }: IssueNote): string {
   return `${issue.fingerprint}\0${issue.service}`;
 }
@@ -67,13 +92,14 @@ export async function insertAlerts(
   await client.query(
     `insert into alerts
        (id, to_address, record_id, bucket, part_ids, issue_id, fingerprint, service, reason, is_first, episode, held, count,
-        created_at)
+        held_muted, mute_note, created_at)
      select a.id, a.to_address, a.record_id, a.bucket, string_to_array(a.part_ids, ',')::uuid[], a.issue_id, a.fingerprint,
-       a.service, a.reason, a.is_first, a.episode, a.held, a.count, $14::timestamptz
+       a.service, a.reason, a.is_first, a.episode, a.held, a.count,
+       a.held_muted, a.mute_note, $14::timestamptz
      from unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
-       $10::boolean[], $11::uuid[], $12::bigint[], $13::bigint[])
+       $10::boolean[], $11::uuid[], $12::bigint[], $13::bigint[], $15::bigint[], $16::text[])
        as a (id, to_address, record_id, bucket, part_ids, issue_id, fingerprint, service, reason, is_first, episode, held,
-         count)`,
+         count, held_muted, mute_note)`,
     [
       rows.map(({ id }) => id),
       rows.map(({ toAddress }) => toAddress),
@@ -89,6 +115,8 @@ export async function insertAlerts(
       rows.map(({ alert }) => alert.held),
       rows.map(({ alert }) => alert.count),
       createdAt,
+      rows.map(({ alert }) => alert.heldMuted ?? 0),
+      rows.map(({ alert }) => alert.muteNote ?? null),
     ],
   );
 }

@@ -7,11 +7,14 @@ import type {
   Decision,
   Issue,
   IssueNote,
+  MuteChange,
   NewAlert,
   StoredRecord,
 } from '../ingest/types.ts';
 import { partsByCoalesceId } from './aggregate.ts';
 import { type AlertMemory, decide, type IssueDecision, type IssueFacts } from './decide.ts';
+import { type MuteState, muteStateOf } from './mute.ts';
+import { heldByMutes, muteNoteOf } from './mute-ends.ts';
 import type { AlertPolicy } from './policy.ts';
 
 export interface GroupedSettings {
@@ -37,13 +40,20 @@ export function planGrouped(
   const decisions = new Map<Issue, IssueDecision | { notify: false; reason: 'coalesced' }>();
   const alerts: NewAlert[] = [];
   const notes: IssueNote[] = [];
+  const muteChanges: MuteChange[] = [];
   for (const [issue, record] of speakers) {
-    const decision = decide(factsOf(issue, now), now, policy, newId);
+    const muteState = muteStateOf(issue, issue.mute?.images ? recordsOf(issue, records) : [], now);
+    const ended = muteNoteOf(issue, muteState);
+    const heldMuted = heldByMutes(issue, muteState);
+    const decision = decide(factsOf(issue, muteState), now, policy, newId);
     if (decision.memory) notes.push(noteOf(issue, record, decision, decision.memory, now));
     // Another issue's alert shows this record already, because they share a coalesce_id.
     const isTold = decision.notify && record.coalesceId !== null && told.has(record.coalesceId);
     decisions.set(issue, isTold ? { notify: false, reason: 'coalesced' } : decision);
-    if (!decision.notify || isTold) continue;
+    const tells = decision.notify && !isTold;
+    if (ended !== null || (tells && heldMuted > 0))
+      muteChanges.push({ issue, ended, mutedHeld: tells ? 0 : heldMuted });
+    if (!tells) continue;
     if (record.coalesceId !== null) told.add(record.coalesceId);
     alerts.push({
       recordId: record.id,
@@ -56,6 +66,8 @@ export function planGrouped(
       isFirst: issue.notifiedAt === null,
       episode: decision.memory.episode,
       held: heldSince(issue),
+      heldMuted,
+      muteNote: ended,
       count: issue.count - issue.added,
       recipients: recipients.map((toAddress) => ({ id: newId(), toAddress })),
     });
@@ -68,6 +80,7 @@ export function planGrouped(
     notifications: [],
     alerts,
     notes,
+    muteChanges,
   };
 }
 
@@ -88,15 +101,16 @@ function speakerOfEachIssue(records: readonly StoredRecord[]): Map<Issue, Stored
   return speakers;
 }
 
-function factsOf(issue: Issue, now: number): IssueFacts {
-  const isMuted =
-    issue.state === 'muted' &&
-    (issue.mutedUntil === null || now < Date.parse(issue.mutedUntil)) &&
-    (issue.mutedUntilCount === null || issue.count < issue.mutedUntilCount);
+function recordsOf(issue: Issue, records: readonly StoredRecord[]): StoredRecord[] {
+  return records.filter((record) => record.issue === issue);
+}
+
+function factsOf(issue: Issue, muteState: MuteState): IssueFacts {
   return {
     isNew: issue.isNew,
     isRegressed: issue.isRegressed,
-    isMuted,
+    isMuted: muteState === 'holds',
+    muteEnded: muteState === 'none' || muteState === 'holds' ? null : muteState,
     pauseMs: issue.previousSeen === null ? null : Date.parse(issue.lastSeen) - Date.parse(issue.previousSeen),
     usualPauseMs: issue.usualPauseMs,
     windowCount: issue.windowCount,

@@ -37,6 +37,22 @@ export interface Grouping {
 
 export type IssueState = 'open' | 'muted' | 'resolved';
 
+/** Why an issue is muted, and what ends it beside `mutedUntil` and `mutedUntilCount`. Kept as JSON in `issues.mute`. */
+export interface Mute {
+  /** A recipient, or `api`. */
+  by: string;
+  /** ISO 8601. */
+  at: string;
+  /** The issue's count then. */
+  count: number;
+  until: 'time' | 'count' | 'worse' | 'deployed' | 'ever';
+  /** Of `worse`: so many records in five minutes end it. */
+  limit?: number;
+  /** Of `deployed`: the images that its records came from; a record of another ends it. */
+  images?: string[];
+  image_ids?: string[];
+}
+
 /** An issue as it stands inside the transaction, after this batch's records were added to it. */
 export interface Issue {
   id: string;
@@ -69,6 +85,9 @@ export interface Issue {
   usualPauseMs: number;
   /** What alerting remembers of it, as alerting wrote it. */
   alertState: unknown;
+  mute: Mute | null;
+  /** Records held back by mutes that ended, since its alert before. */
+  mutedHeld: number;
 }
 
 /** A record with its identity, as it goes into `log_records`. */
@@ -92,7 +111,12 @@ export type HeldReason =
   | 'coalesced'
   | 'muted'
   | 'in-cooldown'
-  | 'rate-limited';
+  | 'rate-limited'
+  /** A rule holds it, maintenance is under way, a rule's mute window is open, or a rule's threshold is not reached. */
+  | 'excluded'
+  | 'maintenance'
+  | 'muted-by-rule'
+  | 'below-threshold';
 
 /** Notify, or not, and always why. `reason` is kept on the record. */
 export interface Decision {
@@ -133,6 +157,10 @@ export interface NewAlert {
   episode: string;
   /** Records of the issue held back since its alert before. */
   held: number;
+  /** Of these, while it was muted. */
+  heldMuted?: number;
+  /** Which mute this alert ended, in words. */
+  muteNote?: string | null;
   /** Records of the issue before the batch that made it. */
   count: number;
   recipients: readonly { id: string; toAddress: string }[];
@@ -146,6 +174,14 @@ export interface IssueNote {
   notifiedAt: string | null;
   notifiedCount: number | null;
   alertState: unknown;
+}
+
+/** A mute that ended, or what mutes held back and a mail now tells. */
+export interface MuteChange {
+  issue: Issue;
+  /** Why it ended, in words; null: it had ended before. */
+  ended: string | null;
+  mutedHeld: number;
 }
 
 /** What alerting is asked, inside the ingest transaction. */
@@ -167,4 +203,5 @@ export interface AlertPlan {
   /** With ALERT_GROUPING=on, in place of notifications. */
   alerts?: NewAlert[];
   notes?: IssueNote[];
+  muteChanges?: MuteChange[];
 }

@@ -1,14 +1,13 @@
 // Records with their groups -> the issues they belong to, made or counted up, as they stand after this batch.
 
+import { windowMs } from '../alerting/window.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { newId } from '../db/record-id.ts';
 import { byText, upsert } from '../db/values.ts';
-import type { Group, Issue, IssueState } from '../ingest/types.ts';
+import type { Group, Issue, IssueState, Mute } from '../ingest/types.ts';
 
 /** How many hosts and containers an issue names. */
 const maxPlaces = 50;
-/** What `window_count` counts, in ms. */
-export const windowMs = 300_000;
 
 export interface Occurrence {
   id: string;
@@ -55,6 +54,8 @@ interface Row {
   window_peak: number;
   rhythm: number;
   alert_state: unknown;
+  mute: Mute | null;
+  muted_held: number;
   merged_into: string | null;
   inserted: boolean;
 }
@@ -173,7 +174,7 @@ const upsertIssues = (values: string) => `
       * power(0.5::float8, greatest(extract(epoch from excluded.last_seen - i.last_seen), 0)::float8 / 604800)
   returning fingerprint, service, id, title, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
     count, regressed_record_id, notified_at, notified_count, hosts, containers, window_count, window_peak, rhythm,
-    alert_state, merged_into, xmax = 0 as inserted`;
+    alert_state, mute, muted_held, merged_into, xmax = 0 as inserted`;
 
 function keyOf(fingerprint: string, service: string): string {
   return `${fingerprint}\0${service}`;
@@ -268,5 +269,7 @@ function toIssue(row: Row, addition: Addition): Issue {
     windowPeak: row.window_peak,
     usualPauseMs: row.rhythm * 1000,
     alertState: row.alert_state,
+    mute: row.mute,
+    mutedHeld: row.muted_held,
   };
 }

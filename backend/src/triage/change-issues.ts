@@ -1,44 +1,177 @@
 // What a person does to issues: open, mute or resolve one, merge some into one, split one off again.
 
 import type { IssueState } from '@log-detector/contract';
+import { addHistory, type HistoryEntry } from '../alerting/issue-history.ts';
+import { type RateFacts, worseLimit } from '../alerting/mute.ts';
+import { readableTime } from '../alerting/states.ts';
 import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
 import { HttpError, notFound } from '../http/errors.ts';
 import { fingerprintVersion } from '../ingest/fingerprint.ts';
+import type { Mute } from '../ingest/types.ts';
 import { type IssueKey, joinIssues, type Source } from '../issues/move-issues.ts';
 
 export interface StateChange {
   state: IssueState;
-  /** ISO 8601; only for `muted`. Without it and `mutedUntilCount` it is muted until someone opens it. */
-  mutedUntil: string | null;
+  /** ISO 8601; only for `muted`. With none of these it is muted until someone opens it. */
+  mutedUntil?: string | null;
   /** Muted until it has so many records. */
-  mutedUntilCount: number | null;
+  mutedUntilCount?: number | null;
+  /** Muted until it is twice as bad, or until a record of another image comes. */
+  mutedUntilState?: 'worse' | 'deployed' | null;
 }
 
-/** @throws {HttpError} 404. */
-export async function changeState(pool: Pool, id: string, change: StateChange, now: string): Promise<string> {
-  const { state, mutedUntil, mutedUntilCount } = change;
-  return inTransaction(pool, async (client) => {
-    const { fingerprint, service, ...leader } = await leaderOf(client, id);
-    if (mutedUntilCount !== null && mutedUntilCount <= leader.count) {
-      throw new HttpError(422, [
-        {
-          loc: ['body', 'muted_until_count'],
-          msg: `Input should be greater than the issue's count, which is ${leader.count}`,
-          type: 'greater_than',
-        },
-      ]);
-    }
-    await client.query(
-      `update issues
-      set state = $3,
-        muted_until = $4,
-        muted_until_count = $5,
-        resolved_at = case when $3 = 'resolved' then $6::timestamptz else resolved_at end
-      where fingerprint = $1 and service = $2`,
-      [fingerprint, service, state, mutedUntil, mutedUntilCount, now],
+/** Who does it, and what the history says. */
+export interface Doer {
+  /** A recipient, or `api`. */
+  who: string;
+  /** Where it was done: `from a mail`. */
+  how: string;
+}
+
+/** @throws {HttpError} 404, 409 or 422. */
+export async function changeState(
+  pool: Pool,
+  id: string,
+  change: StateChange,
+  now: string,
+  doer: Doer = { who: 'api', how: 'by the API' },
+): Promise<string> {
+  return inTransaction(pool, (client) => changeStateIn(client, id, change, now, doer));
+}
+
+/** The same, in the caller's transaction. @returns the id of the issue, or of the one that took it over. */
+export async function changeStateIn(
+  client: PoolClient,
+  id: string,
+  change: StateChange,
+  now: string,
+  doer: Doer,
+): Promise<string> {
+  const { state, mutedUntil = null, mutedUntilCount = null } = change;
+  const leader = await leaderOf(client, id);
+  if (mutedUntilCount !== null && mutedUntilCount <= leader.count) {
+    throw new HttpError(422, [
+      {
+        loc: ['body', 'muted_until_count'],
+        msg: `Input should be greater than the issue's count, which is ${leader.count}`,
+        type: 'greater_than',
+      },
+    ]);
+  }
+  const mute = state === 'muted' ? await muteOf(client, leader, change, now, doer.who) : null;
+  // What a mute held back until now is told by the issue's next mail, whoever ends the mute.
+  await client.query(
+    `update issues
+    set muted_held = muted_held
+        + case when state = 'muted' and mute is not null then greatest(count - (mute->>'count')::bigint, 0) else 0 end,
+      state = $3,
+      mute = $7,
+      muted_until = $4,
+      muted_until_count = $5,
+      resolved_at = case when $3 = 'resolved' then $6::timestamptz else resolved_at end
+    where fingerprint = $1 and service = $2`,
+    [
+      leader.fingerprint,
+      leader.service,
+      state,
+      mutedUntil,
+      mutedUntilCount,
+      now,
+      mute && JSON.stringify(mute),
+    ],
+  );
+  const { what, detail } = wordsOf(change, mute);
+  const said = [detail, doer.how].filter((part) => part !== '').join(', ');
+  await addHistory(client, { issueId: leader.id, at: now, who: doer.who, what, detail: said });
+  return leader.id;
+}
+
+async function muteOf(
+  client: PoolClient,
+  { id, fingerprint, service }: IssueKey,
+  change: StateChange,
+  now: string,
+  by: string,
+): Promise<Mute> {
+  const { rows } = await client.query<Rate>(
+    `select count, first_seen, window_no, window_count, window_peak
+    from issues
+    where fingerprint = $1 and service = $2`,
+    [fingerprint, service],
+  );
+  const rate = rows[0]!;
+  const mute = { by, at: now, count: rate.count };
+  switch (change.mutedUntilState) {
+    case 'worse':
+      return { ...mute, until: 'worse', limit: worseLimit(rateFacts(rate), Date.parse(now)) };
+    case 'deployed':
+      return { ...mute, until: 'deployed', ...(await imagesOf(client, id)) };
+    default:
+      return {
+        ...mute,
+        until: change.mutedUntil ? 'time' : change.mutedUntilCount ? 'count' : 'ever',
+      };
+  }
+}
+
+interface Rate {
+  count: number;
+  first_seen: string;
+  window_no: number;
+  window_count: number;
+  window_peak: number;
+}
+
+function rateFacts({ count, first_seen, window_no, window_count, window_peak }: Rate): RateFacts {
+  return {
+    count,
+    firstSeenAt: Date.parse(first_seen),
+    windowNo: window_no,
+    windowCount: window_count,
+    windowPeak: window_peak,
+  };
+}
+
+/** So many of its latest records say which images are deployed: of several hosts, or in the midst of a rollout. */
+const imageRecords = 200;
+
+/** @throws {HttpError} 409 when no image is known. */
+async function imagesOf(client: PoolClient, id: string): Promise<{ images: string[]; image_ids: string[] }> {
+  const { rows } = await client.query<{ image: string | null; image_id: string | null }>(
+    `select distinct image, fields->>'image_id' as image_id
+    from (
+      select image, fields
+      from log_records
+      where issue_id in (select id from issues where id = $1 or merged_into = $1)
+      order by id desc
+      limit ${imageRecords}
+    ) as latest`,
+    [id],
+  );
+  const images = [...new Set(rows.flatMap(({ image }) => image ?? []))];
+  const imageIds = [...new Set(rows.flatMap(({ image_id }) => image_id ?? []))];
+  if (images.length === 0)
+    throw new HttpError(
+      409,
+      'no record of this issue names its image, so that a deployment would not be seen; mute it for a time instead',
     );
-    return leader.id;
-  });
+  return { images, image_ids: imageIds };
+}
+
+/** What was done, for the history. */
+function wordsOf(
+  { state, mutedUntil, mutedUntilCount }: StateChange,
+  mute: Mute | null,
+): Pick<HistoryEntry, 'what' | 'detail'> {
+  if (state !== 'muted') return { what: state === 'resolved' ? 'resolved' : 'opened', detail: '' };
+  const until = {
+    time: `until ${readableTime(mutedUntil ?? '')}`,
+    count: `until it has ${mutedUntilCount} records`,
+    worse: `until it is twice as bad: ${mute?.limit} records in five minutes`,
+    deployed: 'until the next deployment',
+    ever: 'until someone opens it',
+  };
+  return { what: 'muted', detail: mute ? until[mute.until] : '' };
 }
 
 /** Merges the issues `ids` into `id`. @returns the id of the one that has them all. @throws {HttpError} 404. */

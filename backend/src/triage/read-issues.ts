@@ -36,8 +36,8 @@ const stateNow = `case
     else state
   end`;
 
-const columns = `id, title, fingerprint, service, severity, ${stateNow} as state, muted_until, muted_until_count, first_seen,
-  last_seen, count, hosts, containers, resolved_at, regressed_at, notified_at, last_record_id`;
+const columns = `id, title, fingerprint, service, severity, ${stateNow} as state, muted_until, muted_until_count,
+  case when state = 'muted' then mute end as mute, first_seen, last_seen, count, hosts, containers, resolved_at, regressed_at, notified_at, last_record_id`;
 
 const sortTypes: Record<IssueSort, string> = {
   last_seen: 'timestamptz',

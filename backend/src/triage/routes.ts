@@ -1,7 +1,8 @@
 // Routes of issues: lists, one with what was merged into it, its state, merging and splitting.
 
-import { Issue, IssueState, IssueWithMerged } from '@log-detector/contract';
+import { Issue, IssueEvent, IssueState, IssueWithMerged } from '@log-detector/contract';
 import { Type } from 'typebox';
+import { readHistory } from '../alerting/issue-history.ts';
 import type { Pool } from '../db/pool.ts';
 import { ErrorAnswer, HttpError, notFound } from '../http/errors.ts';
 import { errorAnswers, type Routes } from '../http/http.ts';
@@ -53,7 +54,13 @@ const Change = Type.Object({
   ),
   muted_until_count: Type.Optional(
     Type.Union([Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), Type.Null()], {
-      description: 'For `muted`: until it has so many records. With neither, until someone opens it.',
+      description: 'For `muted`: until it has so many records.',
+    }),
+  ),
+  muted_until_state: Type.Optional(
+    Type.Union([Type.Literal('worse'), Type.Literal('deployed'), Type.Null()], {
+      description:
+        'For `muted`: until it is twice as bad, or until a record of another image comes. With none of the three, until someone opens it.',
     }),
   ),
 });
@@ -128,7 +135,7 @@ export function issueRoutes({ pool, now = () => new Date() }: { pool: Pool; now?
           summary: 'Open, mute or resolve an issue',
           params: WithId,
           body: Change,
-          response: { 200: IssueWithMerged, 404: ErrorAnswer, ...errorAnswers },
+          response: { 200: IssueWithMerged, 404: ErrorAnswer, 409: ErrorAnswer, ...errorAnswers },
         },
       },
       async ({ params, body }) => {
@@ -141,9 +148,26 @@ export function issueRoutes({ pool, now = () => new Date() }: { pool: Pool; now?
         if (mutedUntil !== null && mutedUntil <= at)
           throw misfit(['body', 'muted_until'], 'Input should be in the future', 'datetime_future');
         const mutedUntilCount = muted ? (body.muted_until_count ?? null) : null;
-        return answer(
-          await changeState(pool, params.id.toLowerCase(), { state, mutedUntil, mutedUntilCount }, at),
-        );
+        const mutedUntilState = muted ? (body.muted_until_state ?? null) : null;
+        const change = { state, mutedUntil, mutedUntilCount, mutedUntilState };
+        return answer(await changeState(pool, params.id.toLowerCase(), change, at));
+      },
+    );
+
+    app.get(
+      '/api/issues/:id/history',
+      {
+        schema: {
+          ...issues,
+          summary: 'What was done to an issue, newest first',
+          params: WithId,
+          response: { 200: Type.Array(IssueEvent), 404: ErrorAnswer, ...errorAnswers },
+        },
+      },
+      async ({ params }) => {
+        const { id, merged } = await answer(params.id.toLowerCase());
+        const history = await readHistory(pool, [id, ...merged.map((issue) => issue.id)], 200);
+        return history.map(({ issueId: _, ...event }) => event);
       },
     );
 
