@@ -45,6 +45,38 @@ export interface Container {
   tty: boolean;
 }
 
+/** Something that happened to a container: `create`, `start`, `die`, `oom`, `health_status: unhealthy`, `rename`, `destroy` … */
+export interface ContainerEvent {
+  action: string;
+  id: string;
+  name: string;
+  /** As in `Position.at`. */
+  at: string;
+  /** What Docker adds: image, exitCode, signal, labels, oldName. */
+  attributes: Record<string, string>;
+}
+
+/** What inspection tells of a container's life. Times are in the form of `Position.at`; one that never was is the year 1. */
+export interface ContainerState extends Container {
+  startedAt: string;
+  finishedAt: string;
+  /** Its process runs now. While a restart policy waits it does not. */
+  running: boolean;
+  /** `sha256:…` of what it was made from. */
+  imageId: string;
+  /** Of the run that ended last. */
+  exitCode: number;
+  oomKilled: boolean;
+  /** How often its restart policy started it again. */
+  restartCount: number;
+  /** Whether Docker starts it again when it ends by itself with a code other than 0. */
+  isRestarted: boolean;
+  /** The signal that `docker stop` sends, as a word or a number; empty: SIGTERM. */
+  stopSignal: string;
+  /** What its last health check printed. */
+  healthOutput: string;
+}
+
 /** An entry that matched, ready for the spool: the wire form, and the positions it came from. */
 export interface MatchedRecord {
   stream: Stream;

@@ -1,17 +1,13 @@
 // What the follower asks of a Docker engine. Two ways give it: the Engine API (engine-api.ts) and the docker command
 // (engine-command.ts).
 
-import type { Container } from '../types.ts';
+import type { ContainerEvent, ContainerState } from '../types.ts';
 import type { Source } from './reader.ts';
 import { stampOfNanos, toStamp } from './timestamps.ts';
 
 /** A container as inspection shows it. Times are in the form of `Position.at`; one that never was is the year 1. */
-export interface Inspected extends Container {
+export interface Inspected extends ContainerState {
   createdAt: string;
-  startedAt: string;
-  finishedAt: string;
-  /** Its process runs now. While a restart policy waits it does not. */
-  running: boolean;
   status: string;
   /** It is being removed, or its removal failed: its log is no longer given. */
   removing: boolean;
@@ -31,15 +27,7 @@ export interface Listed {
   createdAt: string;
 }
 
-/** Something that happened to a container: `create`, `start`, `die`, `oom`, `health_status: unhealthy`, `rename`, `destroy` … */
-export interface ContainerEvent {
-  action: string;
-  id: string;
-  name: string;
-  at: string;
-  /** What Docker adds: image, exitCode, labels, oldName. */
-  attributes: Record<string, string>;
-}
+export type { ContainerEvent };
 
 /** Takes bytes of a log; their memory is free again when it returns. After a promise, no more come until it resolves. */
 export type OnBytes = (source: Source, bytes: Buffer, from: number, to: number) => Promise<void> | undefined;
@@ -127,10 +115,18 @@ export interface InspectJson {
     Dead?: boolean;
     StartedAt?: string;
     FinishedAt?: string;
+    ExitCode?: number;
+    OOMKilled?: boolean;
+    Health?: { Log?: { Output?: string }[] | null } | null;
   };
-  Config?: { Tty?: boolean; Image?: string; Labels?: Record<string, string> | null };
+  Image?: string;
+  RestartCount?: number;
+  Config?: { Tty?: boolean; Image?: string; Labels?: Record<string, string> | null; StopSignal?: string };
   LogPath?: string;
-  HostConfig?: { LogConfig?: { Type?: string; Config?: Record<string, string> | null } };
+  HostConfig?: {
+    LogConfig?: { Type?: string; Config?: Record<string, string> | null };
+    RestartPolicy?: { Name?: string; MaximumRetryCount?: number };
+  };
 }
 
 const never = '0001-01-01T00:00:00.000000000Z';
@@ -154,8 +150,22 @@ export function readInspected(json: InspectJson): Inspected {
     removing: state.Dead === true || state.Status === 'removing' || state.Status === 'dead',
     driver,
     rotatesAt: readSize(size),
+    imageId: json.Image ?? '',
+    exitCode: state.ExitCode ?? 0,
+    oomKilled: state.OOMKilled === true,
+    restartCount: json.RestartCount ?? 0,
+    isRestarted: isRestarted(json),
+    stopSignal: json.Config?.StopSignal ?? '',
+    healthOutput: state.Health?.Log?.at(-1)?.Output ?? '',
     logPath: json.LogPath ?? '',
   };
+}
+
+/** Whether its restart policy has another try left. */
+function isRestarted({ HostConfig, RestartCount = 0 }: InspectJson): boolean {
+  const { Name = '', MaximumRetryCount: most = 0 } = HostConfig?.RestartPolicy ?? {};
+  if (Name === 'always' || Name === 'unless-stopped') return true;
+  return Name === 'on-failure' && (most === 0 || RestartCount < most);
 }
 
 /** Docker's sizes: `10m`, `64k`, `1g`, `-1` for none. */

@@ -69,6 +69,8 @@ export interface FollowContainerOptions {
   beginAt(container: Inspected): string;
   open(container: Container): Sink;
   hole(hole: Hole): void;
+  /** Told whenever it was looked at. */
+  inspected?: ((state: Inspected) => void) | undefined;
   log: Log;
   maxLineBytes: number;
   /** Longest wait between attempts. */
@@ -133,6 +135,7 @@ export function followContainer(options: FollowContainerOptions) {
         const seen = justStarted() ?? (await limits.short(() => engine.inspect(id, signal)));
         renamed(seen);
         last = seen;
+        options.inspected?.(seen);
         if (seen.removing) {
           await Promise.race([bell.wait(signal), pause(options.retryMs, signal)]);
           continue;
@@ -302,6 +305,7 @@ export function followContainer(options: FollowContainerOptions) {
   async function finishIfStill(seen: Inspected): Promise<void> {
     const after = await limits.short(() => engine.inspect(id, signal));
     renamed(after);
+    options.inspected?.(after);
     if (after.running || after.startedAt !== seen.startedAt) return;
     await endSink(seen.finishedAt);
     completeRun = seen.startedAt;

@@ -2,7 +2,7 @@
 // between the two, lists again after every reconnect and every half minute, and follows what it chose until it is gone.
 
 import { setMaxListeners } from 'node:events';
-import type { Container, Hole, Position, Stream } from '../types.ts';
+import type { Container, ContainerState, Hole, Position, Stream } from '../types.ts';
 import { backoffMs, defer, pause } from './backoff.ts';
 import { type ContainerEvent, type Engine, EngineError, type Inspected, type Listed } from './engine.ts';
 import { type Followed, followContainer } from './follow-container.ts';
@@ -36,8 +36,10 @@ export interface FollowerOptions {
   /** Called for each run of a container: its log goes to this sink. */
   open(container: Container): Sink;
   hole(hole: Hole): void;
-  /** What happened to a followed container: `start`, `die` with `exitCode`, `oom`, `health_status: …` and the rest. */
+  /** What happened to a chosen container, followed or gone by now: `start`, `die` with `exitCode`, `oom`, `health_status: …` and the rest. */
   event?(event: ContainerEvent): void;
+  /** Told whenever a followed container was looked at. */
+  inspected?(state: ContainerState): void;
   log: Log;
   /** Bytes of text kept of a line. Default 1 MiB. */
   maxLineBytes?: number;
@@ -128,6 +130,7 @@ export function createFollower(options: FollowerOptions) {
       beginAt,
       open: options.open,
       hole: options.hole,
+      inspected: options.inspected,
       log,
       maxLineBytes,
       retryMs,
@@ -154,8 +157,9 @@ export function createFollower(options: FollowerOptions) {
     const one = begins
       ? consider({ id: event.id, name: event.name, labels: event.attributes })
       : followed.get(event.id);
-    if (!one) return;
-    one.notify(event, losses);
+    if (!one && !choose(selection, { id: event.id, name: event.name, labels: event.attributes }).follow)
+      return;
+    one?.notify(event, losses);
     options.event?.(event);
   }
 
