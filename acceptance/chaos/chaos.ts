@@ -25,6 +25,8 @@ export interface ChaosOptions {
   killWhenStored?: boolean;
   /** Gets one line for each thing that happens. */
   tell(line: string): void;
+  /** The agent reads json-file logs where Docker writes them, and does not ask Docker for them. */
+  direct?: boolean;
   /** Ends the run early, in order; the result is then an error. */
   signal?: AbortSignal;
   /** The programs; default: built anew when a source has changed. */
@@ -58,8 +60,9 @@ const stuckMs = 60_000;
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, tell, meanGapMs = 1000, killWhenStored = true } = options;
   const plan = planFaults(seed, options.faults, { kinds: options.kinds, meanGapMs });
-  tell(`seed ${seed}, ${plan.length} faults, at least ${options.lines} lines`);
-  const world = await makeWorld(options.build);
+  const way = options.direct ? 'read from their files' : 'asked of Docker';
+  tell(`seed ${seed}, ${plan.length} faults, at least ${options.lines} lines, ${way}`);
+  const world = await makeWorld(options.build, options.direct ? 'file' : 'api');
   const ends: (() => Promise<void>)[] = [];
   try {
     world.backend.start();

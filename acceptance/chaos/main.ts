@@ -12,6 +12,7 @@ import { lastLine, mailLine, mailNote, type Report, reportOf } from './report.ts
 
 const usage = `Usage: npm run chaos -- [--faults 500] [--lines 1000000] [--seed 7] [--mail-kills 20] [--write] [--keep]
   --kinds "agent kill -9,dockerd restart"   only these faults
+  --direct  the agent reads json-file logs where Docker writes them (LOG_SOURCE=file) and does not ask Docker for them
   --write   renews the section of benchmarks/results.md
   --keep    keeps the programs' logs, and says where`;
 
@@ -28,6 +29,7 @@ interface Options {
   /** Of the backend, while mails go out; 0 leaves that part out. */
   kills: number;
   kinds: FaultKind[] | undefined;
+  direct: boolean;
   write: boolean;
   keep: boolean;
 }
@@ -53,13 +55,17 @@ export async function main(args: string[], results: Results): Promise<number> {
 }
 
 async function runBoth(
-  { faults, lines, seed, kills, kinds, write }: Options,
+  { faults, lines, seed, kills, kinds, direct, write }: Options,
   results: Results,
   { signal, build, keepIn }: { signal: AbortSignal; build: Build; keepIn: string | undefined },
 ): Promise<number> {
   const tell = (line: string) => console.log(line);
-  const result = await runChaos({ seed, faults, lines, kinds, tell, signal, build, keepIn });
-  const report = reportOf(result, `npm run chaos -- --faults ${faults} --lines ${lines} --seed ${seed}`);
+  const section = direct ? 'chaos-direct' : 'chaos';
+  const result = await runChaos({ seed, faults, lines, kinds, direct, tell, signal, build, keepIn });
+  const report = reportOf(
+    result,
+    `npm run chaos -- --faults ${faults} --lines ${lines} --seed ${seed}${direct ? ' --direct' : ''}`,
+  );
   const problems = [...result.verdict.problems];
   if (kills > 0) {
     const mails = await measureMailRepeats({ seed, records: kills * 60, kills, tell, signal, build });
@@ -68,8 +74,8 @@ async function runBoth(
     tell(mailLine(mails));
   }
   for (const problem of problems) tell(`PROBLEM ${problem}`);
-  tell(`\n${results.section('chaos', report)}`);
-  if (write) results.writeSection('chaos', report);
+  tell(`\n${results.section(section, report)}`);
+  if (write) results.writeSection(section, report);
   tell(lastLine(result));
   return problems.length === 0 ? 0 : 1;
 }
@@ -86,6 +92,7 @@ function readOptions(args: string[]): Options | string {
         seed: { type: 'string', default: '7' },
         kinds: { type: 'string' },
         'mail-kills': { type: 'string', default: '20' },
+        direct: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -112,6 +119,7 @@ function readOptions(args: string[]): Options | string {
   return {
     ...options,
     kinds: kinds as FaultKind[] | undefined,
+    direct: values.direct === true,
     write: values.write === true,
     keep: values.keep === true,
   };

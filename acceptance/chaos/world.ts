@@ -109,15 +109,18 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** @param build the programs; default: built anew when a source has changed. */
-export async function makeWorld(build?: Build): Promise<World> {
+/**
+ * @param build the programs; default: built anew when a source has changed.
+ * @param logSource `file`: the agent reads json-file logs where Docker writes them; `api`: it asks Docker.
+ */
+export async function makeWorld(build: Build | undefined, logSource: 'api' | 'file' = 'api'): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'ld-chaos-'));
   const ends: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const close = async () => {
     for (let end = ends.pop(); end; end = ends.pop()) await end();
   };
   try {
-    return await makeParts(folder, build, ends, close);
+    return await makeParts(folder, build, logSource, ends, close);
   } catch (error) {
     await close();
     throw error;
@@ -127,6 +130,7 @@ export async function makeWorld(build?: Build): Promise<World> {
 async function makeParts(
   folder: string,
   given: Build | undefined,
+  logSource: 'api' | 'file',
   ends: (() => Promise<unknown> | unknown)[],
   close: () => Promise<void>,
 ): Promise<World> {
@@ -175,6 +179,7 @@ async function makeParts(
   });
   const agent = program('agent', {
     DOCKER_HOST: engine.host,
+    LOG_SOURCE: logSource,
     BACKEND_URL: `${proxy.url}/api/logs`,
     SPOOL_DIR: join(folder, 'spool'),
     MONITOR_HOST: 'chaos',
