@@ -1,0 +1,88 @@
+// The links of one mail, or of one message to a channel: each for one purpose, one issue and one recipient.
+
+import { randomBytes } from 'node:crypto';
+import { actionLinkMs, pageLinkMs, unsubscribeLinkMs } from './lifetimes.ts';
+import { type IssuePurpose, labels, type Purpose } from './purposes.ts';
+import { type LinkKey, signLink } from './token.ts';
+
+export interface LinkSettings {
+  /** `BASE_URL`. */
+  baseUrl: string;
+  /** `UNSUBSCRIBE_BASE_URL`: where mail providers can reach `/unsubscribe`; `BASE_URL` when left out. */
+  unsubscribeBaseUrl?: string | undefined;
+}
+
+export interface ActionLink {
+  purpose: IssuePurpose | 'choose';
+  label: string;
+  url: string;
+}
+
+export interface MailLinks {
+  /** Those that fit the issue, in the order to be shown. `withImage`: its records name their image. */
+  ofIssue(issueId: string, facts: { withImage: boolean; isOver: boolean }): ActionLink[];
+  /** One link to a page with all of them, for mails of many issues. */
+  choose(issueId: string): ActionLink;
+  /** Where this recipient is taken off. */
+  unsubscribe: string;
+}
+
+/**
+ * @param recipient an address, or a channel's name.
+ * @param notificationId makes the links of a mail the same, however often it is written.
+ * @param now ms since the epoch.
+ */
+export function mailLinks(
+  key: LinkKey,
+  settings: LinkSettings,
+  recipient: string,
+  notificationId: string,
+  now: number,
+): MailLinks {
+  const nonce = Buffer.from(notificationId.replaceAll('-', ''), 'hex').subarray(-6);
+  const token = (purpose: Purpose, lifeMs: number, issueId?: string) =>
+    signLink({ purpose, issueId, recipient, expiresAt: now + lifeMs }, key, nonce);
+  const action = (purpose: ActionLink['purpose'], issueId: string): ActionLink => ({
+    purpose,
+    label: labels[purpose],
+    url: actionUrl(settings.baseUrl, token(purpose, actionLinkMs, issueId)),
+  });
+  return {
+    ofIssue: (issueId, facts) => purposesFor(facts).map((purpose) => action(purpose, issueId)),
+    choose: (issueId) => action('choose', issueId),
+    unsubscribe: unsubscribeUrl(settings, token('unsubscribe', unsubscribeLinkMs)),
+  };
+}
+
+/** What may be done about an issue of which a mail tells. */
+function purposesFor({ withImage, isOver }: { withImage: boolean; isOver: boolean }): IssuePurpose[] {
+  if (isOver) return ['resolve', 'mute-ever', 'not-an-error'];
+  return [
+    'mute-hour',
+    'mute-worse',
+    ...(withImage ? (['mute-deployed'] as const) : []),
+    'mute-ever',
+    'resolve',
+    'not-an-error',
+    'open',
+  ];
+}
+
+/** A link of a page, which works for an hour. */
+export function pageToken(
+  purpose: Purpose,
+  link: { issueId?: string | undefined; recipient: string },
+  key: LinkKey,
+  now: number,
+): string {
+  const { issueId, recipient } = link;
+  return signLink({ purpose, issueId, recipient, expiresAt: now + pageLinkMs }, key, randomBytes(6));
+}
+
+export function actionUrl(baseUrl: string, token: string): string {
+  return `${baseUrl.replace(/\/+$/, '')}/act/${token}`;
+}
+
+function unsubscribeUrl({ baseUrl, unsubscribeBaseUrl }: LinkSettings, token: string): string {
+  return `${(unsubscribeBaseUrl || baseUrl).replace(/\/+$/, '')}/unsubscribe/${token}`;
+}
