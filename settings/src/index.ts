@@ -194,4 +194,5 @@ export function settings(env: Environment): SettingsReader {
   return new SettingsReader(env);
 }
 
+export { makeFolder } from './make-folder.ts';
 export { StartError } from './start-error.ts';

@@ -1,9 +1,8 @@
 // What the spool promises, and how it is opened. It is a write-ahead log of records, holes and cursors: a cursor stands
 // behind the records it covers, so any whole beginning of it is consistent. disk-spool.ts does the work.
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StartError } from '@log-detector/settings';
+import { makeFolder, StartError } from '@log-detector/settings';
 import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
 import type { Batch, SpooledHole, SpooledRecord } from './batch-reader.ts';
 import { openBoundedFolder } from './bounded-folder.ts';
@@ -105,7 +104,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { dir, log } = options;
   let lock: Lock | undefined;
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    makeFolder(dir, 0o700);
     lock = await lockFolder(dir, log);
     const recovered = await recover(dir);
     const spool = new DiskSpool(options, recovered, {
@@ -117,7 +116,11 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     return spool;
   } catch (error) {
     await lock?.release();
-    if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(codeOf(error) ?? ''))
+    if (
+      ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOENT', 'ENAMETOOLONG'].includes(
+        codeOf(error) ?? '',
+      )
+    )
       throw new StartError(
         `cannot use ${dir} as the spool: ${reasonOf(error)}; give the agent's user a folder it may write to, or set SPOOL_DIR to another`,
         { cause: error },

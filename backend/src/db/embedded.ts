@@ -25,7 +25,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StartError } from '@log-detector/settings';
+import { makeFolder, StartError } from '@log-detector/settings';
 import pg from 'pg';
 import { type FileLock, lockFile } from './file-lock.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
@@ -124,12 +124,17 @@ class Server implements EmbeddedPostgres {
         'the embedded PostgreSQL does not run on Windows; set DATABASE_URL, or use Docker or WSL',
       );
     try {
-      mkdirSync(this.#folder, { recursive: true });
+      makeFolder(this.#folder);
       this.#backendLock = await this.#lockBackend();
     } catch (error) {
-      if (!/^E(ACCES|PERM|ROFS)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (
+        !/^E(ACCES|PERM|ROFS|NOENT|NOTDIR|EXIST|NAMETOOLONG)$/.test(
+          (error as NodeJS.ErrnoException).code ?? '',
+        )
+      )
+        throw error;
       throw new StartError(
-        `cannot write DATA_DIR ${this.#folder}: ${(error as Error).message}; give the folder to the user that starts this, or set DATABASE_URL`,
+        `cannot write DATA_DIR ${this.#folder}: ${(error as Error).message}; set it to a folder that the user who starts this may write to, or set DATABASE_URL`,
       );
     }
     try {
@@ -171,6 +176,9 @@ class Server implements EmbeddedPostgres {
     this.#stopping.abort();
     await this.#supervised;
     await this.#end(this.#child);
+    // One outside DATA_DIR is left empty, and would stay.
+    if (!this.#socketFolder.startsWith(this.#folder))
+      rmSync(this.#socketFolder, { recursive: true, force: true });
     this.#backendLock?.release();
     this.#backendLock = undefined;
   }
