@@ -16,10 +16,13 @@ import { createGrouping } from './ingest/group.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
 import { groupSafely } from './ingest/group-safely.ts';
 import { ingestRoutes } from './ingest/routes.ts';
+import type { AlertQuestion, Decision } from './ingest/types.ts';
 import { searchRoutes } from './search/routes.ts';
 import type { BackendSettings } from './settings.ts';
 import { issueRoutes } from './triage/routes.ts';
 import { createPartitionCover } from './upkeep/partition-cover.ts';
+import { watchRoutes } from './watch/routes.ts';
+import { Watch } from './watch/watch.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -36,6 +39,8 @@ export interface AppOptions {
   logger: Logger;
   version: string;
   metrics?: Metrics;
+  /** When left out, one of its own that nobody acts on. */
+  watch?: Watch;
   /** Of all requests with records under way together. */
   maxHeldBytes?: number;
 }
@@ -43,10 +48,15 @@ export interface AppOptions {
 /** Every route, ready to listen or to be injected. Close it with `app.close()`, which waits for requests under way. */
 export async function buildApp(options: AppOptions): Promise<App> {
   const { settings, pool, logger, version, metrics = new Metrics() } = options;
+  const watch = options.watch ?? new Watch({ pool, bounds: { missingMs: 300_000, lagMs: 300_000 } });
   const app = await buildHttp({ logger, metrics, version, guard: apiKeyGuard(settings.apiKey) });
   const faults = metrics.counter(
     'log_detector_ingest_faults_total',
     'Faults of our own that records met: worth a bug report, with the log line.',
+  );
+  const decided = metrics.counter(
+    'log_detector_decisions_total',
+    'Decisions on records, by reason, and whether they notify.',
   );
   const sayTrouble = sayOnce((error, message) => logger.warn({ err: error }, message));
   const sayFault = sayOnce((error, message) => logger.error({ err: error }, message));
@@ -66,16 +76,27 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const commits = new GroupCommit({
     store: async (drafts, mayBeStored) => {
       await cover(timeOfId(drafts.at(-1)!.id));
-      return acceptBatch(parts, drafts, mayBeStored);
+      let decisions: readonly Decision[] = [];
+      const planAlerts = (question: AlertQuestion) => {
+        const plan = parts.planAlerts(question);
+        decisions = plan.decisions;
+        return plan;
+      };
+      const records = await acceptBatch({ ...parts, planAlerts }, drafts, mayBeStored);
+      watch.pulse.ingestCommitted();
+      for (const { notify, reason } of decisions) decided.add(1, { notify: String(notify), reason });
+      return records;
     },
     onFault,
-    onTrouble: (error, isGivenUp) =>
+    onTrouble: (error, isGivenUp) => {
+      if (isGivenUp) watch.pulse.ingestRefused();
       sayTrouble(
         error,
         isGivenUp
           ? 'the database cannot store records; senders are told to come again'
           : 'storing records failed; trying again',
-      ),
+      );
+    },
   });
 
   app.decorate(
@@ -95,6 +116,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   coverageRoutes({ pool })(app);
   searchRoutes({ pool })(app);
   issueRoutes({ pool })(app);
+  watchRoutes({ pool, watch })(app);
   alertingRoutes(pool, settings.alerts)(app);
   app.get(
     '/health',

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from '@log-detector/settings';
 import { type Logger, pino } from 'pino';
+import { tellOwnOver } from './alerting/own-over.ts';
 import { defaultPolicy } from './alerting/policy.ts';
 import { startDispatch } from './alerting/start-dispatch.ts';
 import { buildApp } from './app.ts';
@@ -13,12 +14,16 @@ import { mailChannel } from './channels/registry.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
+import { newId } from './db/record-id.ts';
 import { isDatabaseAway } from './http/errors.ts';
 import type { App } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
 import { startDelivery } from './outbox/delivery.ts';
 import { type BackendSettings, readBackendSettings } from './settings.ts';
 import { makePartitionsAhead, startUpkeep } from './upkeep/upkeep.ts';
+import { deadMansPing } from './watch/ping.ts';
+import { startWatching } from './watch/start-watching.ts';
+import { Watch } from './watch/watch.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -123,7 +128,8 @@ async function start(
   await makePartitionsAhead(pool, Date.now());
 
   const metrics = new Metrics();
-  const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics });
+  const watch = new Watch({ pool, bounds: settings.watch, metrics });
+  const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics, watch });
   if (signal.aborted) return;
   await listen(app, settings);
   closing.work.push(() => app.close());
@@ -135,6 +141,20 @@ async function start(
     dedupeWindowMs: settings.dedupeWindowMs,
   });
   closing.work.push(() => upkeep.stop());
+  const { ownRecords } = app;
+  const { pingUrl } = settings.watch;
+  const ownOver = { pool, ownRecords, settings: settings.alerts, newId: () => newId(Date.now()) };
+  const watching = startWatching({
+    pool,
+    watch,
+    telling: {
+      raise: (record) => ownRecords.raise(record),
+      over: (record) => tellOwnOver(ownOver, record, Date.now()),
+    },
+    log: logger,
+    ...(pingUrl ? { ping: deadMansPing(pingUrl, false) } : {}),
+  });
+  closing.work.push(() => watching.stop());
   if (settings.alerts.enabled) {
     const channel = mailChannel({ smtpUrl: settings.smtpUrl, from: settings.alerts.from });
     const delivery = startDelivery({
@@ -143,6 +163,7 @@ async function start(
       channels: { email: channel },
       log: logger,
       metrics,
+      onTurn: () => watch.pulse.turned('delivery'),
     });
     closing.work.push(() => delivery.stop(phaseMs.work - 200));
     const { policy = defaultPolicy, ...alerts } = settings.alerts;
@@ -152,6 +173,7 @@ async function start(
       connectionString,
       settings: { ...alerts, policy },
       log: logger,
+      onTurn: () => watch.pulse.turned('dispatch'),
     });
     closing.work.push(() => dispatching.stop());
     announce(settings, app.server.address(), `mails go out by ${channel.name}`);

@@ -24,6 +24,14 @@ export interface BackendSettings {
     /** Left out: as with ALERT_GROUPING=off. */
     policy?: AlertPolicy;
   };
+  watch: {
+    /** 0: nobody is told of an agent that is missing. */
+    missingMs: number;
+    /** 0: nobody is told of a stage that lags. */
+    lagMs: number;
+    /** Undefined: nothing is pinged. */
+    pingUrl: string | undefined;
+  };
   /** Undefined: mails go out by SES, whose own variables (AWS_REGION, AWS_ACCESS_KEY_ID, …) its client reads. */
   smtpUrl: string | undefined;
 }
@@ -88,6 +96,14 @@ export function readBackendSettings(env: Environment): BackendSettings {
           max: 1_000_000,
         }),
       },
+    },
+    watch: {
+      missingMs:
+        1000 *
+        reader.number('AGENT_MISSING_SECONDS', { default: 300, min: 0, max: 604_800, unit: 'seconds' }),
+      lagMs:
+        1000 * reader.number('WATCH_LAG_SECONDS', { default: 300, min: 0, max: 604_800, unit: 'seconds' }),
+      pingUrl: reader.url('DEAD_MANS_PING_URL', { protocols: ['http:', 'https:'] }),
     },
     smtpUrl: reader.url('SMTP_URL', { protocols: ['smtp:', 'smtps:'] }),
   };

@@ -1,3 +1,4 @@
+export * from './agents.ts';
 export * from './coverage.ts';
 export * from './issues.ts';
 export * from './limits.ts';

@@ -91,6 +91,49 @@ export async function endQuietEpisodes(
   return next === null ? null : Date.parse(next);
 }
 
+/**
+ * Ends an issue whose cause is known to be gone (an agent is back), and tells those who were told of it, whatever
+ * ALERT_WHEN_OVER says. In the transaction of lockBudgets.
+ * @returns whether there was something to end.
+ */
+export async function endEpisodeOf(
+  client: PoolClient,
+  fingerprint: string,
+  to: readonly string[],
+  now: number,
+  newId: () => string,
+): Promise<boolean> {
+  const { rows: issues } = await client.query<PausedIssue & { service: string }>(
+    `select id, service, last_seen, previous_seen, rhythm, count, notified_count, last_record_id, state
+     from issues
+     where fingerprint = $1 and merged_into is null
+     for update`,
+    [fingerprint],
+  );
+  const issue = issues[0];
+  if (!issue) return false;
+  const { rows: ended } = await client.query<{ id: string }>(
+    `update episodes set ended_at = $2 where issue_id = $1 and ended_at is null returning id`,
+    [issue.id, new Date(now)],
+  );
+  // An alert that no mail carries yet has an episode that is not written down: one mail will tell both.
+  const { rows: waiting } = await client.query<{ id: string }>(
+    `select distinct episode as id from alerts where issue_id = $1 and status = 'waiting' and reason <> 'over'`,
+    [issue.id],
+  );
+  await client.query(
+    `update issues
+     set state = 'resolved', resolved_at = $3
+     where fingerprint = $1 and service = $2 and state = 'open'`,
+    [fingerprint, issue.service, new Date(now)],
+  );
+  const id = (waiting[0] ?? ended[0])?.id;
+  if (id === undefined) return false;
+  const episode = { id, issue_id: issue.id, fingerprint, service: issue.service };
+  if (issue.state === 'open') await tellOver(client, [{ episode, issue }], to, now, newId);
+  return true;
+}
+
 interface OpenEpisode {
   id: string;
   issue_id: string;

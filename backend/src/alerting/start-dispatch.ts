@@ -13,6 +13,8 @@ export interface StartDispatchOptions {
   connectionString: string;
   settings: DispatchSettings;
   log: { warn(fields: object, message: string): void };
+  /** Told after each round without an error. */
+  onTurn?: () => void;
   /** The longest wait before looking again. */
   pollMs?: number;
 }
@@ -61,6 +63,7 @@ export function startDispatch(options: StartDispatchOptions): { stop(): Promise<
       let waitMs = retryMs;
       try {
         const { nextAt } = await dispatch(pool, settings, Date.now(), () => newId(Date.now()));
+        options.onTurn?.();
         waitMs = nextAt === null ? pollMs : Math.min(pollMs, Math.max(0, nextAt - Date.now()));
       } catch (error) {
         warn('cannot gather alerts into mails; trying again', error as Error);

@@ -42,6 +42,12 @@ export class Metrics {
     this.#add(name, { help, type: 'gauge', lines: () => [`${name} ${read()}`] });
   }
 
+  /** Several of one name, told apart by labels; read whenever the metrics are asked for. */
+  gauges(name: string, help: string, read: () => readonly { labels: Labels; value: number }[]): void {
+    const lines = () => read().map(({ labels, value }) => `${name}${labelText(labels)} ${value}`);
+    this.#add(name, { help, type: 'gauge', lines });
+  }
+
   /** `bounds` ascend; its name tells the unit. */
   histogram(name: string, help: string, bounds: readonly number[]): Histogram {
     const counts = bounds.map(() => 0);

@@ -21,6 +21,8 @@ export interface DeliveryOptions {
   channels: Readonly<Record<string, Channel>>;
   log: Log;
   metrics?: Metrics;
+  /** Told after each look at the queue without an error. */
+  onTurn?: () => void;
   /** Sends at a time, for each channel. */
   concurrency?: number;
   sendTimeoutMs?: number;
@@ -72,6 +74,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
         channel,
         worker,
         report,
+        onTurn: options.onTurn,
         policy: options.policy ?? retryPolicy,
         concurrency: options.concurrency ?? 5,
         sendTimeoutMs: options.sendTimeoutMs ?? 30_000,

@@ -32,6 +32,7 @@ export interface LaneOptions {
   leaseMs: number;
   /** The longest wait before looking again, when no NOTIFY comes. */
   pollMs: number;
+  onTurn?: (() => void) | undefined;
   /** Waits until the provider's rate lets one more go. */
   waitForTurn?: (signal: AbortSignal) => Promise<void>;
 }
@@ -83,6 +84,7 @@ export class Lane {
       try {
         const leased = room > 0 ? await this.#lease(room) : [];
         for (const notification of leased) this.#start(notification);
+        this.#options.onTurn?.();
       } catch (error) {
         report.troubled(`cannot read the outbox (${channelName})`, error as Error);
       }
