@@ -65,7 +65,20 @@ export function createPool(options: PoolOptions): Pool {
  * Runs `work` inside one transaction and gives its result after the commit. On an error the transaction is rolled back,
  * and a connection that cannot even do that is thrown away.
  */
-export async function inTransaction<Result>(
+export function inTransaction<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  return onConnection(pool, async (client) => {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  });
+}
+
+/** Runs `work`, which begins and commits by itself, on one connection. On an error it is rolled back as in `inTransaction`. */
+export async function onConnection<Result>(
   pool: Pool,
   work: (client: PoolClient) => Promise<Result>,
 ): Promise<Result> {
@@ -76,10 +89,7 @@ export async function inTransaction<Result>(
   };
   client.on('error', noteBroken);
   try {
-    await client.query('begin');
-    const result = await work(client);
-    await client.query('commit');
-    return result;
+    return await work(client);
   } catch (error) {
     await client.query('rollback').catch(noteBroken);
     throw error;

@@ -1,12 +1,15 @@
 // Rows -> the `values (…), (…)` of an upsert, with parameters. Upserts take this form and not `select from unnest`,
 // because Citus lets no other transaction write meanwhile with the latter (docs/scale-out.md).
 
+import type { Parameter, Step } from './pipeline.ts';
 import type { PoolClient } from './pool.ts';
 
 /** PostgreSQL takes 65535 parameters. */
 const maxParameters = 60_000;
 /** A prepared statement costs the server a third of an unprepared one for 1 row, and three quarters for 32 (measured). */
 const mostPrepared = 32;
+/** Rows in a step of a pipeline: more gain nothing (measured). */
+const mostInStep = 64;
 
 /**
  * Runs `statement(values)` for the rows, in as few statements as the number of parameters allows.
@@ -35,6 +38,29 @@ export async function upsert<Row extends object>(
   return returned;
 }
 
+/** Steps of a pipeline for the rows, in sizes that are powers of two, so that each connection prepares a few statements once:
+ * for 500 rows that costs the server two thirds of one unprepared statement (measured).
+ * @param rows sorted by key, as for `upsert`. @param name begins the names of the statements.
+ */
+export function upsertSteps(
+  rows: readonly (readonly Parameter[])[],
+  statement: (values: string) => string,
+  name: string,
+): Step[] {
+  const steps: Step[] = [];
+  let size = mostInStep;
+  for (let from = 0; from < rows.length; from += size) {
+    while (size > rows.length - from) size >>= 1;
+    const part = rows.slice(from, from + size);
+    steps.push({
+      name: `${name}-${size}`,
+      text: statement(valuesText(size, part[0]!.length)),
+      values: part.flat(),
+    });
+  }
+  return steps;
+}
+
 function valuesText(rows: number, columns: number): string {
   const key = rows * 100 + columns;
   let text = texts.get(key);
@@ -47,6 +73,11 @@ function valuesText(rows: number, columns: number): string {
   return text;
 }
 const texts = new Map<number, string>();
+
+/** Texts -> the literal of a text[]. */
+export function textArray(texts: readonly string[]): string {
+  return `{${texts.map((text) => `"${text.replace(/["\\\\]/g, '\\\\$&')}"`).join(',')}}`;
+}
 
 /** Compares texts by UTF-16 units: the same order on every machine, whatever its locale. */
 export function byText(a: string, b: string): number {

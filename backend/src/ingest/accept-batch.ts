@@ -4,11 +4,22 @@
 
 import type { LogRecord } from '@log-detector/contract';
 import { keepAlerts } from '../alerting/keep-alerts.ts';
-import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
+import { type Ask, askTogether, begin, commit, justRun, pipeline, together } from '../db/pipeline.ts';
+import { onConnection, type Pool, type PoolClient } from '../db/pool.ts';
+import { timeOfId } from '../db/record-id.ts';
+import { textArray } from '../db/values.ts';
 import { recordAnswer } from '../http/record-answer.ts';
-import { recordOccurrences } from '../issues/record-occurrences.ts';
+import { askOccurrences, type Occurred, settleOccurrences } from '../issues/record-occurrences.ts';
 import { addNotifications } from '../outbox/add-notifications.ts';
-import { addCounts, claimEvents, type Draft, insertRecords, noteLatest, readRecords } from './store.ts';
+import {
+  askClaims,
+  askDuplicates,
+  countSteps,
+  type Draft,
+  readEarlier,
+  readRecords,
+  recordSteps,
+} from './store.ts';
 import type { AlertPlan, AlertQuestion, Decision, Group, Grouping, StoredRecord } from './types.ts';
 
 export interface AcceptParts {
@@ -19,11 +30,17 @@ export interface AcceptParts {
   planAlerts: (question: AlertQuestion) => AlertPlan;
 }
 
+interface GroupedDraft {
+  draft: Draft;
+  group: Group;
+}
+
 /**
  * Stores the drafts, all or none.
  * @param mayBeStored an attempt before this one ended without a word, and may have been committed.
  * @returns the answer to each, in order: the record as stored, or for an event sent before, the first record.
- * @throws what PostgreSQL or the connection says; whether anything was stored is then not known for sure.
+ * @throws {OutOfOrder} when an equal record was stored that is later than its draft; else what PostgreSQL or the connection
+ * says, and whether anything was stored is then not known for sure.
  */
 export async function acceptBatch(
   parts: AcceptParts,
@@ -32,54 +49,136 @@ export async function acceptBatch(
 ): Promise<LogRecord[]> {
   const groups = await parts.grouping.group(drafts);
   const grouped = drafts.map((draft, index) => ({ draft, group: groups[index]! }));
-  return inTransaction(parts.pool, async (client) => {
-    const firstIds = await claimEvents(client, drafts);
-    const done = mayBeStored
-      ? await readRecords(
-          client,
-          drafts.map(({ id }) => id),
-        )
-      : undefined;
-    const fresh = grouped.filter(
-      ({ draft }) => firstIdOf(draft, firstIds) === draft.id && !done?.has(draft.id),
-    );
-    const stored = await storeFresh(parts, client, fresh);
-    return answerEach(client, drafts, firstIds, stored);
+  return onConnection(parts.pool, async (client) => {
+    if (!mayBeStored) {
+      const stored = await storeAllFresh(parts, client, grouped);
+      if (stored) return stored.map(recordAnswer);
+    }
+    return storeWhatIsFresh(parts, client, grouped, mayBeStored);
   });
+}
+
+/**
+ * The usual case, in two round trips: one that asks all, one that writes what follows from it.
+ * @returns undefined, and nothing is stored, when an event of the batch was sent before or twice.
+ */
+async function storeAllFresh(
+  parts: AcceptParts,
+  client: PoolClient,
+  grouped: readonly GroupedDraft[],
+): Promise<StoredRecord[] | undefined> {
+  const drafts = grouped.map(({ draft }) => draft);
+  const claims = askClaims(drafts);
+  const [, claimed, known] = await askTogether(client, [
+    justRun(begin),
+    claims,
+    askKnown(parts, grouped),
+  ] as const);
+  const events = drafts.reduce((sum, { eventId }) => sum + (eventId === null ? 0 : 1), 0);
+  if (claimed.fresh !== events) {
+    await client.query('rollback');
+    return undefined;
+  }
+  return storeFresh(parts, client, grouped, known, false);
+}
+
+/** When something was sent before: first what, then the rest as ever. */
+async function storeWhatIsFresh(
+  parts: AcceptParts,
+  client: PoolClient,
+  grouped: readonly GroupedDraft[],
+  mayBeStored: boolean,
+): Promise<LogRecord[]> {
+  const drafts = grouped.map(({ draft }) => draft);
+  const [, claimed] = await askTogether(client, [justRun(begin), askClaims(drafts)] as const);
+  const firstIds = await readEarlier(client, claimed);
+  const ids = drafts.map(({ id }) => id);
+  const done = mayBeStored ? await readRecords(client, ids) : undefined;
+  const fresh = grouped.filter(
+    ({ draft }) => firstIdOf(draft, firstIds) === draft.id && !done?.has(draft.id),
+  );
+  let stored: StoredRecord[] = [];
+  if (fresh.length > 0) {
+    const [known] = await askTogether(client, [askKnown(parts, fresh)] as const);
+    stored = await storeFresh(parts, client, fresh, known, mayBeStored);
+  } else await pipeline(client, [commit]);
+  return answerEach(client, drafts, firstIds, stored);
+}
+
+/** What is to be known of fresh drafts before alerting decides. */
+interface Known {
+  duplicateOf: Map<string, string>;
+  occurred: Occurred;
+  recipients: string[];
+  coalesced: Set<string>;
+}
+
+/** Also counts the drafts on their issues, and notes them as the latest of their kind. */
+function askKnown(parts: AcceptParts, grouped: readonly GroupedDraft[]): Ask<Known> {
+  const drafts = grouped.map(({ draft }) => draft);
+  const { steps, read } = together([
+    askDuplicates(drafts, parts.dedupeWindowMs),
+    askOccurrences(
+      drafts,
+      grouped.map(({ group }) => group),
+    ),
+    askRecipients,
+    askCoalesced(drafts),
+  ] as const);
+  return {
+    steps,
+    read(results) {
+      const [duplicateOf, occurred, recipients, coalesced] = read(results);
+      return { duplicateOf, occurred, recipients, coalesced };
+    },
+  };
 }
 
 async function storeFresh(
   parts: AcceptParts,
   client: PoolClient,
-  fresh: readonly { draft: Draft; group: Group }[],
+  fresh: readonly GroupedDraft[],
+  { duplicateOf, occurred, recipients, coalesced }: Known,
+  mayBeStored: boolean,
 ): Promise<StoredRecord[]> {
-  if (fresh.length === 0) return [];
-  const drafts = fresh.map(({ draft }) => draft);
-  const duplicateOf = await noteLatest(client, drafts, parts.dedupeWindowMs);
-  const issues = await recordOccurrences(
-    client,
-    drafts,
-    fresh.map(({ group }) => group),
-  );
-  const records = drafts.map((draft, index): StoredRecord => {
+  if (!mayBeStored) refuseLater(duplicateOf);
+  const issues = await settleOccurrences(client, occurred);
+  const records = fresh.map(({ draft }, index): StoredRecord => {
     const duplicateOfId = duplicateOf.get(draft.id) ?? null;
     return { ...draft, isDuplicate: duplicateOfId !== null, duplicateOfId, issue: issues[index]! };
   });
-  const plan = parts.planAlerts({
-    records,
-    recipients: await readRecipients(client),
-    coalesced: await readCoalesced(client, records),
-    now: drafts[0]!.receivedAtMs,
-  });
-  const othersAlert = await addNotifications(client, plan.notifications, records[0]!.receivedAt);
-  await keepAlerts(client, plan, records[0]!.receivedAt);
-  const decisions = plan.decisions.map(
-    (decision, index): Decision =>
-      othersAlert.has(records[index]!.id) ? { notify: false, reason: 'coalesced' } : decision,
-  );
-  await addCounts(client, records, decisions);
-  await insertRecords(client, records, decisions);
+  const { receivedAt, receivedAtMs } = fresh[0]!.draft;
+  const plan = parts.planAlerts({ records, recipients, coalesced, now: receivedAtMs });
+  const othersAlert = await addNotifications(client, plan.notifications, receivedAt);
+  await keepAlerts(client, plan, receivedAt);
+  const decisions =
+    othersAlert.size === 0
+      ? plan.decisions
+      : plan.decisions.map(
+          (decision, index): Decision =>
+            othersAlert.has(records[index]!.id) ? { notify: false, reason: 'coalesced' } : decision,
+        );
+  await pipeline(client, [...countSteps(records, decisions), ...recordSteps(records, decisions), commit]);
   return records;
+}
+
+/**
+ * Two batches at once may meet an equal message in another order than they were received in, or another backend's clock may
+ * be ahead. A record is the duplicate of one before it, so the batch is to be received anew, after that one.
+ */
+export class OutOfOrder extends Error {
+  /** Milliseconds since the epoch; the batch is to be later. */
+  readonly afterMs: number;
+  constructor(afterMs: number) {
+    super('an equal record was stored that is later than its draft');
+    this.afterMs = afterMs;
+  }
+}
+
+function refuseLater(duplicateOf: ReadonlyMap<string, string>): void {
+  let afterMs = 0;
+  for (const [id, earlier] of duplicateOf) if (earlier > id) afterMs = Math.max(afterMs, timeOfId(earlier));
+  if (afterMs > 0) throw new OutOfOrder(afterMs);
 }
 
 /** The record that stands for the draft's event: itself, unless the event was claimed before, here or by another. */
@@ -87,23 +186,30 @@ function firstIdOf(draft: Draft, firstIds: ReadonlyMap<string, string>): string 
   return draft.eventId === null ? draft.id : firstIds.get(draft.eventId)!;
 }
 
-async function readRecipients(client: PoolClient): Promise<string[]> {
-  const { rows } = await client.query<{ email: string }>({
-    name: 'read-recipients',
-    text: 'select email from email_recipients where is_active order by created_at, email',
-  });
-  return rows.map(({ email }) => email);
-}
+const askRecipients: Ask<string[]> = {
+  steps: [
+    {
+      name: 'read-recipients',
+      text: 'select email from email_recipients where is_active order by created_at, email',
+    },
+  ],
+  read: ([result]) => result!.rows.map(({ email }) => email as string),
+};
 
-/** Which coalesce_ids of the records made an alert in an earlier batch. */
-async function readCoalesced(client: PoolClient, records: readonly StoredRecord[]): Promise<Set<string>> {
-  const ids = [...new Set(records.flatMap(({ coalesceId }) => coalesceId ?? []))].sort();
-  if (ids.length === 0) return new Set();
-  const { rows } = await client.query<{ coalesce_id: string }>(
-    'select distinct coalesce_id from notifications where coalesce_id = any($1::text[])',
-    [ids],
-  );
-  return new Set(rows.map(({ coalesce_id }) => coalesce_id));
+/** Which coalesce_ids of the drafts made an alert in an earlier batch. */
+function askCoalesced(drafts: readonly Draft[]): Ask<Set<string>> {
+  const ids = [...new Set(drafts.flatMap(({ coalesceId }) => coalesceId ?? []))].sort();
+  if (ids.length === 0) return { steps: [], read: () => new Set() };
+  return {
+    steps: [
+      {
+        name: 'read-coalesced',
+        text: 'select distinct coalesce_id from notifications where coalesce_id = any($1::text[])',
+        values: [textArray(ids)],
+      },
+    ],
+    read: ([result]) => new Set(result!.rows.map(({ coalesce_id }) => coalesce_id as string)),
+  };
 }
 
 async function answerEach(

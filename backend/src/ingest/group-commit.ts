@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '@log-detector/contract';
 import { bucketOf, idMaker } from '../db/record-id.ts';
 import { comeAgain, HttpError, isDatabaseAway } from '../http/errors.ts';
+import { OutOfOrder } from './accept-batch.ts';
 import { instantOf } from './instant.ts';
 import type { Draft } from './store.ts';
 import type { IncomingRecord } from './types.ts';
@@ -46,6 +47,8 @@ export class GroupCommit {
   #waiting: Waiting[] = [];
   #underWay = 0;
   #idle: (() => void)[] = [];
+  /** Later than the latest equal record that was ahead of a draft, perhaps by another backend's clock. */
+  #notBeforeMs = 0;
 
   constructor(options: GroupCommitOptions) {
     this.#options = {
@@ -118,12 +121,17 @@ export class GroupCommit {
 
   /** Ids and times are given once, so that a further attempt stores the same records. */
   #draft(records: readonly IncomingRecord[]): Draft[] {
-    const receivedAtMs = this.#options.now();
+    const receivedAtMs = Math.max(this.#options.now(), this.#notBeforeMs);
     const receivedAt = instantOf(receivedAtMs);
     return records.map((record) => {
       const bucket = bucketOf(record.host, record.container);
       return { ...record, id: this.#makeId(receivedAtMs, bucket), bucket, receivedAt, receivedAtMs };
     });
+  }
+
+  #mindClock(aheadMs: number): void {
+    const most = this.#options.now() + mostAheadMs;
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, Math.min(aheadMs + 1, most));
   }
 
   async #store(drafts: readonly Draft[]): Promise<Outcome[]> {
@@ -147,10 +155,20 @@ export class GroupCommit {
 
   async #storePersistently(drafts: readonly Draft[]): Promise<LogRecord[]> {
     const { retryAfterMs, onTrouble, store } = this.#options;
+    let ordered = drafts;
+    let reordered = 0;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await store(drafts, attempt > 0);
+        // Where others are ahead again and again, it is stored out of order in the end.
+        return await store(ordered, attempt > 0 || reordered === mostReorders);
       } catch (error) {
+        if (error instanceof OutOfOrder) {
+          this.#mindClock(error.afterMs);
+          ordered = this.#draft(ordered);
+          reordered += 1;
+          attempt -= 1;
+          continue;
+        }
         if (!isWorthTryingAgain(error)) throw error;
         const waitMs = retryAfterMs[attempt];
         onTrouble?.(error as Error, waitMs === undefined);
@@ -160,6 +178,11 @@ export class GroupCommit {
     }
   }
 }
+
+/** How often a batch is received anew, because an equal record was later than it. */
+const mostReorders = 4;
+/** Furthest that another backend's clock is followed, in ms: one that is an hour ahead must not carry all others there. */
+const mostAheadMs = 10_000;
 
 /** Also a key that exists already: the attempt before, thought lost, was committed just now. */
 function isWorthTryingAgain(error: unknown): boolean {

@@ -1,9 +1,10 @@
 // Records with their groups -> the issues they belong to, made or counted up, as they stand after this batch.
 
 import { windowMs } from '../alerting/window.ts';
+import { type Ask, askTogether, type Parameter, pipeline, type Step } from '../db/pipeline.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { newId } from '../db/record-id.ts';
-import { byText, upsert } from '../db/values.ts';
+import { byText, textArray, upsertSteps } from '../db/values.ts';
 import type { Group, Issue, IssueState, Mute } from '../ingest/types.ts';
 
 /** How many hosts and containers an issue names. */
@@ -60,15 +61,44 @@ interface Row {
   inserted: boolean;
 }
 
+/** What an upsert counted, before `settleOccurrences` looks at what is rare. */
+export interface Occurred {
+  additions: ReadonlyMap<string, Addition>;
+  /** The key of each occurrence's issue, in order. */
+  keys: readonly string[];
+  rows: readonly Row[];
+}
+
 /** @returns the issue of each occurrence, in order. @param groups of the occurrences, in order. */
 export async function recordOccurrences(
   client: PoolClient,
   occurrences: readonly Occurrence[],
   groups: readonly Group[],
 ): Promise<Issue[]> {
+  const [occurred] = await askTogether(client, [askOccurrences(occurrences, groups)]);
+  return settleOccurrences(client, occurred);
+}
+
+/** Counts the occurrences on their issues, together with other statements; `settleOccurrences` comes after. */
+export function askOccurrences(occurrences: readonly Occurrence[], groups: readonly Group[]): Ask<Occurred> {
   const additions = new Map<string, Addition>();
   const keys = occurrences.map((occurrence, index) => addTo(additions, occurrence, groups[index]!));
-  const { issues, merged } = await count(client, additions);
+  return {
+    steps: stepsOf(additions),
+    read: (results) => ({
+      additions,
+      keys,
+      rows: results.flatMap(({ rows }) => rows as unknown as Row[]),
+    }),
+  };
+}
+
+/** Without a query, unless an issue shows up in a new place or was merged into another. @returns as `recordOccurrences`. */
+export async function settleOccurrences(
+  client: PoolClient,
+  { additions, keys, rows }: Occurred,
+): Promise<Issue[]> {
+  const { issues, merged } = await settle(client, rows, additions);
   if (merged.length > 0) await countOnLeaders(client, merged, additions, issues);
   return keys.map((key) => issues.get(key)!);
 }
@@ -79,19 +109,37 @@ interface Counted {
   merged: (Row & { merged_into: string })[];
 }
 
-async function count(client: PoolClient, additions: ReadonlyMap<string, Addition>): Promise<Counted> {
+function stepsOf(additions: ReadonlyMap<string, Addition>): Step[] {
   const sorted = [...additions].sort(([a], [b]) => byText(a, b));
-  const rows = await upsert<Row>(client, sorted.map(toRow), upsertIssues, 'record-occurrences');
+  return upsertSteps(sorted.map(toRow), upsertIssues, 'record-occurrences');
+}
+
+async function settle(
+  client: PoolClient,
+  rows: readonly Row[],
+  additions: ReadonlyMap<string, Addition>,
+): Promise<Counted> {
   const counted: Counted = { issues: new Map(), merged: [] };
+  const inNewPlaces: Step[] = [];
   for (const row of rows) {
     const key = keyOf(row.fingerprint, row.service);
     const addition = additions.get(key)!;
-    if (!row.inserted) await notePlaces(client, row, addition);
+    if (!row.inserted) inNewPlaces.push(...notePlaces(row, addition));
     counted.issues.set(key, toIssue(row, addition));
     const { merged_into } = row;
     if (merged_into !== null) counted.merged.push({ ...row, merged_into });
   }
+  if (inNewPlaces.length > 0) await pipeline(client, inNewPlaces);
   return counted;
+}
+
+async function count(client: PoolClient, additions: ReadonlyMap<string, Addition>): Promise<Counted> {
+  const results = await pipeline(client, stepsOf(additions));
+  return settle(
+    client,
+    results.flatMap(({ rows }) => rows as unknown as Row[]),
+    additions,
+  );
 }
 
 /** What was counted on issues that were merged counts on those that took them over; rare, so it may cost more statements. */
@@ -173,7 +221,7 @@ const upsertIssues = (values: string) => `
     rhythm = greatest(i.rhythm, least(coalesce(extract(epoch from i.last_seen - i.previous_seen), 0), 201600)::float8)
       * power(0.5::float8, greatest(extract(epoch from excluded.last_seen - i.last_seen), 0)::float8 / 604800)
   returning fingerprint, service, id, title, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
-    count, regressed_record_id, notified_at, notified_count, hosts, containers, window_count, window_peak, rhythm,
+    count, regressed_record_id, notified_at, notified_count, to_json(hosts) as hosts, to_json(containers) as containers, window_count, window_peak, rhythm,
     alert_state, mute, muted_held, merged_into, xmax = 0 as inserted`;
 
 function keyOf(fingerprint: string, service: string): string {
@@ -210,7 +258,7 @@ function addTo(additions: Map<string, Addition>, occurrence: Occurrence, group: 
   return key;
 }
 
-function toRow([, addition]: [string, Addition]): unknown[] {
+function toRow([, addition]: [string, Addition]): Parameter[] {
   const { group, service, severity, firstAt, firstAtMs, lastAt, lastAtMs, lastId, count, hosts, containers } =
     addition;
   return [
@@ -222,8 +270,8 @@ function toRow([, addition]: [string, Addition]): unknown[] {
     firstAt,
     lastAt,
     count,
-    [...hosts],
-    [...containers],
+    textArray([...hosts]),
+    textArray([...containers]),
     lastId,
     Math.floor(lastAtMs / windowMs),
     count,
@@ -231,14 +279,13 @@ function toRow([, addition]: [string, Addition]): unknown[] {
 }
 
 /** A host or container that an issue does not name yet is rare; the row is locked by the upsert, so nobody else adds one. */
-async function notePlaces(client: PoolClient, row: Row, addition: Addition): Promise<void> {
+function notePlaces(row: Row, addition: Addition): Step[] {
   const hosts = withNew(row.hosts, addition.hosts);
   const containers = withNew(row.containers, addition.containers);
-  if (hosts === row.hosts && containers === row.containers) return;
-  await client.query(
-    'update issues set hosts = $3, containers = $4 where fingerprint = $1 and service = $2',
-    [row.fingerprint, row.service, hosts, containers],
-  );
+  if (hosts === row.hosts && containers === row.containers) return [];
+  const text = 'update issues set hosts = $3, containers = $4 where fingerprint = $1 and service = $2';
+  const values = [row.fingerprint, row.service, textArray(hosts), textArray(containers)];
+  return [{ name: 'note-places', text, values }];
 }
 
 function withNew(known: string[], seen: ReadonlySet<string>): string[] {

@@ -1,0 +1,41 @@
+// The records that the ingest benchmarks send: what twenty containers of a host would print. All different: numbers differ
+// in every one, as in most logs. One in a hundred different: a failure that repeats itself.
+
+import { createHash } from 'node:crypto';
+
+const kinds: ((n: number) => string)[] = [
+  (n) => `ERROR cache miss storm on shard ${n}, falling back to the primary store`,
+  (n) => `2026-11-22 10:00:00,123 ERROR app.jobs could not lease job ${n} from the queue: timed out`,
+  (n) => `ERROR socket to 10.0.${n % 250}.${(n >> 8) % 250} closed by peer while sending request ${n}`,
+  (n) => `ERROR index rebuild stopped after ${n} rows`,
+  (n) => `[2026-11-22T10:00:00.123Z] ERROR session ${n} expired while the cart was open`,
+  (n) => `ERROR ledger entry ${n} does not balance`,
+  (n) => `ERROR upload of part ${n} refused with status 503 by https://store.example.com/parts/${n}`,
+  (n) => `ERROR token of user ${n} has a wrong signature`,
+  (n) => `ERROR worker ${n} ran out of file handles`,
+  (n) => `ERROR no route for tenant ${n} in this region`,
+];
+
+const padding =
+  ', request and response were dropped, the caller was told to come again later, and nothing else was done';
+
+/** A message of about 300 bytes. */
+function messageOf(n: number): string {
+  const message = kinds[n % kinds.length]!(n);
+  return `${message}${padding.repeat(3)}`.slice(0, 300);
+}
+
+/** The n-th record of a sender, as its JSON. @param differentEach 1: all differ; 100: one in a hundred does. */
+export function recordJson(sender: string, n: number, differentEach: number): string {
+  const hex = createHash('sha256').update(`${sender} ${n}`).digest('hex');
+  return JSON.stringify({
+    event_id: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`,
+    host: `web-${sender}`,
+    container: `c-${Math.floor(n / differentEach / kinds.length) % 20}`,
+    severity: 'error',
+    message: messageOf(Math.floor(n / differentEach)),
+    occurred_at: '2026-11-22T10:00:00.123456Z',
+    stream: 'stderr',
+    image: 'registry.example.com/shop/api:1.42.0',
+  });
+}
