@@ -5,8 +5,9 @@ alter table alerts add column channel text not null default 'email';
 -- What waits, for each recipient of each channel.
 drop index alerts_waiting;
 create index alerts_waiting on alerts (channel, to_address, id) where status = 'waiting';
--- Which mails carried an episode's alerts: what a pager is to close when it is over.
-create index alerts_episode on alerts (episode) where status = 'mailed';
+-- Who was told of an episode, and which messages carried it: who is told that it is over, and what a pager is to close.
+create index alerts_episode on alerts (episode);
+create index alerts_notification on alerts (notification_id) where notification_id is not null;
 
 alter table notifications
   add column facts jsonb,               -- what the message tells, for channels that are no mail: backend/src/channels/channel.ts

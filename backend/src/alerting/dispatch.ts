@@ -10,13 +10,20 @@ import { quotaLimits } from '../outbox/quota.ts';
 import { beginEpisodes, endQuietEpisodes } from './episodes.ts';
 import { type Gathered, gather, type WaitingAlert } from './gather.ts';
 import { alertsChannel } from './keep-alerts.ts';
+import { endedThreads } from './pager-threads.ts';
 import { planMail } from './plan-mail.ts';
 import { type AlertPolicy, mailLimits } from './policy.ts';
+import { type AlertChannel, isMail, isPager, type Target } from './targets.ts';
+import { applyTemplates, type Templates } from './templates.ts';
 import { readMailed, writeMail } from './write-mail.ts';
 
 export interface DispatchSettings {
-  /** `ALERT_EMAIL_TO`. */
-  to: readonly string[];
+  /** Whether mails are sent; left out: they are. */
+  enabled?: boolean;
+  /** Of RULES_FILE. */
+  channels?: readonly AlertChannel[];
+  /** Of TEMPLATES_DIR. */
+  templates?: Templates;
   /** `ALERT_EMAIL_FROM`. */
   from: string;
   /** `BASE_URL`. */
@@ -45,9 +52,12 @@ export function dispatch(
   return inTransaction(pool, async (client) => {
     await lockBudgets(client);
     const nextOver = await endQuietEpisodes(client, settings, now, newId);
-    const recipients = await readWaiting(client);
+    const recipients = await readWaiting(client, settings, now);
     if (recipients.length === 0) return { mails: 0, nextAt: nextOver };
-    const budgets = await readBudgets(client, ['whole', 'quota:email', ...recipients.map(budgetName)]);
+    const budgets = await readBudgets(client, [
+      'whole',
+      ...new Set(recipients.flatMap((recipient) => [budgetName(recipient), quotaName(recipient)])),
+    ]);
     const changed = new Map<string, BudgetRow>();
     const untils = nextOver === null ? [] : [nextOver];
     const mails: NewNotification[] = [];
@@ -61,7 +71,7 @@ export function dispatch(
         budgets.set(row.name, row);
         changed.set(row.name, row);
       }
-      const { mail, isMoreWaiting } = await mailFor(client, recipient.to, settings, newId);
+      const { mail, isMoreWaiting } = await mailFor(client, recipient, settings, newId);
       mails.push(mail);
       if (isMoreWaiting) untils.push(now + settings.policy.digestMs);
     }
@@ -71,37 +81,54 @@ export function dispatch(
   });
 }
 
-interface WaitingRecipient {
-  to: string;
+interface WaitingRecipient extends Target {
   hasFirst: boolean;
 }
 
-function budgetName({ to }: WaitingRecipient): string {
-  return `to:${to}`;
+function budgetName({ channel, toAddress }: Target): string {
+  return channel === 'email' ? `to:${toAddress}` : `to:${channel}:${toAddress}`;
 }
 
+function quotaName({ channel }: Target): string {
+  return `quota:${channel}`;
+}
+
+/** Alerts for a channel that has left RULES_FILE wait so long for a backend that still has it. */
+const strangerMs = 24 * 3_600_000;
+
 /** Who has alerts waiting: first those that wait for an issue never told of, then who has waited longest. */
-async function readWaiting(client: PoolClient): Promise<WaitingRecipient[]> {
-  const { rows } = await client.query<{ to_address: string; has_first: boolean; is_inactive: boolean }>(
-    `select a.to_address, a.has_first,
-       exists (select from email_recipients r where r.email = a.to_address and not r.is_active) as is_inactive
+async function readWaiting(
+  client: PoolClient,
+  { enabled = true, channels = [] }: DispatchSettings,
+  now: number,
+): Promise<WaitingRecipient[]> {
+  const { rows } = await client.query<WaitingRecipient & { oldest: string; isInactive: boolean }>(
+    `select a.channel, a.to_address as "toAddress", a.has_first as "hasFirst", a.oldest,
+       a.channel = 'email' and exists (
+         select from email_recipients r where r.email = a.to_address and not r.is_active
+       ) as "isInactive"
      from (
-       select to_address, bool_or(is_first) as has_first, min(created_at) as oldest
+       select channel, to_address, bool_or(is_first) as has_first, min(created_at) as oldest
        from alerts
        where status = 'waiting'
-       group by to_address
+       group by channel, to_address
      ) as a
-     order by a.has_first desc, a.oldest, a.to_address`,
+     order by a.has_first desc, a.oldest, a.channel <> 'email', a.to_address`,
   );
-  const inactive = rows.filter(({ is_inactive }) => is_inactive).map(({ to_address }) => to_address);
-  if (inactive.length > 0)
+  const known = new Set([...(enabled ? ['email'] : []), ...channels.map(({ name }) => name)]);
+  const gone = rows.filter(
+    ({ channel, oldest, isInactive }) =>
+      isInactive || (!known.has(channel) && Date.parse(oldest) + strangerMs <= now),
+  );
+  if (gone.length > 0)
     await client.query(
-      `update alerts set status = 'dropped' where status = 'waiting' and to_address = any($1::text[])`,
-      [inactive],
+      `update alerts as a
+       set status = 'dropped'
+       from unnest($1::text[], $2::text[]) as g (channel, to_address)
+       where a.status = 'waiting' and a.channel = g.channel and a.to_address = g.to_address`,
+      [gone.map(({ channel }) => channel), gone.map(({ toAddress }) => toAddress)],
     );
-  return rows
-    .filter(({ is_inactive }) => !is_inactive)
-    .map(({ to_address, has_first }) => ({ to: to_address, hasFirst: has_first }));
+  return rows.filter(({ channel, isInactive }) => known.has(channel) && !isInactive);
 }
 
 function planFor(
@@ -111,7 +138,8 @@ function planFor(
   now: number,
 ): { send: true; rows: BudgetRow[] } | { send: false; until: number } {
   const name = budgetName(recipient);
-  const [own, whole, quota] = [name, 'whole', 'quota:email'].map((each) => budgets.get(each));
+  const quotaRow = quotaName(recipient);
+  const [own, whole, quota] = [name, 'whole', quotaRow].map((each) => budgets.get(each));
   const perDay = quota?.quota?.perDay ?? null;
   const plan = planMail(
     recipient.hasFirst,
@@ -128,18 +156,19 @@ function planFor(
     { name, ...plan.recipient, gatherUntil: now + policy.digestMs, quota: null },
     { name: 'whole', ...plan.whole, gatherUntil: null, quota: null },
   ];
-  if (plan.quota) rows.push({ name: 'quota:email', ...plan.quota, gatherUntil: null, quota: quota!.quota });
+  if (plan.quota) rows.push({ name: quotaRow, ...plan.quota, gatherUntil: null, quota: quota!.quota });
   return { send: true, rows };
 }
 
 /** Takes what waits for a recipient into one mail. */
 async function mailFor(
   client: PoolClient,
-  to: string,
+  target: Target,
   settings: DispatchSettings,
   newId: () => string,
 ): Promise<{ mail: NewNotification; isMoreWaiting: boolean }> {
-  const waiting = await takeWaiting(client, to);
+  const { channel, toAddress } = target;
+  const waiting = await takeWaiting(client, target);
   const gathered = gather(waiting);
   const subjects = await beginEpisodes(
     client,
@@ -147,7 +176,10 @@ async function mailFor(
   );
   const mailed = await readMailed(client, gathered.shown);
   const id = newId();
-  const { headers, reason, mail, issueId } = writeMail(gathered, mailed, subjects, settings);
+  const ended = isPager(channel, settings.channels) ? await endedThreads(client, target, gathered) : [];
+  const written = writeMail(gathered, mailed, subjects, { ...settings, id, ended });
+  const { headers, reason, issueId } = written;
+  const told = applyTemplates(settings.templates, channel, written.mail, written.facts);
   const carried = [...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds);
   await client.query(`update alerts set status = 'mailed', notification_id = $1 where id = any($2::uuid[])`, [
     id,
@@ -160,15 +192,16 @@ async function mailFor(
       recordId: alert.recordId,
       bucket: alert.bucket,
       issueId,
-      channel: 'email',
-      toAddress: to,
-      subject: mail.subject,
-      body: mail.text,
-      html: mail.html,
+      channel,
+      toAddress,
+      subject: told.subject,
+      body: told.text,
+      html: isMail(channel, settings.channels) ? told.html : null,
       reason,
       messageId: messageId(id, settings.from),
       coalesceId: null,
       headers,
+      facts: told.facts,
     },
     isMoreWaiting: gathered.later.length > 0,
   };
@@ -176,15 +209,15 @@ async function mailFor(
 
 export type { Gathered };
 
-async function takeWaiting(client: PoolClient, to: string): Promise<WaitingAlert[]> {
+async function takeWaiting(client: PoolClient, { channel, toAddress }: Target): Promise<WaitingAlert[]> {
   const { rows } = await client.query<WaitingAlert>(
     `select id, record_id as "recordId", bucket, part_ids as "partIds", issue_id as "issueId", fingerprint, service, reason,
        is_first as "isFirst", episode, held, held_muted as "heldMuted", mute_note as "muteNote", count,
        created_at as "createdAt"
      from alerts
-     where status = 'waiting' and to_address = $1
+     where status = 'waiting' and channel = $1 and to_address = $2
      order by id`,
-    [to],
+    [channel, toAddress],
   );
   return rows;
 }

@@ -7,6 +7,7 @@ import type { WaitingAlert } from './gather.ts';
 import { issueSubject } from './issue-mail.ts';
 import { insertAlerts } from './keep-alerts.ts';
 import { type AlertPolicy, quietMs } from './policy.ts';
+import { type AlertChannel, isPager, type Target } from './targets.ts';
 import { readIssues } from './write-mail.ts';
 
 /** Most episodes looked at in one transaction; the rest follows at once. */
@@ -71,7 +72,7 @@ export async function beginEpisodes(
  */
 export async function endQuietEpisodes(
   client: PoolClient,
-  settings: { to: readonly string[]; policy: AlertPolicy },
+  settings: OverSettings,
   now: number,
   newId: () => string,
 ): Promise<number | null> {
@@ -99,7 +100,6 @@ export async function endQuietEpisodes(
 export async function endEpisodeOf(
   client: PoolClient,
   fingerprint: string,
-  to: readonly string[],
   now: number,
   newId: () => string,
 ): Promise<boolean> {
@@ -130,8 +130,13 @@ export async function endEpisodeOf(
   const id = (waiting[0] ?? ended[0])?.id;
   if (id === undefined) return false;
   const episode = { id, issue_id: issue.id, fingerprint, service: issue.service };
-  if (issue.state === 'open') await tellOver(client, [{ episode, issue }], to, now, newId);
+  if (issue.state === 'open') await tellOver(client, [{ episode, issue, isForAll: true }], [], now, newId);
   return true;
+}
+
+export interface OverSettings {
+  channels?: readonly AlertChannel[];
+  policy: AlertPolicy;
 }
 
 interface OpenEpisode {
@@ -155,7 +160,7 @@ interface PausedIssue {
 async function checkEpisodes(
   client: PoolClient,
   due: readonly OpenEpisode[],
-  settings: { to: readonly string[]; policy: AlertPolicy },
+  settings: OverSettings,
   now: number,
   newId: () => string,
 ): Promise<void> {
@@ -168,7 +173,7 @@ async function checkEpisodes(
   const byId = new Map(issues.map((issue) => [issue.id, issue]));
   const ended: { id: string; at: string }[] = [];
   const checkLater: { id: string; at: Date }[] = [];
-  const over: { episode: OpenEpisode; issue: PausedIssue }[] = [];
+  const over: OverEpisode[] = [];
   for (const episode of due) {
     const issue = byId.get(episode.issue_id);
     if (!issue) {
@@ -176,11 +181,12 @@ async function checkEpisodes(
       continue;
     }
     const overAt = Date.parse(issue.last_seen) + quietMs(longestPauseMs(issue), settings.policy.cooldownMs);
-    if (overAt > now) checkLater.push({ id: episode.id, at: new Date(overAt) });
+    if (overAt > now && issue.state !== 'resolved')
+      checkLater.push({ id: episode.id, at: new Date(overAt) });
     else {
       ended.push({ id: episode.id, at: issue.last_seen });
-      // Who muted or resolved it knows already.
-      if (issue.state === 'open') over.push({ episode, issue });
+      // Who muted or resolved it knows already; a pager has something open.
+      over.push({ episode, issue, isForAll: settings.policy.whenOver && issue.state === 'open' });
     }
   }
   await client.query(
@@ -195,7 +201,7 @@ async function checkEpisodes(
      where e.id = n.id`,
     [checkLater.map(({ id }) => id), checkLater.map(({ at }) => at)],
   );
-  if (settings.policy.whenOver && over.length > 0) await tellOver(client, over, settings.to, now, newId);
+  await tellOver(client, over, settings.channels ?? [], now, newId);
 }
 
 function longestPauseMs({ rhythm, last_seen, previous_seen }: PausedIssue): number {
@@ -203,20 +209,32 @@ function longestPauseMs({ rhythm, last_seen, previous_seen }: PausedIssue): numb
   return Math.max(rhythm * 1000, latest);
 }
 
+interface OverEpisode {
+  episode: OpenEpisode;
+  issue: PausedIssue;
+  /** Else for pagers alone. */
+  isForAll: boolean;
+}
+
+/** Tells those who were told of the episode, or are about to be. */
 async function tellOver(
   client: PoolClient,
-  over: readonly { episode: OpenEpisode; issue: PausedIssue }[],
-  to: readonly string[],
+  over: readonly OverEpisode[],
+  channels: readonly AlertChannel[],
   now: number,
   newId: () => string,
 ): Promise<void> {
-  const { rows } = await client.query<{ email: string }>(
-    'select email from email_recipients where is_active order by created_at, email',
+  if (over.length === 0) return;
+  const { rows: told } = await client.query<Target & { episode: string }>(
+    `select episode, channel, to_address as "toAddress"
+     from alerts
+     where episode = any($1::uuid[]) and status <> 'dropped'
+     group by episode, channel, to_address
+     order by min(id::text)`,
+    [over.map(({ episode }) => episode.id)],
   );
-  const recipients = rows.length > 0 ? rows.map(({ email }) => email) : [...new Set(to)];
-  if (recipients.length === 0) return;
   const alerts = over.map(
-    ({ episode, issue }): NewAlert => ({
+    ({ episode, issue, isForAll }): NewAlert => ({
       recordId: issue.last_record_id,
       bucket: Number.parseInt(issue.last_record_id.slice(-3), 16),
       partIds: [],
@@ -228,7 +246,9 @@ async function tellOver(
       episode: episode.id,
       held: Math.max(0, issue.count - (issue.notified_count ?? 0)),
       count: issue.count,
-      recipients: recipients.map((toAddress) => ({ id: newId(), toAddress })),
+      recipients: told
+        .filter((each) => each.episode === episode.id && (isForAll || isPager(each.channel, channels)))
+        .map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),
     }),
   );
   await insertAlerts(client, alerts, new Date(now).toISOString());

@@ -33,7 +33,6 @@ beforeAll(async () => {
     pool,
     connectionString,
     settings: {
-      to: [],
       from,
       baseUrl: 'https://logs.example.com',
       policy: { ...defaultPolicy, grouping: 'on', digestMs: 1000 },

@@ -5,21 +5,22 @@ import { messageId } from '../channels/mail-headers.ts';
 import type { AlertPlan, AlertQuestion, NewNotification } from '../ingest/types.ts';
 import { aggregate, partsByCoalesceId } from './aggregate.ts';
 import { type AlertDecision, decideUngrouped } from './decide-ungrouped.ts';
+import { recordFacts } from './facts.ts';
 import { renderMail } from './mail.ts';
 import { planGrouped } from './plan-grouped.ts';
 import type { AlertPolicy } from './policy.ts';
+import { canTell, defaultTargets, isMail, type Target, type TargetSettings } from './targets.ts';
+import { applyTemplates, type Templates } from './templates.ts';
 
-export interface AlertSettings {
-  /** `ALERT_EMAIL_ENABLED`. */
-  enabled: boolean;
-  /** `ALERT_EMAIL_TO`: used while no recipient in the database is active. */
-  to: readonly string[];
+export interface AlertSettings extends TargetSettings {
   /** `ALERT_EMAIL_FROM`. */
   from: string;
   /** `BASE_URL`, of the links in the mails. */
   baseUrl: string;
   /** Left out: ALERT_GROUPING=off. */
   policy?: AlertPolicy;
+  /** Of TEMPLATES_DIR. */
+  templates?: Templates;
 }
 
 /**
@@ -28,16 +29,16 @@ export interface AlertSettings {
  * @param newId makes ids.
  */
 export function planAlerts(question: AlertQuestion, settings: AlertSettings, newId: () => string): AlertPlan {
-  const recipients = [...new Set(question.recipients.length > 0 ? question.recipients : settings.to)];
+  const targets = defaultTargets(question.recipients, settings);
   return settings.policy?.grouping === 'on'
-    ? planGrouped(question, { enabled: settings.enabled, recipients, policy: settings.policy }, newId)
-    : planUngrouped(question, settings, recipients, newId);
+    ? planGrouped(question, { enabled: canTell(settings), recipients: targets, policy: settings.policy }, newId)
+    : planUngrouped(question, settings, targets, newId);
 }
 
 function planUngrouped(
   question: AlertQuestion,
   settings: AlertSettings,
-  recipients: readonly string[],
+  targets: readonly Target[],
   newId: () => string,
 ): AlertPlan {
   const coalesced = new Set(question.coalesced);
@@ -50,28 +51,36 @@ function planUngrouped(
       isDuplicate: record.isDuplicate,
       issueIsNew: record.issue.isNew,
       isCoalesced: record.coalesceId !== null && coalesced.has(record.coalesceId),
-      alertsEnabled: settings.enabled,
-      recipients: recipients.length,
+      alertsEnabled: canTell(settings),
+      recipients: targets.length,
     });
     decisions.push(decision);
     if (!decision.notify) continue;
     if (record.coalesceId !== null) coalesced.add(record.coalesceId);
-    const mail = renderMail(aggregate(parts.get(record.coalesceId) ?? [record], record), settings.baseUrl);
-    for (const toAddress of recipients) {
+    const content = aggregate(parts.get(record.coalesceId) ?? [record], record);
+    const mail = renderMail(content, settings.baseUrl);
+    const facts = recordFacts(
+      content,
+      { state: decision.reason, issue: record.issue, held: 0, threadId: record.issue.id },
+      settings.baseUrl,
+    );
+    for (const { channel, toAddress } of targets) {
       const id = newId();
+      const told = applyTemplates(settings.templates, channel, mail, facts);
       notifications.push({
         id,
         recordId: record.id,
         bucket: record.bucket,
         issueId: record.issue.id,
-        channel: 'email',
+        channel,
         toAddress,
-        subject: mail.subject,
-        body: mail.text,
-        html: mail.html,
+        subject: told.subject,
+        body: told.text,
+        html: isMail(channel, settings.channels) ? told.html : null,
         reason: decision.reason,
         messageId: messageId(id, settings.from),
         coalesceId: record.coalesceId,
+        facts: told.facts,
       });
     }
   }

@@ -16,11 +16,13 @@ import { type AlertMemory, decide, type IssueDecision, type IssueFacts } from '.
 import { type MuteState, muteStateOf } from './mute.ts';
 import { heldByMutes, muteNoteOf } from './mute-ends.ts';
 import type { AlertPolicy } from './policy.ts';
+import type { Target } from './targets.ts';
 
 export interface GroupedSettings {
+  /** Whether anything may be sent at all. */
   enabled: boolean;
-  /** Each once. */
-  recipients: readonly string[];
+  /** Who is told, each once. */
+  recipients: readonly Target[];
   policy: AlertPolicy;
 }
 
@@ -69,7 +71,7 @@ export function planGrouped(
       heldMuted,
       muteNote: ended,
       count: issue.count - issue.added,
-      recipients: recipients.map((toAddress) => ({ id: newId(), toAddress })),
+      recipients: recipients.map((target) => ({ id: newId(), ...target })),
     });
   }
   return {

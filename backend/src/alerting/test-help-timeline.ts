@@ -3,12 +3,13 @@
 
 import { createHash } from 'node:crypto';
 import { makePartitions } from '../db/partitions.ts';
-import type { Pool } from '../db/pool.ts';
+import { inTransaction, type Pool } from '../db/pool.ts';
 import { bucketOf, idMaker } from '../db/record-id.ts';
 import { acceptBatch } from '../ingest/accept-batch.ts';
 import { instantOf } from '../ingest/instant.ts';
 import type { Draft } from '../ingest/store.ts';
 import type { Grouping } from '../ingest/types.ts';
+import { lockBudgets } from '../outbox/budgets.ts';
 import { dispatch } from './dispatch.ts';
 import { planAlerts } from './plan-alerts.ts';
 import { type AlertPolicy, defaultPolicy } from './policy.ts';
@@ -206,8 +207,11 @@ export class Timeline {
   }
 }
 
-/** Everything that a timeline leaves behind. */
+/** Everything that a timeline leaves behind. A dispatcher may run meanwhile: without its lock the two could deadlock. */
 export async function emptyTables(pool: Pool): Promise<void> {
-  await pool.query(`truncate log_records, record_events, dedupe_state, log_counts, issues, notifications, alerts, episodes,
-    mail_budgets, email_recipients`);
+  await inTransaction(pool, async (client) => {
+    await lockBudgets(client);
+    await client.query(`truncate log_records, record_events, dedupe_state, log_counts, issues, notifications, alerts, episodes,
+      mail_budgets, email_recipients, channel_health`);
+  });
 }

@@ -1,9 +1,11 @@
 // What was gathered, with the rows it speaks of -> the mail and its header fields.
 
+import type { MessageFacts } from '../channels/channel.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { aggregateParts } from './aggregate.ts';
 import { alertHeaders } from './alert-headers.ts';
+import { itemFacts, recordFacts, rollUpFacts } from './facts.ts';
 import type { Gathered, GatheredIssue } from './gather.ts';
 import { type MailedIssue, renderIssueMail } from './issue-mail.ts';
 import type { Mail } from './mail.ts';
@@ -69,13 +71,30 @@ export async function readIssues(
   return new Map(rows.map((issue) => [issue.id, issue]));
 }
 
+export interface WriteSettings {
+  from: string;
+  baseUrl: string;
+  /** Of the notification. */
+  id: string;
+  /** Threads that a pager is to close with it. */
+  ended?: string[];
+}
+
+export interface WrittenMail {
+  mail: Mail;
+  headers: Record<string, string>;
+  facts: MessageFacts;
+  reason: string;
+  issueId: string | null;
+}
+
 /** @param subjects by issue id. */
 export function writeMail(
   gathered: Gathered,
   mailed: Mailed,
   subjects: ReadonlyMap<string, string>,
-  settings: { from: string; baseUrl: string },
-): { mail: Mail; headers: Record<string, string>; reason: string; issueId: string | null } {
+  settings: WriteSettings,
+): WrittenMail {
   const { shown, unshown, later } = gathered;
   const [first] = shown;
   if (!first) throw new Error('bug: a mail about nothing');
@@ -88,28 +107,29 @@ function writeIssueMail(
   { alert, held }: GatheredIssue,
   mailed: Mailed,
   subjects: ReadonlyMap<string, string>,
-  { from, baseUrl }: { from: string; baseUrl: string },
-) {
+  { from, baseUrl, ended = [] }: WriteSettings,
+): WrittenMail {
   const record = recordOf(alert, mailed);
   const issue = issueOf(alert, mailed, record);
   const parts = alert.partIds.flatMap((id) => mailed.records.get(id) ?? []);
   const episode = alert.reason === 'over' ? mailed.episodes.get(alert.episode) : undefined;
+  const content = {
+    recordId: alert.recordId,
+    host: record.host,
+    container: record.container,
+    ...aggregateParts(parts.length > 1 ? parts : [record], record),
+    occurredAt: record.occurredAt,
+    receivedAt: record.receivedAt,
+    contextBefore: record.contextBefore ?? [],
+    contextAfter: record.contextAfter ?? [],
+  };
   const mail = renderIssueMail(
     {
       reason: alert.reason,
       held,
       subject: subjects.get(alert.issueId) ?? issue.title,
       issue,
-      content: {
-        recordId: alert.recordId,
-        host: record.host,
-        container: record.container,
-        ...aggregateParts(parts.length > 1 ? parts : [record], record),
-        occurredAt: record.occurredAt,
-        receivedAt: record.receivedAt,
-        contextBefore: record.contextBefore ?? [],
-        contextAfter: record.contextAfter ?? [],
-      },
+      content,
       ...(episode
         ? { episode: { beganAt: episode.beganAt, records: issue.count - episode.beganCount } }
         : {}),
@@ -126,14 +146,20 @@ function writeIssueMail(
     container: record.container,
     severity: record.severity,
   });
-  return { mail, headers, reason: alert.reason, issueId: alert.issueId };
+  const isOver = alert.reason === 'over';
+  const facts = recordFacts(
+    content,
+    { state: alert.reason, issue, held, threadId: isOver ? null : alert.episode, ended },
+    baseUrl,
+  );
+  return { mail, headers, facts, reason: alert.reason, issueId: alert.issueId };
 }
 
 function writeRollUp(
   { shown, unshown, later }: Gathered,
   mailed: Mailed,
-  { from, baseUrl }: { from: string; baseUrl: string },
-) {
+  { from, baseUrl, id, ended = [] }: WriteSettings,
+): WrittenMail {
   const told = [...shown, ...unshown];
   const issuesByReason = new Map<string, number>();
   for (const { alert } of told) issuesByReason.set(alert.reason, (issuesByReason.get(alert.reason) ?? 0) + 1);
@@ -150,26 +176,43 @@ function writeRollUp(
     },
     baseUrl,
   );
-  return { mail, headers: alertHeaders({ from, state: 'roll-up' }), reason: 'roll-up', issueId: null };
+  const facts = rollUpFacts(
+    shown.map(({ alert, held }) => {
+      const record = recordOf(alert, mailed);
+      return itemFacts(
+        alert.reason,
+        alert.recordId,
+        record.host,
+        held,
+        issueOf(alert, mailed, record),
+        baseUrl,
+      );
+    }),
+    mail.subject,
+    told.reduce((sum, { held }) => sum + held, 0),
+    told.every(({ alert }) => alert.reason === 'over') ? null : id,
+    ended,
+    baseUrl,
+  );
+  return { mail, headers: alertHeaders({ from, state: 'roll-up' }), facts, reason: 'roll-up', issueId: null };
 }
 
 type Alert = GatheredIssue['alert'];
 
-/** Retention may have dropped the record while its alert waited. */
+/** Retention may have dropped the record while its alert waited. A rule may tell it as another severity. */
 function recordOf(alert: Alert, { records }: Mailed): MailedRecord {
-  return (
-    records.get(alert.recordId) ?? {
-      id: alert.recordId,
-      host: '',
-      container: alert.service,
-      severity: '',
-      message: 'The record is older than RETENTION_DAYS, and gone.',
-      occurredAt: null,
-      receivedAt: alert.createdAt,
-      contextBefore: null,
-      contextAfter: null,
-    }
-  );
+  const record = records.get(alert.recordId) ?? {
+    id: alert.recordId,
+    host: '',
+    container: alert.service,
+    severity: '',
+    message: 'The record is older than RETENTION_DAYS, and gone.',
+    occurredAt: null,
+    receivedAt: alert.createdAt,
+    contextBefore: null,
+    contextAfter: null,
+  };
+  return alert.severity ? { ...record, severity: alert.severity } : record;
 }
 
 /** An issue that was merged keeps its row; one that was moved keeps its id. */

@@ -18,9 +18,11 @@ export interface ChannelType {
   /** What stands beside `type` in the configuration; what it does not name is a mistake. */
   options: TObject;
   /** Nothing connects before the first send. @param options checked by the schema. */
-  make(options: Record<string, unknown>, common: ChannelCommon): Channel;
+  make(options: Readonly<Record<string, unknown>>, common: ChannelCommon): Channel;
   /** Escapes a value for the markup of this channel's text: what templates put in with `{{…}}`. */
   escape(text: string): string;
+  /** Shows the HTML part. */
+  isMail: boolean;
   /** Keeps something open until it is over, so it is told of every end, whatever ALERT_WHEN_OVER says. */
   isPager: boolean;
 }
@@ -30,12 +32,14 @@ export function channelType<Options extends TObject>(type: {
   options: Options;
   make(options: Static<Options>, common: ChannelCommon): Channel;
   escape?: (text: string) => string;
+  isMail?: boolean;
   isPager?: boolean;
 }): ChannelType {
   return {
     options: type.options,
     make: (options, common) => type.make(options as Static<Options>, common),
     escape: type.escape ?? ((text) => text),
+    isMail: type.isMail ?? false,
     isPager: type.isPager ?? false,
   };
 }

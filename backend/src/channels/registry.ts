@@ -22,6 +22,7 @@ const to = Type.String({
 
 /** Mail besides the recipients': an address of its own, by another way when the first one fails. */
 const smtp = channelType({
+  isMail: true,
   options: optionsOf({
     url: Type.String({ pattern: '^smtps?://[^\\s/]+', description: 'As SMTP_URL.' }),
     to,
@@ -32,6 +33,7 @@ const smtp = channelType({
 });
 
 const ses = channelType({
+  isMail: true,
   options: optionsOf({ to, from: Type.Optional(filled('In place of ALERT_EMAIL_FROM.')) }),
   make: ({ to: address, from }, common) => mailTo(sesChannel({ from: from ?? common.from }), address, common),
 });
@@ -50,8 +52,12 @@ export const channelTypes: Readonly<Record<string, ChannelType>> = {
   webhook,
 };
 
-/** One entry of `channels:`, checked: `{ type: 'slack', url: '…' }`. */
-export type ChannelConfig = { type: string } & Readonly<Record<string, unknown>>;
+/** One entry of `channels:`, its options checked by the schema of its type. */
+export interface ChannelConfig {
+  name: string;
+  type: string;
+  options: Readonly<Record<string, unknown>>;
+}
 
 export interface ChannelSettings {
   /** `SMTP_URL`. Set: mails go by SMTP; unset: by SES. */
@@ -70,11 +76,11 @@ export function mailChannel({ smtpUrl, from }: ChannelSettings): Channel {
  * @param common `allowPrivate` is ALLOW_PRIVATE_WEBHOOKS, which a channel's own `allow_private` overrules.
  */
 export function configuredChannels(
-  configs: Readonly<Record<string, ChannelConfig>>,
+  configs: readonly ChannelConfig[],
   common: Omit<ChannelCommon, 'name'>,
 ): Record<string, Channel> {
   return Object.fromEntries(
-    Object.entries(configs).map(([name, { type, ...options }]) => {
+    configs.map(({ name, type, options }) => {
       const kind = channelTypes[type];
       if (!kind)
         throw new Error(`bug: channel ${name} has the unknown type ${type}, which was to be refused`);
@@ -88,7 +94,7 @@ export function configuredChannels(
 /** Mails and the configured channels together, by the name that `notifications.channel` holds. */
 export function makeChannels(
   settings: ChannelSettings & { allowPrivate?: boolean },
-  configs: Readonly<Record<string, ChannelConfig>> = {},
+  configs: readonly ChannelConfig[] = [],
 ) {
   const { from, allowPrivate = false } = settings;
   return { ...configuredChannels(configs, { from, allowPrivate }), email: mailChannel(settings) };

@@ -1,6 +1,8 @@
 // The nouns of ingest, in the order a record becomes them: IncomingRecord -> (group) -> StoredRecord -> Decision.
 // Alerting and grouping know ingest by these types alone. Instants are ISO 8601 text with microseconds and `Z`.
 
+import type { MessageFacts } from '../channels/channel.ts';
+
 /** A record that was checked and cleaned (NUL is U+2400, a lone surrogate U+FFFD) and not stored yet. */
 export interface IncomingRecord {
   host: string;
@@ -140,6 +142,8 @@ export interface NewNotification {
   coalesceId: string | null;
   /** Header fields beside those that every mail has. */
   headers?: Readonly<Record<string, string>> | null;
+  /** The same in pieces, for channels that are no mail. */
+  facts?: MessageFacts | null;
 }
 
 /** An alert owed to each of `recipients`, until a mail carries it: alone, or gathered with others. */
@@ -163,7 +167,8 @@ export interface NewAlert {
   muteNote?: string | null;
   /** Records of the issue before the batch that made it. */
   count: number;
-  recipients: readonly { id: string; toAddress: string }[];
+  /** Where it goes: `email` and an address, or a channel's name twice. */
+  recipients: readonly { id: string; channel: string; toAddress: string }[];
 }
 
 /** What alerting wants remembered of an issue. */

@@ -23,10 +23,10 @@ export async function addNotifications(
   const { rows: added } = await client.query<{ record_id: string }>(
     `insert into notifications
        (id, record_id, bucket, issue_id, channel, to_address, subject, body, html, reason, message_id, coalesce_id,
-        headers, next_attempt_at, created_at)
-     select n.*, now(), $14::timestamptz
+        headers, facts, next_attempt_at, created_at)
+     select n.*, now(), $15::timestamptz
      from unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
-       $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[]) as n
+       $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::jsonb[]) as n
      on conflict (coalesce_id, channel, to_address) where coalesce_id is not null do nothing
      returning record_id`,
     [
@@ -43,6 +43,7 @@ export async function addNotifications(
       rows.map((row) => row.messageId),
       rows.map((row) => row.coalesceId),
       rows.map((row) => (row.headers ? JSON.stringify(row.headers) : null)),
+      rows.map((row) => (row.facts ? JSON.stringify(row.facts) : null)),
       createdAt,
     ],
   );

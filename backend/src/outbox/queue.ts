@@ -1,6 +1,7 @@
 // The queue's statements on `notifications`, a table that stays local to the coordinator on Citus. All times of the
 // queue are the database's own, so that backends whose clocks differ agree on whose lease has ended.
 
+import type { MessageFacts } from '../channels/channel.ts';
 import type { Pool } from '../db/pool.ts';
 import type { LeasedNotification, NextState } from './notification.ts';
 
@@ -41,7 +42,8 @@ export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<L
         leased_until = now() + $4 * interval '1 millisecond'
       from due
       where n.id = due.id
-      returning n.id, n.to_address, n.subject, n.body, n.html, n.headers, n.message_id, n.attempts, n.created_at`,
+      returning n.id, n.to_address, n.subject, n.body, n.html, n.headers, n.facts, n.message_id, n.attempts,
+        n.created_at`,
     values: [lease.channel, lease.limit, lease.worker, lease.leaseMs, lease.except],
   });
   return rows.map((row) => ({
@@ -51,6 +53,7 @@ export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<L
     text: row.body,
     html: row.html,
     headers: row.headers,
+    facts: row.facts,
     messageId: row.message_id,
     attempts: row.attempts,
     createdAt: row.created_at,
@@ -64,6 +67,7 @@ interface LeasedRow {
   body: string;
   html: string | null;
   headers: Record<string, string> | null;
+  facts: MessageFacts | null;
   message_id: string;
   attempts: number;
   created_at: string;
