@@ -18,7 +18,7 @@ export async function listRecipients(pool: Pool, options: { withInactive: boolea
 }
 
 /**
- * Adds what is missing and makes the others active again.
+ * Adds what is missing and makes the others active again, also who unsubscribed.
  * @param addresses checked ones, each once. @param newId makes the ids of new rows.
  * @returns one recipient per address, in their order.
  */
@@ -38,6 +38,7 @@ export async function addRecipients(
      returning ${columns}`,
     sorted.flatMap((address) => [newId(), address]),
   );
+  await pool.query('delete from unsubscriptions where address = any($1::text[])', [sorted]);
   const byAddress = new Map(rows.map((row) => [row.email, row]));
   return addresses.map((address) => byAddress.get(address)!);
 }

@@ -6,39 +6,36 @@ import { inTransaction, type Pool, type PoolClient } from '../../db/pool.ts';
 import { longestLinkMs } from './lifetimes.ts';
 import type { LinkKey } from './token.ts';
 
-/** Every backend that shares the database and a LINK_SECRET gives the same answer. */
-export interface LinkKeys {
-  signing: LinkKey;
-  /** The signing one among them. */
-  verifying: readonly LinkKey[];
-}
-
 const secretBytes = 32;
 
 /**
- * @param linkSecrets `LINK_SECRET`: the first one signs; with none, those of the database.
- * @param now ms since the epoch.
+ * The key that signs: the first of LINK_SECRET, or the newest of the database, which is made when there is none.
+ * @param linkSecrets `LINK_SECRET`. @param now ms since the epoch.
  */
-export async function readLinkKeys(
+export async function signingKey(
   client: Pool | PoolClient,
   linkSecrets: readonly string[],
   now: number,
-): Promise<LinkKeys> {
-  if (linkSecrets.length > 0) return keysOf(linkSecrets.map(keyOfSecret));
-  const kept = await readKept(client, now);
-  if (kept.length > 0) return keysOf(kept);
+): Promise<LinkKey> {
+  const [known] = await verifyingKeys(client, linkSecrets, now);
+  if (known) return known;
   // Of several backends that find none, one makes it, and the others wait for its commit.
   await client.query(
     'insert into link_keys (id, secret, created_at) values (1, $1, $2) on conflict (id) do nothing',
     [randomBytes(secretBytes), new Date(now)],
   );
-  return keysOf(await readKept(client, now));
+  const [made] = await verifyingKeys(client, linkSecrets, now);
+  if (!made) throw new Error('bug: no key signs links');
+  return made;
 }
 
-function keysOf(verifying: readonly LinkKey[]): LinkKeys {
-  const [signing] = verifying;
-  if (!signing) throw new Error('bug: no key signs links');
-  return { signing, verifying };
+/** The keys whose links are taken; the first one signs. Every backend with the same LINK_SECRET gives the same answer. */
+export async function verifyingKeys(
+  client: Pool | PoolClient,
+  linkSecrets: readonly string[],
+  now: number,
+): Promise<LinkKey[]> {
+  return linkSecrets.length > 0 ? linkSecrets.map(keyOfSecret) : readKept(client, now);
 }
 
 async function readKept(client: Pool | PoolClient, now: number): Promise<LinkKey[]> {

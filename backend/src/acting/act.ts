@@ -1,0 +1,216 @@
+// A link about an issue -> its page, and what its button does.
+
+import type { IssueWithMerged } from '@log-detector/contract';
+import { addHistory } from '../alerting/issue-history.ts';
+import { verifyingKeys } from '../alerting/links/keys.ts';
+import { pageToken } from '../alerting/links/links.ts';
+import { type IssuePurpose, labels } from '../alerting/links/purposes.ts';
+import { type LinkKey, readLink, type SignedLink } from '../alerting/links/token.ts';
+import { addRule, listRules } from '../alerting/rules/store.ts';
+import { counted, fewOf, readableTime } from '../alerting/states.ts';
+import { cutMiddle, headerSafe } from '../alerting/text.ts';
+import { inTransaction, type PoolClient } from '../db/pool.ts';
+import { newId } from '../db/record-id.ts';
+import { HttpError } from '../http/errors.ts';
+import { changeStateIn } from '../triage/change-issues.ts';
+import { readIssue } from '../triage/read-issues.ts';
+import { type Exclusion, previewDays, proposeExclusion } from './exclude.ts';
+import { faultPage, messagePage } from './fault-pages.ts';
+import { button, facts, heading, list, log, page, pageLink, paragraph, quiet } from './page.ts';
+import type { ActingParts } from './routes.ts';
+import { claimLink, readUse, type Use } from './use-link.ts';
+import { changeOf, stateInWords, words } from './words.ts';
+
+export interface Answer {
+  status: number;
+  html: string;
+}
+
+/** An issue's link that was read, with the issue as it is. */
+interface Asked {
+  link: SignedLink & { purpose: IssuePurpose | 'choose' };
+  issue: IssueWithMerged;
+  key: LinkKey;
+  now: number;
+}
+
+/** Most rules in the database, as by the API. */
+const maxRules = 1000;
+const noPattern =
+  'The records of this issue have too few words in common to make a rule of. Mute the issue, or write a rule by hand.';
+
+/** Changes nothing. */
+export async function showAct(parts: ActingParts, token: string): Promise<Answer> {
+  const asked = await readAsked(parts, token);
+  if ('html' in asked) return asked;
+  const { link, issue } = asked;
+  const { purpose } = link;
+  if (purpose === 'choose') return { status: 200, html: choicePage(asked) };
+  const use = await readUse(parts.pool, link);
+  if (use) return { status: 200, html: usedPage(asked, use) };
+  if (purpose !== 'not-an-error') return { status: 200, html: askPage(asked, []) };
+  const exclusion = await propose(parts.pool, asked);
+  if (!exclusion) return messagePage(409, 'No rule can be made of this', noPattern, [aboutIssue(issue)]);
+  return { status: 200, html: askPage(asked, previewOf(exclusion)) };
+}
+
+/** Does what the link is for, once. */
+export async function answerAct(parts: ActingParts, token: string): Promise<Answer> {
+  const asked = await readAsked(parts, token);
+  if ('html' in asked) return asked;
+  const { link, now } = asked;
+  const { purpose } = link;
+  if (purpose === 'choose') return { status: 200, html: choicePage(asked) };
+  const at = new Date(now).toISOString();
+  try {
+    const use = await inTransaction(parts.pool, async (client) => {
+      const earlier = await claimLink(client, link, at);
+      if (!earlier) await perform(client, { ...asked, link: { ...link, purpose } }, at);
+      return earlier;
+    });
+    const after = { ...asked, issue: (await readIssue(parts.pool, asked.issue.id, at)) ?? asked.issue };
+    if (use) return { status: 409, html: usedPage(after, use) };
+    if (purpose === 'not-an-error') await parts.rules?.refresh();
+    return { status: 200, html: donePage(after, purpose) };
+  } catch (error) {
+    // Nothing was done, and the link is unused.
+    if (!(error instanceof HttpError)) throw error;
+    const why = typeof error.detail === 'string' ? error.detail : error.message;
+    return messagePage(error.status, 'This was not done', `${why}.`, [aboutIssue(asked.issue)]);
+  }
+}
+
+async function readAsked(parts: ActingParts, token: string): Promise<Asked | Answer> {
+  const { pool, linkSecrets } = parts;
+  const now = parts.now?.() ?? Date.now();
+  const keys = await verifyingKeys(pool, linkSecrets, now);
+  const link = readLink(token, keys, now);
+  if (typeof link === 'string') return faultPage(link);
+  const { purpose, issueId } = link;
+  if (purpose === 'unsubscribe' || purpose === 'subscribe' || issueId === undefined)
+    return faultPage('forged');
+  const issue = await readIssue(pool, issueId, new Date(now).toISOString());
+  if (!issue) return messagePage(404, 'This issue is gone', 'There is no such issue any more.', []);
+  return { link: { ...link, purpose }, issue, key: keys[0]!, now };
+}
+
+async function perform(
+  client: PoolClient,
+  asked: Asked & { link: { purpose: IssuePurpose } },
+  at: string,
+): Promise<void> {
+  const { link, issue } = asked;
+  const { purpose, recipient } = link;
+  if (purpose !== 'not-an-error') {
+    const doer = { who: recipient, how: 'by a link of a message' };
+    await changeStateIn(client, issue.id, changeOf(purpose, at), at, doer);
+    return;
+  }
+  const exclusion = await propose(client, asked);
+  if (!exclusion) throw new HttpError(409, noPattern.replace(/\.$/, ''));
+  if ((await listRules(client)).length >= maxRules)
+    throw new HttpError(409, `there are ${maxRules} rules already; remove one first`);
+  const { id } = await addRule(client, exclusion.rule, 'mail', () => newId(asked.now));
+  await addHistory(client, {
+    issueId: issue.id,
+    at,
+    who: recipient,
+    what: 'excluded',
+    detail: `the rule ${id} holds back what is like it, by a link of a message`,
+  });
+}
+
+function propose(client: Parameters<typeof proposeExclusion>[0], { issue, link, now }: Asked) {
+  const ids = [issue.id, ...issue.merged.map(({ id }) => id)];
+  return proposeExclusion(client, issue, ids, link.recipient, now);
+}
+
+function askPage({ link, issue }: Asked, preview: readonly string[]): string {
+  const { question, meaning, button: label } = words[link.purpose as IssuePurpose];
+  return page(question, [
+    aboutIssue(issue),
+    paragraph(meaning),
+    ...preview,
+    button(label),
+    quiet(
+      `Nothing has happened yet. You act as ${link.recipient}, and the issue's history will say so. This link works once, until ${readableTime(new Date(link.expiresAt).toISOString())}.`,
+    ),
+  ]);
+}
+
+function choicePage(asked: Asked): string {
+  const { link, issue } = asked;
+  const isOpen = issue.state === 'open';
+  const choices: IssuePurpose[] = isOpen
+    ? ['mute-hour', 'mute-worse', 'mute-deployed', 'mute-ever', 'resolve']
+    : ['open', ...(issue.state === 'muted' ? (['resolve'] as const) : [])];
+  return page('What shall be done about this issue?', [
+    aboutIssue(issue),
+    ...choices.map((purpose) => button(labels[purpose], { token: tokenFor(purpose, asked), second: true })),
+    pageLink('Not an error …', tokenFor('not-an-error', asked)),
+    quiet(`Nothing has happened yet. You act as ${link.recipient}, and the issue's history will say so.`),
+  ]);
+}
+
+function donePage(asked: Asked, purpose: IssuePurpose): string {
+  const { issue, link } = asked;
+  return page(words[purpose].done, [
+    aboutIssue(issue),
+    ...undoOf(asked, purpose),
+    quiet(`Done by ${link.recipient}. You may close this page.`),
+  ]);
+}
+
+function undoOf(asked: Asked, purpose: IssuePurpose): string[] {
+  if (purpose === 'not-an-error' || asked.issue.state === 'open') return [];
+  return [button('Undo: open it again', { token: tokenFor('open', asked), second: true })];
+}
+
+function usedPage(asked: Asked, { by, at }: Use): string {
+  const { issue, link } = asked;
+  return page('This link was used already', [
+    paragraph(
+      `${by} used it on ${readableTime(at)}: ${words[link.purpose as IssuePurpose].done.toLowerCase()}. It works once, so nothing was changed now.`,
+    ),
+    heading('How the issue stands now'),
+    aboutIssue(issue),
+    ...undoOf(asked, 'open'),
+  ]);
+}
+
+function tokenFor(purpose: IssuePurpose, { issue, link, key, now }: Asked): string {
+  return pageToken(purpose, { issueId: issue.id, recipient: link.recipient }, key, now);
+}
+
+function aboutIssue(issue: IssueWithMerged): string {
+  const title = cutMiddle(headerSafe(issue.title).trim() || '(no text)', 600, () => ' … ');
+  return [
+    log(title),
+    facts([
+      ['Service', headerSafe(issue.service)],
+      ['Hosts', headerSafe(fewOf(issue.hosts))],
+      [
+        'Records',
+        `${counted(issue.count, 'record', 'records')}, the last on ${readableTime(issue.last_seen)}`,
+      ],
+      ['State', headerSafe(stateInWords(issue))],
+    ]),
+  ].join('\n');
+}
+
+function previewOf({ rule, preview }: Exclusion): string[] {
+  const { held, looked, messages, others } = preview;
+  const match = rule.match as { service: string[]; pattern: string };
+  return [
+    heading('The rule'),
+    log(`service: ${headerSafe(match.service.join(', '))}\npattern: ${match.pattern}\nhold: true`),
+    heading(`What it would have held in the last ${previewDays} days`),
+    paragraph(
+      `${held.toLocaleString('en-US')} of the newest ${counted(looked, 'record', 'records')} of this issue:`,
+    ),
+    ...messages.map(({ receivedAt, line }) => log(`${readableTime(receivedAt)}\n${line}`)),
+    others.length === 0
+      ? paragraph('No other issue of this service would have been held.')
+      : `${paragraph(`And ${counted(others.length, 'other issue', 'other issues')} of this service:`)}${list(others.slice(0, 10).map(({ title }) => cutMiddle(headerSafe(title), 200, () => ' … ')))}`,
+  ];
+}

@@ -1,0 +1,101 @@
+// The pages behind the links of a mail: rendered here, without scripts, readable on a phone and in the dark. Every text that
+// comes from a log is escaped. A form posts to where the page stands, so that it works under any path of BASE_URL.
+
+import { createHash } from 'node:crypto';
+import { escapeHtml } from '../alerting/text.ts';
+
+const style = `
+:root { color-scheme: light dark; --page: #f4f5f7; --card: #ffffff; --text: #1c1e21; --quiet: #5f6672; --line: #d9dce1; --act: #0b57d0; --on-act: #ffffff; --log: #f4f5f7; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #16181d; --card: #1e2127; --text: #e6e8eb; --quiet: #a3a9b3; --line: #3a3f49; --act: #8ab4f8; --on-act: #10131a; --log: #16181d; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; padding: 24px 16px; background: var(--page); color: var(--text); font: 16px/1.5 -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; overflow-wrap: anywhere; }
+main { max-width: 600px; margin: 0 auto; padding: 24px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
+h1 { margin: 0 0 16px; font-size: 22px; line-height: 1.3; }
+h2 { margin: 24px 0 8px; font-size: 16px; }
+p { margin: 12px 0; }
+.brand { margin: 0 0 12px; color: var(--quiet); font-size: 13px; }
+.quiet { color: var(--quiet); font-size: 14px; }
+pre { margin: 8px 0; padding: 12px; background: var(--log); border: 1px solid var(--line); border-radius: 8px; font: 13px/1.45 ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+form { margin: 12px 0; }
+button, .button { display: block; width: 100%; min-height: 48px; padding: 12px 16px; border: 1px solid var(--act); border-radius: 8px; background: var(--act); color: var(--on-act); font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer; }
+button.second, .button.second { background: transparent; color: var(--act); }
+button:focus-visible, .button:focus-visible { outline: 3px solid var(--quiet); outline-offset: 2px; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 16px 0; font-size: 15px; }
+dt { color: var(--quiet); }
+dd { margin: 0; }
+ul { margin: 8px 0; padding-left: 20px; }
+`;
+
+const styleHash = createHash('sha256').update(style).digest('base64');
+
+/** Nothing is loaded, nothing runs, nobody frames it, the address is passed on to nobody and kept by no cache. */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+  'x-robots-tag': 'noindex, nofollow',
+};
+
+/** Parts are HTML already. */
+export function page(title: string, parts: readonly string[]): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${escapeHtml(title)} - Log Detector</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+<p class="brand">Log Detector</p>
+<h1>${escapeHtml(title)}</h1>
+${parts.join('\n')}
+</main>
+</body>
+</html>
+`;
+}
+
+export function paragraph(text: string): string {
+  return `<p>${escapeHtml(text)}</p>`;
+}
+
+export function quiet(text: string): string {
+  return `<p class="quiet">${escapeHtml(text)}</p>`;
+}
+
+export function heading(text: string): string {
+  return `<h2>${escapeHtml(text)}</h2>`;
+}
+
+export function log(text: string): string {
+  return `<pre dir="ltr">${escapeHtml(text)}</pre>`;
+}
+
+export function list(texts: readonly string[]): string {
+  return `<ul>${texts.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul>`;
+}
+
+export function facts(pairs: readonly (readonly [string, string])[]): string {
+  return `<dl>${pairs.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>`;
+}
+
+/**
+ * The button that does it.
+ * @param token of another link than the page's own: the last part of its address.
+ */
+export function button(label: string, options: { token?: string; second?: boolean } = {}): string {
+  const action = options.token === undefined ? '' : ` action="${escapeHtml(options.token)}"`;
+  return `<form method="post"${action}><button${options.second ? ' class="second"' : ''}>${escapeHtml(label)}</button></form>`;
+}
+
+/** Leads to a page with a button. */
+export function pageLink(label: string, token: string): string {
+  return `<p><a class="button second" href="${escapeHtml(token)}">${escapeHtml(label)}</a></p>`;
+}

@@ -1,0 +1,68 @@
+// The links of mails, answered: GET and HEAD show a page and change nothing, because programs that look for viruses fetch
+// every link; POST does what the link is for, once. The link is the authority: no key is asked for.
+
+import { Type } from 'typebox';
+import type { RuleBook } from '../alerting/rules/rule-book.ts';
+import type { Pool } from '../db/pool.ts';
+import type { App, Routes } from '../http/http.ts';
+import { type Answer, answerAct, showAct } from './act.ts';
+import { answerUnsubscribe, showUnsubscribe } from './answer-unsubscribe.ts';
+import { pageHeaders } from './page.ts';
+
+export interface ActingParts {
+  pool: Pool;
+  /** `LINK_SECRET`; empty: the database's keys. */
+  linkSecrets: readonly string[];
+  /** Told of a rule that was added. */
+  rules?: Pick<RuleBook, 'refresh'>;
+  log?: { warn(fields: object, message: string): void };
+  now?: () => number;
+}
+
+const maxBodyBytes = 16_384;
+const Params = Type.Object({ token: Type.String() });
+
+export function actingRoutes(parts: ActingParts): Routes {
+  return (app) => {
+    app.register(async (scope) => {
+      takeForms(scope as App);
+      serve(scope as App, '/act/:token', 'What a link of a mail does', showAct, answerAct);
+      serve(
+        scope as App,
+        '/unsubscribe/:token',
+        'Get no more mails (RFC 8058)',
+        showUnsubscribe,
+        answerUnsubscribe,
+      );
+    });
+  };
+
+  function serve(
+    app: App,
+    url: string,
+    summary: string,
+    show: (parts: ActingParts, token: string) => Promise<Answer>,
+    act: (parts: ActingParts, token: string) => Promise<Answer>,
+  ): void {
+    const options = {
+      config: { scope: 'none' as const },
+      schema: { tags: ['acting'], summary, security: [], params: Params },
+    };
+    app.get(url, options, async ({ params }, reply) => {
+      const { status, html } = await show(parts, params.token);
+      return reply.code(status).headers(pageHeaders).send(html);
+    });
+    app.post(url, options, async ({ params }, reply) => {
+      const { status, html } = await act(parts, params.token);
+      return reply.code(status).headers(pageHeaders).send(html);
+    });
+  }
+}
+
+/** What is in a form says nothing that the link does not: it is read and forgotten, whatever its type. */
+function takeForms(app: App): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, _body, done) =>
+    done(null, undefined),
+  );
+}
