@@ -12,6 +12,7 @@ import { createFileEngine } from './follow/file/file-engine.ts';
 import { createFollower } from './follow/follow.ts';
 import { ownContainerId } from './follow/select.ts';
 import { checkHealth, type Health, serveHealth, writeHealth } from './health.ts';
+import { startHeart } from './heartbeat.ts';
 import { metricsOf } from './metrics.ts';
 import { createPipeline, tickMs } from './pipeline.ts';
 import { type AgentSettings, type DockerSettings, readAgentSettings } from './settings.ts';
@@ -127,6 +128,17 @@ export async function runAgent(
     'agent started',
   );
 
+  const heart = startHeart({
+    ...settings,
+    everyMs: settings.heartbeatMs,
+    apiKey: settings.backendApiKey,
+    pipeline,
+    spool,
+    sender,
+    follower,
+    log,
+  });
+
   // The sender goes on until the readers have stopped and what they read is on disk. With a full spool that could take
   // for ever: what waits for room is given up, and read again at the next start, because no cursor has moved.
   const sending = new AbortController();
@@ -138,7 +150,7 @@ export async function runAgent(
     clearInterval(ticking);
     clearInterval(telling);
     sending.abort();
-    await sent;
+    await Promise.all([sent, heart.stop()]);
     server?.close();
     server?.closeAllConnections();
     await spool.close();

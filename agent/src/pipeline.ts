@@ -133,6 +133,11 @@ export function createPipeline(options: PipelineOptions) {
       }
     },
 
+    /** Timestamps of the latest lines of those streams of which something was read since the last call. */
+    takeReadUpTo(): string[] {
+      return [...sinks].flatMap((sink) => sink.takeReadUpTo());
+    },
+
     /** Puts on disk what is complete. An entry that is still open is left in Docker's log, and read again at the next start. */
     async close(): Promise<void> {
       for (const sink of sinks) sink.giveOutRecords(clock());
@@ -155,6 +160,8 @@ interface StreamState {
   passed: boolean;
   /** The last position given to the disk. */
   written: Position | undefined;
+  /** The last one given to takeReadUpTo. */
+  told: Position | undefined;
 }
 
 /** One container's stages. The follower pushes lines; records come out to the pipeline's writer. */
@@ -272,6 +279,18 @@ export class ContainerSink {
     return moved;
   }
 
+  /** The latest lines of the streams of which something was read since the last call. */
+  takeReadUpTo(): string[] {
+    const moved: string[] = [];
+    for (const stream of streams) {
+      const state = this.#streams[stream];
+      if (state.latest === undefined || state.latest === state.told) continue;
+      state.told = state.latest;
+      moved.push(state.latest.at);
+    }
+    return moved;
+  }
+
   /** The container's name, when it is new. */
   takeNote(): Note[] | undefined {
     if (this.#noted === this.#container.name) return undefined;
@@ -296,7 +315,14 @@ export class ContainerSink {
 }
 
 function newState(): StreamState {
-  return { latest: undefined, trail: [undefined], held: [], passed: false, written: undefined };
+  return {
+    latest: undefined,
+    trail: [undefined],
+    held: [],
+    passed: false,
+    written: undefined,
+    told: undefined,
+  };
 }
 
 function same(a: Position | undefined, b: Position | undefined): boolean {

@@ -49,6 +49,8 @@ export interface AgentSettings {
   spoolDir: string;
   spoolMaxBytes: number;
   spoolWhenFull: 'block' | 'drop-oldest';
+  /** 0: none is sent. */
+  heartbeatMs: number;
   /** Serves /health and /metrics on this port of `metricsHost`; 0: not at all. */
   metricsPort: number;
   metricsHost: string;
@@ -117,6 +119,7 @@ export function collectAgentSettings(env: NodeJS.ProcessEnv): {
     spoolDir: read.string('SPOOL_DIR', { default: join('data', 'spool') }),
     spoolMaxBytes: read.bytes('SPOOL_MAX_BYTES', { default: 1024 ** 3, min: 1024 ** 2 }),
     spoolWhenFull: read.oneOf('SPOOL_WHEN_FULL', ['block', 'drop-oldest'], { default: 'block' }),
+    heartbeatMs: 1000 * read.number('HEARTBEAT_SECONDS', { default: 30, min: 0, max: 3600, unit: 'seconds' }),
     metricsPort: read.integer('METRICS_PORT', { default: 0, min: 0, max: 65_535 }),
     metricsHost: read.string('METRICS_HOST', { default: '127.0.0.1' }),
     logLevel: read.oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
