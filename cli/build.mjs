@@ -27,16 +27,9 @@ function newest(path) {
   return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
 }
 
-/** Builds into a folder aside and moves it in place, so that a process that starts meanwhile finds the old build or the new one, never half of one. */
-export async function build() {
-  const { build: bundle, stop } = await import('esbuild');
-  const started = Date.now();
-  const aside = join(root, `dist.${process.pid}`);
-  rmSync(aside, { recursive: true, force: true });
-  mkdirSync(aside);
-
+function options() {
   const version = JSON.parse(readFileSync(join(root, 'cli/package.json'), 'utf8')).version;
-  const shared = {
+  return {
     bundle: true,
     platform: 'node',
     target: 'node20.19',
@@ -51,16 +44,37 @@ export async function build() {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   };
+}
+
+function agentOptions(shared, outdir) {
+  return {
+    ...shared,
+    entryPoints: { agent: join(root, 'cli/src/agent-only.ts') },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    external: ['recheck'],
+  };
+}
+
+/** Builds the agent's file alone, into a folder of the caller's: for a benchmark. */
+export async function buildAgent(folder) {
+  const { build: bundle, stop } = await import('esbuild');
+  await bundle(agentOptions(options(), folder));
+  await stop();
+}
+
+/** Builds into a folder aside and moves it in place, so that a process that starts meanwhile finds the old build or the new one, never half of one. */
+export async function build() {
+  const { build: bundle, stop } = await import('esbuild');
+  const shared = options();
+  const started = Date.now();
+  const aside = join(root, `dist.${process.pid}`);
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(aside);
   const backend = JSON.parse(readFileSync(join(root, 'backend/package.json'), 'utf8'));
   const external = Object.keys(backend.dependencies).filter((name) => !name.startsWith('@log-detector/'));
   await Promise.all([
-    bundle({
-      ...shared,
-      entryPoints: { agent: join(root, 'cli/src/agent-only.ts') },
-      outdir: aside,
-      outExtension: { '.js': '.mjs' },
-      external: ['recheck'],
-    }),
+    bundle(agentOptions(shared, aside)),
     bundle({
       ...shared,
       entryPoints: { cli: join(root, 'cli/src/main.ts') },

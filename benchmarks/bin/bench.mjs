@@ -2,7 +2,7 @@
 // With names, runs just those and prints them; with --write it also renews their sections of results.md.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readSections, section, writeSections } from './results.mjs';
@@ -39,6 +39,14 @@ async function bundle(name, outfile) {
               ? undefined
               : { path, external: true },
           );
+          // The test kit finds its scripts beside its sources.
+          build.onLoad({ filter: /test-kit\/src\/.*\.ts$/ }, ({ path }) => ({
+            loader: 'ts',
+            contents: readFileSync(path, 'utf8').replaceAll(
+              'import.meta.url',
+              JSON.stringify(pathToFileURL(path).href),
+            ),
+          }));
         },
       },
     ],

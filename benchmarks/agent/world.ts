@@ -1,0 +1,175 @@
+// What the agent's benchmarks run in: a Docker engine of their own, an HTTP server that takes records as the backend does,
+// and the built agent as a process. Logs are written straight into the containers' json-files, as the daemon would, so that
+// no container's own work is among what is measured.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { type DockerEngine, freePort, startDockerEngine } from '@log-detector/test-kit';
+import { runCommand, until } from './processes.ts';
+
+export interface Container {
+  id: string;
+  /** Its json-file. */
+  path: string;
+}
+
+export interface Agent {
+  readonly pid: number;
+  /** A number from its /metrics. */
+  metric(name: string): Promise<number>;
+  output(): string;
+  stop(): Promise<void>;
+}
+
+export interface AgentWorld {
+  engine: DockerEngine;
+  daemonPid: number;
+  folder: string;
+  containers: Container[];
+  /** Records that the receiving server has taken, and its address. */
+  received(): number;
+  receiverUrl: string;
+  /** Starts the built agent, and waits until it follows all containers. */
+  startAgent(options: { source: 'file' | 'api'; nodeArguments?: readonly string[] }): Promise<Agent>;
+  /** Appends to a container's log. */
+  append(container: Container, pieces: readonly Buffer[]): void;
+  close(): Promise<void>;
+}
+
+/** @throws when a part cannot be had: Linux, root and Docker are needed. */
+export async function makeAgentWorld(containers: number): Promise<AgentWorld> {
+  const ends: (() => Promise<unknown> | unknown)[] = [];
+  const close = async () => {
+    for (let end = ends.pop(); end; end = ends.pop()) await end();
+  };
+  try {
+    // Beside the packages that the build leaves outside.
+    const folder = mkdtempSync('node_modules/.bench-agent-');
+    ends.push(() => rmSync(folder, { recursive: true, force: true }));
+    const build = `import('./cli/build.mjs').then(({ buildAgent }) => buildAgent(${JSON.stringify(folder)}))`;
+    const building = await runCommand(process.execPath, ['-e', build]);
+    if (building.status !== 0) throw new Error('the agent cannot be built');
+    const receiver = await startReceiver();
+    ends.push(receiver.close);
+    const engine = await startDockerEngine();
+    ends.push(() => engine.stop());
+    const image = await engine.importBusybox();
+    const made: Container[] = [];
+    for (let number = 0; number < containers; number++) {
+      const name = `shop-${number}`;
+      await engine.docker('run', '-d', '--name', name, image, 'sleep', '100000');
+      const [id, path] = (await engine.docker('inspect', '-f', '{{.Id}} {{.LogPath}}', name)).split(' ');
+      made.push({ id: id!, path: path! });
+    }
+    return {
+      engine,
+      daemonPid: Number(readFileSync(join(engine.folder, 'docker.pid'), 'latin1')),
+      folder,
+      containers: made,
+      received: receiver.count,
+      receiverUrl: receiver.url,
+      async startAgent({ source, nodeArguments = [] }) {
+        const agent = await startAgent(folder, nodeArguments, {
+          DOCKER_HOST: engine.host,
+          LOG_SOURCE: source,
+          BACKEND_URL: `${receiver.url}/api/logs`,
+          SPOOL_DIR: join(folder, `spool-${source}-${Date.now()}`),
+        });
+        ends.push(agent.stop);
+        await until(
+          () => `the agent to follow: ${agent.output()}`,
+          async () => (await followed(agent, source)) === containers,
+          20_000,
+        );
+        return agent;
+      },
+      append({ path }, pieces) {
+        const file = openSync(path, 'a');
+        for (const piece of pieces) writeSync(file, piece);
+        closeSync(file);
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function followed(agent: Agent, source: 'file' | 'api'): Promise<number> {
+  const name = source === 'file' ? 'containers_read_from_files' : 'containers_followed';
+  return agent.metric(name).catch(() => 0);
+}
+
+async function startAgent(
+  folder: string,
+  nodeArguments: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Agent> {
+  const port = await freePort();
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [...nodeArguments, join(folder, 'agent.mjs'), 'agent'],
+    {
+      env: {
+        PATH: process.env.PATH,
+        METRICS_PORT: String(port),
+        LOG_LEVEL: process.env.BENCH_LOG_LEVEL ?? 'warn',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  let output = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on('data', (data: Buffer) => {
+      output += data.toString();
+    });
+  }
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  return {
+    pid: child.pid!,
+    async metric(name) {
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+      const found = new RegExp(`^log_detector_agent_${name} (.*)$`, 'm').exec(await answer.text());
+      if (!found) throw new Error(`the agent has no metric ${name}: ${output}`);
+      return Number(found[1]);
+    },
+    output: () => output,
+    async stop() {
+      child.kill();
+      await ended;
+    },
+  };
+}
+
+/** Takes records, and answers each batch as the backend does. */
+async function startReceiver() {
+  let records = 0;
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks);
+    const text = String(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body);
+    const taken = JSON.parse(text) as { event_id: string }[] | { event_id: string };
+    const list = Array.isArray(taken) ? taken : [taken];
+    if (request.url?.startsWith('/api/logs')) records += list.length;
+    const items = list.map((record) => ({ id: record.event_id, ...record }));
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(Array.isArray(taken) ? { items } : items[0]));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    count: () => records,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
