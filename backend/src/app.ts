@@ -3,10 +3,14 @@
 import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { apiKeyGuard } from './access/api-key.ts';
+import { actingRoutes } from './acting/routes.ts';
 import { createOwnRecords, groupOwn, type OwnRecords } from './alerting/own-records.ts';
 import { planAlerts } from './alerting/plan-alerts.ts';
 import { alertingRoutes } from './alerting/routes.ts';
-import type { Pool } from './db/pool.ts';
+import { countForRules } from './alerting/rules/count-for-rules.ts';
+import { rulesRoutes } from './alerting/rules/routes.ts';
+import { createRuleBook, type RuleBook } from './alerting/rules/rule-book.ts';
+import type { Pool, PoolClient } from './db/pool.ts';
 import { newId, timeOfId } from './db/record-id.ts';
 import { type App, buildHttp } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
@@ -16,7 +20,7 @@ import { createGrouping } from './ingest/group.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
 import { groupSafely } from './ingest/group-safely.ts';
 import { ingestRoutes } from './ingest/routes.ts';
-import type { AlertQuestion, Decision } from './ingest/types.ts';
+import type { AlertQuestion, Decision, StoredRecord } from './ingest/types.ts';
 import { searchRoutes } from './search/routes.ts';
 import type { BackendSettings } from './settings.ts';
 import { issueRoutes } from './triage/routes.ts';
@@ -39,6 +43,8 @@ export interface AppOptions {
   logger: Logger;
   version: string;
   metrics?: Metrics;
+  /** The rules in force; when left out, those of the database as its routes change them. */
+  rules?: RuleBook;
   /** When left out, one of its own that nobody acts on. */
   watch?: Watch;
   /** Of all requests with records under way together. */
@@ -48,6 +54,7 @@ export interface AppOptions {
 /** Every route, ready to listen or to be injected. Close it with `app.close()`, which waits for requests under way. */
 export async function buildApp(options: AppOptions): Promise<App> {
   const { settings, pool, logger, version, metrics = new Metrics() } = options;
+  const rules = options.rules ?? createRuleBook({ pool, log: logger });
   const watch = options.watch ?? new Watch({ pool, bounds: { missingMs: 300_000, lagMs: 300_000 } });
   const app = await buildHttp({ logger, metrics, version, guard: apiKeyGuard(settings.apiKey) });
   const faults = metrics.counter(
@@ -70,7 +77,9 @@ export async function buildApp(options: AppOptions): Promise<App> {
     grouping,
     dedupeWindowMs: settings.dedupeWindowMs,
     planAlerts: (question: Parameters<typeof planAlerts>[0]) =>
-      planAlerts(question, settings.alerts, () => newId(question.now)),
+      planAlerts(question, { ...settings.alerts, rules: rules.current() }, () => newId(question.now)),
+    countForRules: (client: PoolClient, records: readonly StoredRecord[], now: number) =>
+      countForRules(client, rules.current(), records, now),
   };
   const cover = createPartitionCover(pool);
   const commits = new GroupCommit({
@@ -118,6 +127,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
   issueRoutes({ pool })(app);
   watchRoutes({ pool, watch })(app);
   alertingRoutes(pool, settings.alerts)(app);
+  rulesRoutes(pool, rules)(app);
+  actingRoutes({ pool, linkSecrets: settings.alerts.linkSecrets ?? [], rules, log: logger })(app);
   app.get(
     '/health',
     {

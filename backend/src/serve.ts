@@ -8,6 +8,7 @@ import { StartError } from '@log-detector/settings';
 import { type Logger, pino } from 'pino';
 import { tellOwnOver } from './alerting/own-over.ts';
 import { defaultPolicy } from './alerting/policy.ts';
+import { createRuleBook } from './alerting/rules/rule-book.ts';
 import { startDispatch } from './alerting/start-dispatch.ts';
 import { buildApp } from './app.ts';
 import { mailChannel } from './channels/registry.ts';
@@ -127,13 +128,17 @@ async function start(
   );
   await makePartitionsAhead(pool, Date.now());
 
+  const rules = createRuleBook({ pool, config: settings.rules, log: logger });
+  await rules.refresh();
   const metrics = new Metrics();
   const watch = new Watch({ pool, bounds: settings.watch, metrics });
-  const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics, watch });
+  const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics, watch, rules });
   if (signal.aborted) return;
   await listen(app, settings);
   closing.work.push(() => app.close());
 
+  const readingRules = rules.start();
+  closing.work.push(() => readingRules.stop());
   const upkeep = startUpkeep({
     pool,
     log: logger,
@@ -171,7 +176,7 @@ async function start(
     const dispatching = startDispatch({
       pool,
       connectionString,
-      settings: { ...alerts, policy },
+      settings: { ...alerts, policy, quiet: rules.current() },
       log: logger,
       onTurn: () => watch.pulse.turned('dispatch'),
     });

@@ -2,6 +2,10 @@
 
 import { settings } from '@log-detector/settings';
 import { type AlertPolicy, defaultPolicy, groupingChoices } from './alerting/policy.ts';
+import { readRulesFile } from './alerting/rules/read-file.ts';
+import { noRules, type RulesConfig } from './alerting/rules/types.ts';
+import type { AlertChannel } from './alerting/targets.ts';
+import { channelTypes } from './channels/registry.ts';
 
 export interface BackendSettings {
   host: string;
@@ -21,9 +25,17 @@ export interface BackendSettings {
     to: string[];
     from: string;
     baseUrl: string;
+    /** `LINK_SECRET`: the first one signs the links in mails, all verify. Empty: keys of the database. */
+    linkSecrets?: string[];
+    /** `UNSUBSCRIBE_BASE_URL`: where mail providers reach `/unsubscribe`; undefined: `baseUrl`. */
+    unsubscribeBaseUrl?: string | undefined;
     /** Left out: as with ALERT_GROUPING=off. */
     policy?: AlertPolicy;
+    /** Of `RULES_FILE`. */
+    channels?: readonly AlertChannel[];
   };
+  /** Of `RULES_FILE`: channels, recipients, rules, maintenance, absence. */
+  rules: RulesConfig;
   watch: {
     /** 0: nobody is told of an agent that is missing. */
     missingMs: number;
@@ -44,6 +56,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** @throws {SettingsError} listing every mistake with its remedy. */
 export function readBackendSettings(env: Environment): BackendSettings {
   const reader = settings(env);
+  const rulesFile = reader.raw('RULES_FILE')?.trim();
   const port = reader.integer('PORT', { default: 8000, min: 0, max: 65535 });
   const read: BackendSettings = {
     host: reader.string('HOST', { default: '127.0.0.1' }).trim(),
@@ -66,6 +79,8 @@ export function readBackendSettings(env: Environment): BackendSettings {
           protocols: ['http:', 'https:'],
         }) ?? ''
       ).replace(/\/+$/, ''),
+      linkSecrets: reader.list('LINK_SECRET'),
+      unsubscribeBaseUrl: reader.url('UNSUBSCRIBE_BASE_URL', { protocols: ['https:'] }),
       policy: {
         grouping: reader.oneOf('ALERT_GROUPING', groupingChoices, { default: defaultPolicy.grouping }),
         cooldownMs:
@@ -97,6 +112,7 @@ export function readBackendSettings(env: Environment): BackendSettings {
         }),
       },
     },
+    rules: noRules,
     watch: {
       missingMs:
         1000 *
@@ -124,11 +140,25 @@ export function readBackendSettings(env: Environment): BackendSettings {
       'SMTP_URL',
       'is not set, and neither is AWS_REGION, but ALERT_EMAIL_ENABLED is on; set SMTP_URL to send by SMTP, or AWS_REGION to send by SES',
     );
+  if (read.alerts.linkSecrets?.some((secret) => secret.length < 32))
+    reader.problem(
+      'LINK_SECRET',
+      'is shorter than 32 characters, which could be guessed; make one with openssl rand -hex 32',
+    );
   if (!isLoopback(read.host) && !read.apiKey)
     reader.problem(
       'API_KEY',
       `is not set, but HOST is ${read.host}, which others can reach; set API_KEY to a long random text (openssl rand -hex 32), or HOST to 127.0.0.1`,
     );
+  if (rulesFile !== undefined) {
+    const { config, problems } = readRulesFile(rulesFile, {
+      channelTypes,
+      variable: (name) => reader.raw(name),
+    });
+    for (const problem of problems) reader.problem('RULES_FILE', problem);
+    read.rules = config;
+    read.alerts.channels = config.channels;
+  }
   reader.finish();
   return read;
 }

@@ -13,6 +13,8 @@ export interface Facts {
   isCoalesced: boolean;
   /** `ALERT_EMAIL_ENABLED`. */
   alertsEnabled: boolean;
+  /** Why a rule holds it. */
+  heldByRule?: HeldReason | null;
   /** How many there are to send to. */
   recipients: number;
 }
@@ -20,6 +22,7 @@ export interface Facts {
 export function decideUngrouped(facts: Facts): AlertDecision {
   if (facts.isDuplicate) return { notify: false, reason: 'duplicate' };
   if (!facts.alertsEnabled) return { notify: false, reason: 'disabled' };
+  if (facts.heldByRule) return { notify: false, reason: facts.heldByRule };
   if (facts.recipients === 0) return { notify: false, reason: 'no-recipients' };
   if (facts.isCoalesced) return { notify: false, reason: 'coalesced' };
   return { notify: true, reason: facts.issueIsNew ? 'new' : 'ungrouped' };

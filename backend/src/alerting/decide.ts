@@ -20,6 +20,10 @@ export interface AlertMemory {
   spikedAt: number | null;
   /** It came back, and its bucket was empty: still to be told. */
   owesRegression: boolean;
+  /** With rules: the places that were told of the episode, the first ones. */
+  told?: string[];
+  /** Its own cooldown, when a rule gave one. */
+  cooldownMs?: number;
 }
 
 /** An issue after a batch was counted. Times in ms since the epoch. */
@@ -55,15 +59,17 @@ const spikeFactor = 3;
 /** What was just told is not told again as a spike: two of the windows that a spike is counted in. */
 const spikeGraceMs = 600_000;
 
-/** @param newEpisode makes an episode's id. */
+/** @param newEpisode makes an episode's id. @param ownCooldownMs what a rule says in place of the policy's. */
 export function decide(
   facts: IssueFacts,
   now: number,
   policy: Pick<AlertPolicy, 'cooldownMs'>,
   newEpisode: () => string,
+  ownCooldownMs = policy.cooldownMs,
 ): IssueDecision {
   if (facts.isMuted) return { notify: false, reason: 'muted' };
-  const reason = reasonToNotify(facts, now, policy.cooldownMs);
+  const quietAfterMs = quietMs(facts.usualPauseMs, Math.max(policy.cooldownMs, ownCooldownMs));
+  const reason = reasonToNotify(facts, now, ownCooldownMs, quietAfterMs);
   if (!reason) return { notify: false, reason: 'in-cooldown' };
   const { memory } = facts;
   const taken = take(memory?.bucket, issueLimits, now, true);
@@ -87,13 +93,18 @@ export function decide(
   };
 }
 
-function reasonToNotify(facts: IssueFacts, now: number, cooldownMs: number): NotifyReason | undefined {
+function reasonToNotify(
+  facts: IssueFacts,
+  now: number,
+  cooldownMs: number,
+  quietAfterMs: number,
+): NotifyReason | undefined {
   const { alertedAt, memory } = facts;
   if (facts.isNew) return 'new';
   // Seen before, but nobody was told: alerts were off, or nobody was there to send to.
   if (alertedAt === null) return 'still-failing';
   if (facts.isRegressed || memory?.owesRegression) return 'regressed';
-  if (facts.pauseMs !== null && facts.pauseMs >= quietMs(facts.usualPauseMs, cooldownMs)) return 'regressed';
+  if (facts.pauseMs !== null && facts.pauseMs >= quietAfterMs) return 'regressed';
   if (facts.muteEnded === 'worse' || isSpike(facts, now, cooldownMs)) return 'spike';
   if (facts.muteEnded) return 'still-failing';
   return now - alertedAt >= cooldownMs ? 'still-failing' : undefined;

@@ -10,9 +10,12 @@ import { quotaLimits } from '../outbox/quota.ts';
 import { beginEpisodes, endQuietEpisodes } from './episodes.ts';
 import { type Gathered, gather, type WaitingAlert } from './gather.ts';
 import { alertsChannel } from './keep-alerts.ts';
+import { signingKey } from './links/keys.ts';
+import { type MailLinks, mailLinks } from './links/links.ts';
 import { endedThreads } from './pager-threads.ts';
 import { planMail } from './plan-mail.ts';
 import { type AlertPolicy, mailLimits } from './policy.ts';
+import type { RuleSet } from './rules/rule-set.ts';
 import { type AlertChannel, isMail, isPager, type Target } from './targets.ts';
 import { applyTemplates, type Templates } from './templates.ts';
 import { readMailed, writeMail } from './write-mail.ts';
@@ -28,7 +31,12 @@ export interface DispatchSettings {
   from: string;
   /** `BASE_URL`. */
   baseUrl: string;
+  /** `LINK_SECRET` and `UNSUBSCRIBE_BASE_URL`. */
+  linkSecrets?: readonly string[];
+  unsubscribeBaseUrl?: string | undefined;
   policy: AlertPolicy;
+  /** Who has quiet hours; left out: nobody. */
+  quiet?: Pick<RuleSet, 'quietUntil' | 'quietExcept'>;
 }
 
 export interface Dispatched {
@@ -58,10 +66,15 @@ export function dispatch(
       'whole',
       ...new Set(recipients.flatMap((recipient) => [budgetName(recipient), quotaName(recipient)])),
     ]);
+    const key = await signingKey(client, settings.linkSecrets ?? [], now);
     const changed = new Map<string, BudgetRow>();
     const untils = nextOver === null ? [] : [nextOver];
     const mails: NewNotification[] = [];
     for (const recipient of recipients) {
+      const quietUntil = settings.quiet?.quietUntil(recipient, now) ?? null;
+      if (quietUntil !== null) untils.push(quietUntil);
+      const loud = quietUntil === null ? null : loudOf(recipient, settings);
+      if (loud?.length === 0) continue;
       const result = planFor(recipient, budgets, settings.policy, now);
       if (!result.send) {
         untils.push(result.until);
@@ -71,7 +84,9 @@ export function dispatch(
         budgets.set(row.name, row);
         changed.set(row.name, row);
       }
-      const { mail, isMoreWaiting } = await mailFor(client, recipient, settings, newId);
+      const { mail, isMoreWaiting } = await mailFor(client, recipient, loud, settings, newId, (to, id) =>
+        mailLinks(key, settings, to, id, now),
+      );
       mails.push(mail);
       if (isMoreWaiting) untils.push(now + settings.policy.digestMs);
     }
@@ -83,6 +98,14 @@ export function dispatch(
 
 interface WaitingRecipient extends Target {
   hasFirst: boolean;
+  /** In small letters. */
+  severities: string[];
+}
+
+/** Of what waits, the severities that quiet hours do not hold. */
+function loudOf(recipient: WaitingRecipient, { quiet }: DispatchSettings): string[] {
+  const except = quiet?.quietExcept(recipient) ?? [];
+  return recipient.severities.filter((severity) => except.includes(severity));
 }
 
 function budgetName({ channel, toAddress }: Target): string {
@@ -93,7 +116,7 @@ function quotaName({ channel }: Target): string {
   return `quota:${channel}`;
 }
 
-/** Alerts for a channel that has left RULES_FILE wait so long for a backend that still has it. */
+/** Alerts for a channel that has left the settings wait so long for a backend that still has it. */
 const strangerMs = 24 * 3_600_000;
 
 /** Who has alerts waiting: first those that wait for an issue never told of, then who has waited longest. */
@@ -103,12 +126,15 @@ async function readWaiting(
   now: number,
 ): Promise<WaitingRecipient[]> {
   const { rows } = await client.query<WaitingRecipient & { oldest: string; isInactive: boolean }>(
-    `select a.channel, a.to_address as "toAddress", a.has_first as "hasFirst", a.oldest,
+    `select a.channel, a.to_address as "toAddress", a.has_first as "hasFirst", a.severities, a.oldest,
        a.channel = 'email' and exists (
          select from email_recipients r where r.email = a.to_address and not r.is_active
+         union all
+         select from unsubscriptions u where u.address = a.to_address
        ) as "isInactive"
      from (
-       select channel, to_address, bool_or(is_first) as has_first, min(created_at) as oldest
+       select channel, to_address, bool_or(is_first) as has_first, min(created_at) as oldest,
+         array_agg(distinct lower(coalesce(severity, ''))) as severities
        from alerts
        where status = 'waiting'
        group by channel, to_address
@@ -160,15 +186,17 @@ function planFor(
   return { send: true, rows };
 }
 
-/** Takes what waits for a recipient into one mail. */
+/** Takes what waits for a recipient into one mail. @param only of these severities; null: everything. */
 async function mailFor(
   client: PoolClient,
   target: Target,
+  only: readonly string[] | null,
   settings: DispatchSettings,
   newId: () => string,
+  linksOf: (recipient: string, notificationId: string) => MailLinks,
 ): Promise<{ mail: NewNotification; isMoreWaiting: boolean }> {
   const { channel, toAddress } = target;
-  const waiting = await takeWaiting(client, target);
+  const waiting = await takeWaiting(client, target, only);
   const gathered = gather(waiting);
   const subjects = await beginEpisodes(
     client,
@@ -177,7 +205,9 @@ async function mailFor(
   const mailed = await readMailed(client, gathered.shown);
   const id = newId();
   const ended = isPager(channel, settings.channels) ? await endedThreads(client, target, gathered) : [];
-  const written = writeMail(gathered, mailed, subjects, { ...settings, id, ended });
+  const links = linksOf(toAddress, id);
+  const unsubscribe = channel === 'email' ? links.unsubscribe : undefined;
+  const written = writeMail(gathered, mailed, subjects, { ...settings, id, ended, links, unsubscribe });
   const { headers, reason, issueId } = written;
   const told = applyTemplates(settings.templates, channel, written.mail, written.facts);
   const carried = [...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds);
@@ -209,15 +239,20 @@ async function mailFor(
 
 export type { Gathered };
 
-async function takeWaiting(client: PoolClient, { channel, toAddress }: Target): Promise<WaitingAlert[]> {
+async function takeWaiting(
+  client: PoolClient,
+  { channel, toAddress }: Target,
+  only: readonly string[] | null,
+): Promise<WaitingAlert[]> {
   const { rows } = await client.query<WaitingAlert>(
     `select id, record_id as "recordId", bucket, part_ids as "partIds", issue_id as "issueId", fingerprint, service, reason,
        is_first as "isFirst", episode, held, held_muted as "heldMuted", mute_note as "muteNote", count,
-       created_at as "createdAt"
+       severity, created_at as "createdAt"
      from alerts
      where status = 'waiting' and channel = $1 and to_address = $2
+       and ($3::text[] is null or lower(coalesce(severity, '')) = any($3::text[]))
      order by id`,
-    [channel, toAddress],
+    [channel, toAddress, only],
   );
   return rows;
 }

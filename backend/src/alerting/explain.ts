@@ -18,6 +18,11 @@ const sentences: Record<string, string> = {
     'Its issue was told of within the cooldown; the next mail of the issue says how many were held back.',
   'rate-limited':
     'Its issue had used up its alerts; the next mail of the issue says how many were held back.',
+  excluded: 'A rule holds what matches it (`hold: true`; GET /api/rules and RULES_FILE).',
+  maintenance: 'It came within a maintenance window of RULES_FILE.',
+  'muted-by-rule': 'It came within the mute window of a rule that matches it.',
+  'below-threshold':
+    'A rule that matches it asks for more records within a time; the first mail of the issue says how many were held back.',
 };
 
 export function explain(reason: string): string {

@@ -18,6 +18,8 @@ export interface WaitingAlert {
   heldMuted: number;
   muteNote: string | null;
   count: number;
+  /** That it is told as; null or left out: its record's. */
+  severity?: string | null;
   /** ISO 8601. */
   createdAt: string;
 }

@@ -92,15 +92,15 @@ export async function insertAlerts(
   await client.query(
     `insert into alerts
        (id, to_address, record_id, bucket, part_ids, issue_id, fingerprint, service, reason, is_first, episode, held, count,
-        held_muted, mute_note, channel, created_at)
+        held_muted, mute_note, channel, severity, created_at)
      select a.id, a.to_address, a.record_id, a.bucket, string_to_array(a.part_ids, ',')::uuid[], a.issue_id, a.fingerprint,
        a.service, a.reason, a.is_first, a.episode, a.held, a.count,
-       a.held_muted, a.mute_note, a.channel, $14::timestamptz
+       a.held_muted, a.mute_note, a.channel, a.severity, $14::timestamptz
      from unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
        $10::boolean[], $11::uuid[], $12::bigint[], $13::bigint[], $15::bigint[], $16::text[],
-       $17::text[])
+       $17::text[], $18::text[])
        as a (id, to_address, record_id, bucket, part_ids, issue_id, fingerprint, service, reason, is_first, episode, held,
-         count, held_muted, mute_note, channel)`,
+         count, held_muted, mute_note, channel, severity)`,
     [
       rows.map(({ id }) => id),
       rows.map(({ toAddress }) => toAddress),
@@ -119,6 +119,7 @@ export async function insertAlerts(
       rows.map(({ alert }) => alert.heldMuted ?? 0),
       rows.map(({ alert }) => alert.muteNote ?? null),
       rows.map(({ channel }) => channel),
+      rows.map(({ alert }) => alert.severity ?? null),
     ],
   );
 }

@@ -2,13 +2,15 @@
 // given the maker of.
 
 import { messageId } from '../channels/mail-headers.ts';
-import type { AlertPlan, AlertQuestion, NewNotification } from '../ingest/types.ts';
+import type { AlertPlan, AlertQuestion, Decision, NewNotification } from '../ingest/types.ts';
 import { aggregate, partsByCoalesceId } from './aggregate.ts';
-import { type AlertDecision, decideUngrouped } from './decide-ungrouped.ts';
+import { decideUngrouped } from './decide-ungrouped.ts';
 import { recordFacts } from './facts.ts';
 import { renderMail } from './mail.ts';
 import { planGrouped } from './plan-grouped.ts';
 import type { AlertPolicy } from './policy.ts';
+import { createJudge, placesOf } from './rules/judge.ts';
+import type { RuleSet } from './rules/rule-set.ts';
 import { canTell, defaultTargets, isMail, type Target, type TargetSettings } from './targets.ts';
 import { applyTemplates, type Templates } from './templates.ts';
 
@@ -21,6 +23,8 @@ export interface AlertSettings extends TargetSettings {
   policy?: AlertPolicy;
   /** Of TEMPLATES_DIR. */
   templates?: Templates;
+  /** The rules in force; left out: none. */
+  rules?: RuleSet;
 }
 
 /**
@@ -29,35 +33,46 @@ export interface AlertSettings extends TargetSettings {
  * @param newId makes ids.
  */
 export function planAlerts(question: AlertQuestion, settings: AlertSettings, newId: () => string): AlertPlan {
-  const targets = defaultTargets(question.recipients, settings);
-  return settings.policy?.grouping === 'on'
-    ? planGrouped(question, { enabled: canTell(settings), recipients: targets, policy: settings.policy }, newId)
-    : planUngrouped(question, settings, targets, newId);
+  const wanted = (address: string) => !question.unsubscribed?.has(address);
+  const recipients = defaultTargets(question.recipients, { ...settings, to: settings.to.filter(wanted) });
+  const { policy, rules } = settings;
+  const enabled = canTell(settings);
+  return policy?.grouping === 'on'
+    ? planGrouped(question, { enabled, recipients, policy, rules }, newId)
+    : planUngrouped(question, settings, recipients, newId);
 }
 
 function planUngrouped(
   question: AlertQuestion,
   settings: AlertSettings,
-  targets: readonly Target[],
+  recipients: readonly Target[],
   newId: () => string,
 ): AlertPlan {
   const coalesced = new Set(question.coalesced);
-  const decisions: AlertDecision[] = [];
+  const decisions: Decision[] = [];
   const notifications: NewNotification[] = [];
   const parts = partsByCoalesceId(question.records);
+  const judge = createJudge(settings.rules, question.ruleCounts, question.now);
 
   for (const record of question.records) {
+    const { held, verdict } = judge.whenTold(record, record.issue.isNew ? 'new' : 'ungrouped');
+    const targets = placesOf([verdict], recipients).filter(
+      ({ channel, toAddress }) =>
+        channel !== 'email' || (settings.enabled && !question.unsubscribed?.has(toAddress)),
+    );
     const decision = decideUngrouped({
       isDuplicate: record.isDuplicate,
       issueIsNew: record.issue.isNew,
       isCoalesced: record.coalesceId !== null && coalesced.has(record.coalesceId),
       alertsEnabled: canTell(settings),
+      heldByRule: held,
       recipients: targets.length,
     });
     decisions.push(decision);
     if (!decision.notify) continue;
     if (record.coalesceId !== null) coalesced.add(record.coalesceId);
-    const content = aggregate(parts.get(record.coalesceId) ?? [record], record);
+    const aggregated = aggregate(parts.get(record.coalesceId) ?? [record], record);
+    const content = { ...aggregated, severity: verdict.severity ?? aggregated.severity };
     const mail = renderMail(content, settings.baseUrl);
     const facts = recordFacts(
       content,

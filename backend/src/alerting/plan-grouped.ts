@@ -5,6 +5,7 @@ import type {
   AlertPlan,
   AlertQuestion,
   Decision,
+  HeldReason,
   Issue,
   IssueNote,
   MuteChange,
@@ -16,14 +17,18 @@ import { type AlertMemory, decide, type IssueDecision, type IssueFacts } from '.
 import { type MuteState, muteStateOf } from './mute.ts';
 import { heldByMutes, muteNoteOf } from './mute-ends.ts';
 import type { AlertPolicy } from './policy.ts';
+import { oweRegressions, remembering, routeOf } from './rules/apply.ts';
+import { createJudge } from './rules/judge.ts';
+import type { RuleSet } from './rules/rule-set.ts';
 import type { Target } from './targets.ts';
 
 export interface GroupedSettings {
-  /** Whether anything may be sent at all. */
   enabled: boolean;
-  /** Who is told, each once. */
+  /** The default ones, each once. */
   recipients: readonly Target[];
   policy: AlertPolicy;
+  /** The rules in force; left out: none. */
+  rules?: RuleSet | undefined;
 }
 
 /** @param newId makes ids of alerts and episodes. */
@@ -33,25 +38,34 @@ export function planGrouped(
   newId: () => string,
 ): AlertPlan {
   const { records, now } = question;
-  const { enabled, recipients, policy } = settings;
-  if (!enabled || recipients.length === 0) return holdAll(records, enabled ? 'no-recipients' : 'disabled');
+  const { enabled, recipients, policy, rules } = settings;
+  const judge = createJudge(rules, question.ruleCounts, now);
+  if (!enabled) return holdAll(records, 'disabled');
+  if (recipients.length === 0 && !judge.routes) return holdAll(records, 'no-recipients');
 
-  const speakers = speakerOfEachIssue(records);
+  const speakers = speakerOfEachIssue(records.filter((record) => judge.heldBefore(record) === null));
   const parts = partsByCoalesceId(records);
   const told = new Set<string>();
-  const decisions = new Map<Issue, IssueDecision | { notify: false; reason: 'coalesced' }>();
+  const decisions = new Map<Issue, IssueDecision | { notify: false; reason: HeldReason }>();
+  const telling = new Map<Issue, StoredRecord>();
   const alerts: NewAlert[] = [];
   const notes: IssueNote[] = [];
   const muteChanges: MuteChange[] = [];
-  for (const [issue, record] of speakers) {
+  for (const [issue, first] of speakers) {
     const muteState = muteStateOf(issue, issue.mute?.images ? recordsOf(issue, records) : [], now);
     const ended = muteNoteOf(issue, muteState);
     const heldMuted = heldByMutes(issue, muteState);
-    const decision = decide(factsOf(issue, muteState), now, policy, newId);
-    if (decision.memory) notes.push(noteOf(issue, record, decision, decision.memory, now));
+    const { thresholds, cooldownMs: ownCooldownMs } = judge.verdictOf(first);
+    const facts = factsOf(issue, muteState, thresholds.length > 0);
+    const asked = decide(facts, now, policy, newId, ownCooldownMs);
+    const routed = routeOf({ issue, first, records, asked, judge, recipients, now });
+    const { decision, record, places, severity } = routed;
+    if (decision.memory)
+      notes.push(noteOf(issue, record, decision, remembering(decision.memory, routed, ownCooldownMs), now));
     // Another issue's alert shows this record already, because they share a coalesce_id.
     const isTold = decision.notify && record.coalesceId !== null && told.has(record.coalesceId);
     decisions.set(issue, isTold ? { notify: false, reason: 'coalesced' } : decision);
+    telling.set(issue, record);
     const tells = decision.notify && !isTold;
     if (ended !== null || (tells && heldMuted > 0))
       muteChanges.push({ issue, ended, mutedHeld: tells ? 0 : heldMuted });
@@ -65,19 +79,23 @@ export function planGrouped(
       fingerprint: issue.fingerprint,
       service: issue.service,
       reason: decision.reason,
-      isFirst: issue.notifiedAt === null,
+      isFirst: issue.notifiedAt === null || routed.isExtra,
       episode: decision.memory.episode,
-      held: heldSince(issue),
+      held: routed.isExtra ? 0 : heldSince(issue),
       heldMuted,
       muteNote: ended,
       count: issue.count - issue.added,
-      recipients: recipients.map((target) => ({ id: newId(), ...target })),
+      recipients: places.map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),
+      severity,
     });
   }
+  if (judge.routes) notes.push(...oweRegressions(question, speakers, judge, policy, newId));
   return {
     decisions: records.map((record) => {
+      const held = judge.heldBefore(record);
+      if (held !== null) return { notify: false, reason: record.isDuplicate ? 'duplicate' : held };
       const decision = decisions.get(record.issue)!;
-      return decisionOf(record, decision, speakers.get(record.issue) === record);
+      return decisionOf(record, decision, telling.get(record.issue) === record);
     }),
     notifications: [],
     alerts,
@@ -107,9 +125,10 @@ function recordsOf(issue: Issue, records: readonly StoredRecord[]): StoredRecord
   return records.filter((record) => record.issue === issue);
 }
 
-function factsOf(issue: Issue, muteState: MuteState): IssueFacts {
+/** @param hasThreshold what came before a threshold was reached was not told: the issue is new to everyone. */
+export function factsOf(issue: Issue, muteState: MuteState, hasThreshold = false): IssueFacts {
   return {
-    isNew: issue.isNew,
+    isNew: issue.isNew || (hasThreshold && issue.notifiedAt === null),
     isRegressed: issue.isRegressed,
     isMuted: muteState === 'holds',
     muteEnded: muteState === 'none' || muteState === 'holds' ? null : muteState,
@@ -133,7 +152,7 @@ function heldSince(issue: Issue): number {
   return Math.max(0, issue.count - issue.added - (issue.notifiedCount ?? 0));
 }
 
-function noteOf(
+export function noteOf(
   issue: Issue,
   record: StoredRecord,
   decision: IssueDecision,

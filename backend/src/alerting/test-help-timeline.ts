@@ -2,6 +2,7 @@
 // dispatcher and the database are the real ones; grouping goes by a record's name for its issue, and nothing is sent.
 
 import { createHash } from 'node:crypto';
+import { channelTypes } from '../channels/registry.ts';
 import { makePartitions } from '../db/partitions.ts';
 import { inTransaction, type Pool } from '../db/pool.ts';
 import { bucketOf, idMaker } from '../db/record-id.ts';
@@ -13,6 +14,10 @@ import { lockBudgets } from '../outbox/budgets.ts';
 import { dispatch } from './dispatch.ts';
 import { planAlerts } from './plan-alerts.ts';
 import { type AlertPolicy, defaultPolicy } from './policy.ts';
+import { countForRules } from './rules/count-for-rules.ts';
+import { readRulesText } from './rules/read-file.ts';
+import { namedRules } from './rules/rule-book.ts';
+import { compileRules, emptyRuleSet, type RuleSet } from './rules/rule-set.ts';
 
 export const seconds = (n: number) => n * 1000;
 export const minutes = (n: number) => n * 60_000;
@@ -30,6 +35,7 @@ export interface TimelineRecord {
   coalesceId?: string;
   severity?: string;
   contextBefore?: string[];
+  labels?: Record<string, string>;
 }
 
 export interface TimelineMail {
@@ -53,6 +59,15 @@ export interface TimelineOptions {
   enabled?: boolean;
   /** Ms since the epoch; an hour ago by default. */
   start?: number;
+  /** As in RULES_FILE. */
+  rules?: string;
+}
+
+/** The rules of a text as in RULES_FILE, which must be right. */
+export function rulesOf(text: string): RuleSet {
+  const { config, problems } = readRulesText(text, 'rules.yaml', { channelTypes, variable: () => undefined });
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  return compileRules(config, namedRules([], config));
 }
 
 const byName: Grouping = {
@@ -70,6 +85,7 @@ export class Timeline {
   readonly start: number;
   readonly mails: TimelineMail[] = [];
   readonly policy: AlertPolicy;
+  readonly rules: RuleSet;
   readonly #pool: Pool;
   readonly #options: TimelineOptions;
   readonly #makeId = idMaker();
@@ -81,6 +97,7 @@ export class Timeline {
     this.#options = options;
     this.start = options.start ?? Math.floor(Date.now() / 1000 - 3600) * 1000;
     this.policy = { ...defaultPolicy, grouping: 'on', ...options.policy };
+    this.rules = options.rules === undefined ? emptyRuleSet : rulesOf(options.rules);
   }
 
   /** These records arrive together, so many ms after the start. */
@@ -117,6 +134,7 @@ export class Timeline {
       from: 'Log Detector <alerts@example.com>',
       baseUrl: 'https://logs.example.com',
       policy: this.policy,
+      quiet: this.rules,
     };
     return dispatch(this.#pool, settings, now, () => this.#makeId(now));
   }
@@ -141,9 +159,11 @@ export class Timeline {
               from: 'alerts@example.com',
               baseUrl: 'https://logs.example.com',
               policy: this.policy,
+              rules: this.rules,
             },
             () => this.#makeId(now),
           ),
+        countForRules: (client, stored, at) => countForRules(client, this.rules, stored, at),
       },
       drafts,
     );
@@ -173,7 +193,7 @@ export class Timeline {
       eventId: null,
       stream: null,
       image: null,
-      labels: null,
+      labels: record.labels ?? null,
       fields: { issue },
       contextBefore: record.contextBefore ?? ['line before'],
       contextAfter: null,

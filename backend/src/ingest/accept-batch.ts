@@ -28,6 +28,12 @@ export interface AcceptParts {
   /** 0: no record is ever a duplicate. */
   dedupeWindowMs: number;
   planAlerts: (question: AlertQuestion) => AlertPlan;
+  /** What the thresholds of rules have counted, these records included; left out: there are none. */
+  countForRules?: (
+    client: PoolClient,
+    records: readonly StoredRecord[],
+    now: number,
+  ) => Promise<ReadonlyMap<string, number>>;
 }
 
 interface GroupedDraft {
@@ -109,7 +115,7 @@ async function storeWhatIsFresh(
 interface Known {
   duplicateOf: Map<string, string>;
   occurred: Occurred;
-  recipients: string[];
+  recipients: Recipients;
   coalesced: Set<string>;
 }
 
@@ -148,7 +154,8 @@ async function storeFresh(
     return { ...draft, isDuplicate: duplicateOfId !== null, duplicateOfId, issue: issues[index]! };
   });
   const { receivedAt, receivedAtMs } = fresh[0]!.draft;
-  const plan = parts.planAlerts({ records, recipients, coalesced, now: receivedAtMs });
+  const ruleCounts = await parts.countForRules?.(client, records, receivedAtMs);
+  const plan = parts.planAlerts({ records, ...recipients, coalesced, ruleCounts, now: receivedAtMs });
   const othersAlert = await addNotifications(client, plan.notifications, receivedAt);
   await keepAlerts(client, plan, receivedAt);
   const decisions =
@@ -186,14 +193,25 @@ function firstIdOf(draft: Draft, firstIds: ReadonlyMap<string, string>): string 
   return draft.eventId === null ? draft.id : firstIds.get(draft.eventId)!;
 }
 
-const askRecipients: Ask<string[]> = {
+type Recipients = Required<Pick<AlertQuestion, 'recipients' | 'unsubscribed'>>;
+
+const askRecipients: Ask<Recipients> = {
   steps: [
     {
       name: 'read-recipients',
-      text: 'select email from email_recipients where is_active order by created_at, email',
+      text: `
+        select email, true as is_wanted, created_at from email_recipients where is_active
+        union all
+        select address, false, at from unsubscriptions
+        order by created_at, email`,
     },
   ],
-  read: ([result]) => result!.rows.map(({ email }) => email as string),
+  read([result]) {
+    const rows = result!.rows as { email: string; is_wanted: boolean }[];
+    const emails = (isWanted: boolean) =>
+      rows.filter(({ is_wanted }) => is_wanted === isWanted).map(({ email }) => email);
+    return { recipients: emails(true), unsubscribed: new Set(emails(false)) };
+  },
 };
 
 /** Which coalesce_ids of the drafts made an alert in an earlier batch. */

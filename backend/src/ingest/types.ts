@@ -169,6 +169,8 @@ export interface NewAlert {
   count: number;
   /** Where it goes: `email` and an address, or a channel's name twice. */
   recipients: readonly { id: string; channel: string; toAddress: string }[];
+  /** That it is told as: its record's, or what a rule says. Left out: not known. */
+  severity?: string;
 }
 
 /** What alerting wants remembered of an issue. */
@@ -195,8 +197,12 @@ export interface AlertQuestion {
   records: readonly StoredRecord[];
   /** Active recipients in the database; with none, alerting falls back to its settings. */
   recipients: readonly string[];
+  /** Addresses that want no more mails, wherever they are configured. */
+  unsubscribed?: ReadonlySet<string>;
   /** Those of the records' `coalesceId`s that made an alert already, in an earlier batch. */
   coalesced: ReadonlySet<string>;
+  /** What the thresholds of rules have counted; alerting/rules/judge.ts names the keys. */
+  ruleCounts?: ReadonlyMap<string, number> | undefined;
   /** Milliseconds since the epoch. */
   now: number;
 }
