@@ -14,9 +14,13 @@ export interface HeaderFacts {
   host?: string;
   container?: string;
   severity?: string;
+  /** Where this recipient is taken off. */
+  unsubscribe?: string | undefined;
 }
 
 const maxValueChars = 200;
+/** SES takes 870 characters. */
+const maxLinkChars = 600;
 
 /**
  * Every mail of an episode refers to the same root, which was never sent: SES writes its own Message-ID, so that a mail
@@ -29,7 +33,7 @@ export function alertHeaders(facts: HeaderFacts): Record<string, string> {
     References: root,
     'In-Reply-To': root,
     'List-Id': `Log Detector alerts <alerts.log-detector.${domainOf(from)}>`,
-    'List-Unsubscribe': `<mailto:${addressOf(from)}?subject=unsubscribe>`,
+    ...unsubscribeFields(from, facts.unsubscribe),
     'X-Log-Detector-State': facts.state,
     'X-Log-Detector-Issue': facts.issueId,
     'X-Log-Detector-Service': facts.service,
@@ -39,9 +43,20 @@ export function alertHeaders(facts: HeaderFacts): Record<string, string> {
   };
   return Object.fromEntries(
     Object.entries(fields).flatMap(([name, value]) =>
-      value === undefined || value === '' ? [] : [[name, ascii(value)]],
+      value === undefined || value === '' ? [] : [[name, name === 'List-Unsubscribe' ? value : ascii(value)]],
     ),
   );
+}
+
+/**
+ * One click takes a recipient off (RFC 8058): the provider posts to the address, which must be https. Where it is not, only
+ * a mail to whoever runs Log Detector is offered, because a provider that only fetches the address changes nothing.
+ */
+function unsubscribeFields(from: string, url: string | undefined): Record<string, string> {
+  const mailto = `<mailto:${addressOf(from)}?subject=unsubscribe>`;
+  if (url === undefined || !url.startsWith('https:') || url.length > maxLinkChars)
+    return { 'List-Unsubscribe': mailto };
+  return { 'List-Unsubscribe': `<${url}>, ${mailto}`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
 }
 
 function ascii(value: string): string {

@@ -58,7 +58,7 @@ const post = (records: Parameters<Timeline['ingest']>[1], recipients = ['ops@exa
 };
 const header = (mail: ReceivedMail, name: string) => {
   const [, value] =
-    new RegExp(`^${name}: ((?:.|\\r\\n[ \\t])*)`, 'im').exec(mail.raw.split('\r\n\r\n')[0]!) ?? [];
+    new RegExp(`^${name}:((?:.|\\r\\n[ \\t])*)`, 'im').exec(mail.raw.split('\r\n\r\n')[0]!) ?? [];
   return value?.replace(/\r\n[ \t]/g, ' ').trim();
 };
 
@@ -77,8 +77,10 @@ describe('the mail of one issue', () => {
     expect(header(mail!, 'References')).toBe(root);
     expect(header(mail!, 'In-Reply-To')).toBe(root);
     expect(header(mail!, 'List-Id')).toBe('Log Detector alerts <alerts.log-detector.example.com>');
-    expect(header(mail!, 'List-Unsubscribe')).toBe('<mailto:alerts@example.com?subject=unsubscribe>');
-    expect(header(mail!, 'List-Unsubscribe-Post')).toBeUndefined();
+    expect(header(mail!, 'List-Unsubscribe')).toMatch(
+      /^<https:\/\/logs\.example\.com\/unsubscribe\/[\w-]+>, <mailto:alerts@example\.com\?subject=unsubscribe>$/,
+    );
+    expect(header(mail!, 'List-Unsubscribe-Post')).toBe('List-Unsubscribe=One-Click');
     expect(header(mail!, 'Auto-Submitted')).toBe('auto-generated');
     expect(header(mail!, 'X-Log-Detector-State')).toBe('new');
     expect(header(mail!, 'X-Log-Detector-Issue')).toBe(rows[0].issue_id);

@@ -1,6 +1,7 @@
 // One alert of one issue -> its mail. The subject starts with the state and is the same for all mails of the issue
 // otherwise; Gmail leaves text in square brackets out when it compares subjects, so that they stay one conversation.
 
+import type { ActionLink } from './links/links.ts';
 import {
   type AlertContent,
   issueUrl,
@@ -10,8 +11,19 @@ import {
   shorten,
   shownMessage,
 } from './mail.ts';
-import { badge, factTable, heading, link, log, page, paragraph, quiet } from './mail-html.ts';
-import { counted, duration, fewOf, readableTime, stateWord, stopHint, whyOf } from './states.ts';
+import {
+  actions,
+  anchor,
+  badge,
+  factTable,
+  foot,
+  heading,
+  log,
+  page,
+  paragraph,
+  quiet,
+} from './mail-html.ts';
+import { counted, duration, fewOf, footText, readableTime, stateWord, stopHint, whyOf } from './states.ts';
 import { bodySafe, cutMiddle, headerSafe } from './text.ts';
 
 /** An issue as it stands when the mail is written. Times as ISO 8601. */
@@ -32,13 +44,36 @@ export interface IssueAlert {
   reason: string;
   /** Records held back since the mail before. */
   held: number;
+  /** Of these, while it was muted. */
+  heldMuted?: number;
+  /** Which mute ended with it, in words. */
+  muteNote?: string | null;
+  /** What can be done about it. */
+  actions?: readonly ActionLink[];
+  /** Where this recipient is taken off. */
+  unsubscribe?: string | undefined;
   /** The subject without the state. */
   subject: string;
   issue: MailedIssue;
   /** The record that the alert tells of, or several that share a coalesce_id. */
-  content: AlertContent & { contextBefore?: readonly string[]; contextAfter?: readonly string[] };
+  content: AlertContent & {
+    contextBefore?: readonly string[];
+    contextAfter?: readonly string[];
+    life?: ContainerLife;
+  };
   /** Of an alert that says it is over: since when it lasted, and how many records that made. */
   episode?: { beganAt: string; records: number };
+}
+
+/** What is known of the container at the time of the record. Absent where the agent did not say it. */
+export interface ContainerLife {
+  image?: string | null;
+  imageId?: string | null;
+  /** Ms that it had been running for. */
+  upMs?: number | null;
+  restarts?: number | null;
+  /** `starting` or `stopping`. */
+  phase?: string | null;
 }
 
 /** Longest context shown on each side, in lines and in characters of a line. */
@@ -59,7 +94,7 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
   const { issue, content } = alert;
   const state = stateWord(alert.reason);
   const title = headerSafe(issue.title).trim() || noText;
-  const why = whyOf(alert.reason, alert.held);
+  const why = whyOf(alert.reason, alert.held, alert.heldMuted, alert.muteNote);
   const links: [string, string][] = [
     ['Record', recordUrl(content.recordId, baseUrl)],
     ['All records', issueUrl(issue.id, baseUrl)],
@@ -77,7 +112,8 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
     before && `Before:\n${before}`,
     message,
     after && `After:\n${after}`,
-    `-- \n${stopHint}`,
+    (alert.actions ?? []).map(({ label, url }) => `${label}:\n${url}`).join('\n'),
+    footText(alert.unsubscribe),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
@@ -86,13 +122,14 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
     heading(title),
     paragraph(why),
     factTable(facts),
-    ...links.map(([name, url]) =>
-      link(url, name === 'Record' ? 'Open the record' : 'All records of this issue'),
-    ),
+    `<p style="margin:12px 0">${links
+      .map(([name, url]) => anchor(url, name === 'Record' ? 'Open the record' : 'All records of this issue'))
+      .join(' &middot; ')}</p>`,
+    actions(alert.actions ?? []),
     ...(before ? [quiet('Lines before'), log(before)] : []),
     log(message),
     ...(after ? [quiet('Lines after'), log(after)] : []),
-    quiet(stopHint),
+    foot(alert.unsubscribe, stopHint),
   ]);
   return { subject, text: `${text}\n`, html };
 }
@@ -103,6 +140,7 @@ function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
     ['Service', headerSafe(issue.service)],
     ['Host', headerSafe(content.host)],
     ['Container', headerSafe(content.container)],
+    ...lifeOf(content.life),
     ['Severity', headerSafe(content.severity)],
     ['Occurred at', content.occurredAt === null ? 'not given' : readableTime(content.occurredAt)],
     ['Received at', readableTime(content.receivedAt)],
@@ -120,6 +158,24 @@ function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
     ['Hosts', headerSafe(fewOf(issue.hosts))],
     ['Containers', headerSafe(fewOf(issue.containers))],
   ];
+}
+
+function lifeOf(life: ContainerLife | undefined): [string, string][] {
+  if (!life) return [];
+  const { image, imageId, upMs, restarts, phase } = life;
+  const rows: [string, string][] = [];
+  if (image || imageId) {
+    const id = imageId?.replace(/^sha256:/, '').slice(0, 12);
+    rows.push(['Image', headerSafe([image, id && (image ? `(${id})` : id)].filter(Boolean).join(' '))]);
+  }
+  const ran = typeof upMs === 'number' && upMs >= 0 ? `for ${duration(upMs)}` : '';
+  const again =
+    typeof restarts === 'number' && restarts > 0
+      ? `restarted ${restarts === 1 ? 'once' : `${restarts} times`}`
+      : '';
+  const running = [ran, again, phase ? headerSafe(phase) : ''].filter((part) => part !== '').join(', ');
+  if (running !== '') rows.push(['Running', running]);
+  return rows;
 }
 
 /** The lines next to the match. */

@@ -1,5 +1,7 @@
 // The HTML part: one column that fits a phone, readable in dark mode, nothing loaded from anywhere. Colours stand inline
-// for programs that drop <style>; the dark ones need it. All log text is escaped here.
+// for programs that drop <style>; the dark ones need it: Apple Mail and Thunderbird ask prefers-color-scheme, Outlook's web
+// and phone programs mark what they changed with data-ogsc and data-ogsb, and Gmail turns the inline colours round itself,
+// which is why there are no pictures and no colours that only one of the two can read. All log text is escaped here.
 
 import { escapeHtml } from './text.ts';
 
@@ -25,7 +27,13 @@ const head = `<meta charset="utf-8">
   .quiet { color: #a3a9b3 !important; }
   .link { color: #8ab4f8 !important; }
   .log { background: #22252c !important; border-color: #3a3f49 !important; color: #e6e8eb !important; }
+  .act { border-color: #5a6b8c !important; }
 }
+[data-ogsc] .quiet { color: #a3a9b3 !important; }
+[data-ogsc] .link { color: #8ab4f8 !important; }
+[data-ogsb] .page { background: #16181d !important; }
+[data-ogsb] .log { background: #22252c !important; border-color: #3a3f49 !important; }
+[data-ogsc] .page, [data-ogsc] .log { color: #e6e8eb !important; }
 </style>`;
 
 /** Writes the whole page of a mail about one record. */
@@ -96,6 +104,23 @@ export function link(url: string, text: string): string {
 
 export function anchor(url: string, text: string): string {
   return `<a class="link" href="${escapeHtml(url)}" style="color:#0b57d0">${escapeHtml(text)}</a>`;
+}
+
+/** What can be done, as links that are large enough for a thumb. Programs that know no padding show them as links. */
+export function actions(links: readonly { label: string; url: string }[]): string {
+  if (links.length === 0) return '';
+  const each = links.map(
+    ({ label, url }) =>
+      `<a class="link act" href="${escapeHtml(url)}" style="display:inline-block;margin:0 6px 8px 0;padding:9px 12px;border:1px solid #a8b3c7;border-radius:6px;color:#0b57d0;font-size:14px;line-height:1.3;text-decoration:none">${escapeHtml(label)}</a>`,
+  );
+  return `<p style="margin:12px 0 4px">${each.join('\n')}</p>`;
+}
+
+/** The foot of the mail: how to get no more of them. */
+export function foot(unsubscribe: string | undefined, stopHint: string): string {
+  return unsubscribe === undefined
+    ? quiet(stopHint)
+    : `<p class="quiet" style="margin:12px 0;color:#5f6672;font-size:13px">${anchor(unsubscribe, 'Unsubscribe')} from all mails of Log Detector.</p>`;
 }
 
 /** Log text, as it is. */

@@ -1,9 +1,10 @@
 // Several alerts -> one mail: exact counts, then the issues, those never told of first and then the busiest.
 
 import type { MailedIssue } from './issue-mail.ts';
+import type { ActionLink } from './links/links.ts';
 import { issueUrl, type Mail, maxSubjectChars, recordUrl, shorten } from './mail.ts';
-import { anchor, badge, heading, log, page, paragraph, quiet } from './mail-html.ts';
-import { counted, fewOf, readableTime, stateWord, stopHint } from './states.ts';
+import { anchor, badge, foot, heading, log, page, paragraph, quiet } from './mail-html.ts';
+import { counted, fewOf, footText, readableTime, stateWord, stopHint } from './states.ts';
 import { bodySafe, cutMiddle, escapeHtml, headerSafe } from './text.ts';
 
 export interface RollUpItem {
@@ -14,6 +15,8 @@ export interface RollUpItem {
   held: number;
   /** What the record says. */
   message: string;
+  /** Leads to a page with what can be done about it. */
+  act?: ActionLink;
 }
 
 export interface RollUp {
@@ -25,6 +28,8 @@ export interface RollUp {
   held: number;
   /** Issues never told of that a next mail will show. */
   more: number;
+  /** Where this recipient is taken off. */
+  unsubscribe?: string | undefined;
 }
 
 /** Most issues shown: with these a mail stays under the 102 KB at which Gmail clips. */
@@ -53,14 +58,14 @@ export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
     summary,
     ...shown.map((item) => itemText(item, baseUrl, shown.length <= fewEnough)),
     ...(rest ? [rest] : []),
-    `-- \n${stopHint}`,
+    footText(rollUp.unsubscribe),
   ].join('\n\n');
   const html = page(subject, [
     heading(title),
     paragraph(summary),
     ...shown.map((item) => itemHtml(item, baseUrl, shown.length <= fewEnough)),
     ...(rest ? [quiet(rest)] : []),
-    quiet(stopHint),
+    foot(rollUp.unsubscribe, stopHint),
   ]);
   return { subject, text: `${text}\n`, html };
 }
@@ -91,12 +96,13 @@ function extractOf({ message, recordId }: RollUpItem, baseUrl: string): string {
 function itemText(item: RollUpItem, baseUrl: string, withMessage: boolean): string {
   const title = shorten(headerSafe(item.issue.title), maxTitleChars);
   const head = `[${stateWord(item.reason)}] ${title}\n  ${headerSafe(lineOf(item))}\n  ${recordUrl(item.recordId, baseUrl)}`;
-  return withMessage ? `${head}\n\n${extractOf(item, baseUrl)}` : head;
+  const act = item.act ? `\n  ${item.act.label} ${item.act.url}` : '';
+  return withMessage ? `${head}${act}\n\n${extractOf(item, baseUrl)}` : `${head}${act}`;
 }
 
 function itemHtml(item: RollUpItem, baseUrl: string, withMessage: boolean): string {
   const title = shorten(headerSafe(item.issue.title), maxTitleChars);
   return `<div style="margin:0 0 12px">${badge(stateWord(item.reason))} <b style="overflow-wrap:anywhere">${escapeHtml(title)}</b><br>
 <span class="quiet" style="color:#5f6672;font-size:13px;overflow-wrap:anywhere">${escapeHtml(headerSafe(lineOf(item)))}</span><br>
-${anchor(recordUrl(item.recordId, baseUrl), 'record')} &middot; ${anchor(issueUrl(item.issue.id, baseUrl), 'all records')}</div>${withMessage ? log(extractOf(item, baseUrl)) : ''}`;
+${anchor(recordUrl(item.recordId, baseUrl), 'record')} &middot; ${anchor(issueUrl(item.issue.id, baseUrl), 'all records')}${item.act ? ` &middot; ${anchor(item.act.url, item.act.label)}` : ''}</div>${withMessage ? log(extractOf(item, baseUrl)) : ''}`;
 }

@@ -21,11 +21,30 @@ export function stateWord(reason: string): string {
   return stateWords[reason] ?? reason.toUpperCase();
 }
 
-/** Why a mail was sent. @param held records of the issue held back since the mail before. */
-export function whyOf(reason: string, held: number): string {
-  const why = whyWords[reason] ?? '';
-  if (held === 0) return why;
-  return `${why} ${counted(held, 'record was', 'records were')} held back since the mail before.`;
+/**
+ * Why a mail was sent.
+ * @param held records of the issue held back since the mail before. @param heldMuted of these, while it was muted.
+ * @param muteNote which mute ended with it.
+ */
+export function whyOf(
+  reason: string,
+  held: number,
+  heldMuted = 0,
+  muteNote: string | null | undefined = null,
+): string {
+  const parts = [whyWords[reason] ?? '', muteNote ?? ''];
+  if (held > 0)
+    parts.push(
+      `${counted(held, 'record was', 'records were')} held back since the mail before${muted(held, heldMuted)}.`,
+    );
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+function muted(held: number, heldMuted: number): string {
+  if (heldMuted <= 0) return '';
+  return heldMuted >= held
+    ? ', while it was muted'
+    : `, ${heldMuted.toLocaleString('en-US')} of them while it was muted`;
 }
 
 /** `1 record`, `1,234 records`. */
@@ -38,9 +57,14 @@ export function readableTime(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 }
 
-/** How to get no more of them. */
+/** How to get no more of them, where no link can say it. */
 export const stopHint =
   'To get no more of these mails, ask whoever runs Log Detector to take you off its recipients.';
+
+/** The foot of a text part. */
+export function footText(unsubscribe: string | undefined): string {
+  return `-- \n${unsubscribe === undefined ? stopHint : `Unsubscribe from all mails of Log Detector:\n${unsubscribe}`}`;
+}
 
 /** The first few, and how many more. */
 export function fewOf(names: readonly string[], most = 5): string {

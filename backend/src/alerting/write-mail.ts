@@ -7,7 +7,8 @@ import { aggregateParts } from './aggregate.ts';
 import { alertHeaders } from './alert-headers.ts';
 import { itemFacts, recordFacts, rollUpFacts } from './facts.ts';
 import type { Gathered, GatheredIssue } from './gather.ts';
-import { type MailedIssue, renderIssueMail } from './issue-mail.ts';
+import { type ContainerLife, type MailedIssue, renderIssueMail } from './issue-mail.ts';
+import type { MailLinks } from './links/links.ts';
 import type { Mail } from './mail.ts';
 import { renderRollUp } from './roll-up-mail.ts';
 
@@ -22,6 +23,8 @@ export interface MailedRecord {
   receivedAt: string;
   contextBefore: string[] | null;
   contextAfter: string[] | null;
+  image: string | null;
+  fields: Record<string, unknown> | null;
 }
 
 export interface Mailed {
@@ -37,7 +40,7 @@ export async function readMailed(client: PoolClient, shown: readonly GatheredIss
   const recordIds = shown.flatMap(({ alert }) => [alert.recordId, ...(isSingle ? alert.partIds : [])]);
   const { rows: records } = await client.query<MailedRecord>(
     `select id, host, container, severity, message, occurred_at as "occurredAt", received_at as "receivedAt",
-       context_before as "contextBefore", context_after as "contextAfter"
+       context_before as "contextBefore", context_after as "contextAfter", image, fields
      from log_records
      where id = any($1::uuid[]) and bucket = any($2::int[])
      order by id`,
@@ -78,6 +81,10 @@ export interface WriteSettings {
   id: string;
   /** Threads that a pager is to close with it. */
   ended?: string[];
+  /** To act by; left out: the mail has none. */
+  links?: MailLinks;
+  /** Where this recipient is taken off; undefined for what is no mail. */
+  unsubscribe?: string | undefined;
 }
 
 export interface WrittenMail {
@@ -104,10 +111,10 @@ export function writeMail(
 }
 
 function writeIssueMail(
-  { alert, held }: GatheredIssue,
+  { alert, held, heldMuted }: GatheredIssue,
   mailed: Mailed,
   subjects: ReadonlyMap<string, string>,
-  { from, baseUrl, ended = [] }: WriteSettings,
+  { from, baseUrl, ended = [], links, unsubscribe }: WriteSettings,
 ): WrittenMail {
   const record = recordOf(alert, mailed);
   const issue = issueOf(alert, mailed, record);
@@ -122,11 +129,18 @@ function writeIssueMail(
     receivedAt: record.receivedAt,
     contextBefore: record.contextBefore ?? [],
     contextAfter: record.contextAfter ?? [],
+    life: lifeOf(record),
   };
+  const isOver = alert.reason === 'over';
+  const actions = links?.ofIssue(alert.issueId, { withImage: record.image !== null, isOver });
   const mail = renderIssueMail(
     {
       reason: alert.reason,
       held,
+      heldMuted,
+      muteNote: alert.muteNote,
+      ...(actions ? { actions } : {}),
+      unsubscribe,
       subject: subjects.get(alert.issueId) ?? issue.title,
       issue,
       content,
@@ -145,11 +159,18 @@ function writeIssueMail(
     host: record.host,
     container: record.container,
     severity: record.severity,
+    unsubscribe,
   });
-  const isOver = alert.reason === 'over';
   const facts = recordFacts(
     content,
-    { state: alert.reason, issue, held, threadId: isOver ? null : alert.episode, ended },
+    {
+      state: alert.reason,
+      issue,
+      held,
+      threadId: isOver ? null : alert.episode,
+      ended,
+      links: (actions ?? []).map(({ label, url }) => ({ label, url })),
+    },
     baseUrl,
   );
   return { mail, headers, facts, reason: alert.reason, issueId: alert.issueId };
@@ -158,7 +179,7 @@ function writeIssueMail(
 function writeRollUp(
   { shown, unshown, later }: Gathered,
   mailed: Mailed,
-  { from, baseUrl, id, ended = [] }: WriteSettings,
+  { from, baseUrl, id, ended = [], links, unsubscribe }: WriteSettings,
 ): WrittenMail {
   const told = [...shown, ...unshown];
   const issuesByReason = new Map<string, number>();
@@ -168,11 +189,20 @@ function writeRollUp(
       items: shown.map(({ alert, held }) => {
         const record = recordOf(alert, mailed);
         const issue = issueOf(alert, mailed, record);
-        return { reason: alert.reason, recordId: alert.recordId, held, issue, message: record.message };
+        const act = links?.choose(alert.issueId);
+        return {
+          reason: alert.reason,
+          recordId: alert.recordId,
+          held,
+          issue,
+          message: record.message,
+          ...(act ? { act } : {}),
+        };
       }),
       issuesByReason,
       held: told.reduce((sum, { held }) => sum + held, 0),
       more: later.length,
+      unsubscribe,
     },
     baseUrl,
   );
@@ -194,7 +224,27 @@ function writeRollUp(
     ended,
     baseUrl,
   );
-  return { mail, headers: alertHeaders({ from, state: 'roll-up' }), facts, reason: 'roll-up', issueId: null };
+  return {
+    mail,
+    headers: alertHeaders({ from, state: 'roll-up', unsubscribe }),
+    facts,
+    reason: 'roll-up',
+    issueId: null,
+  };
+}
+
+/** As the agent says it in the record's fields; what it does not say is left out. */
+function lifeOf({ image, fields, occurredAt, receivedAt }: MailedRecord): ContainerLife {
+  const text = (name: string) => (typeof fields?.[name] === 'string' ? (fields[name] as string) : null);
+  const startedAt = Date.parse(text('started_at') ?? '');
+  const restarts = Number(fields?.restart_count ?? Number.NaN);
+  return {
+    image,
+    imageId: text('image_id'),
+    upMs: Number.isNaN(startedAt) ? null : Date.parse(occurredAt ?? receivedAt) - startedAt,
+    restarts: Number.isInteger(restarts) ? restarts : null,
+    phase: text('phase'),
+  };
 }
 
 type Alert = GatheredIssue['alert'];
@@ -211,6 +261,8 @@ function recordOf(alert: Alert, { records }: Mailed): MailedRecord {
     receivedAt: alert.createdAt,
     contextBefore: null,
     contextAfter: null,
+    image: null,
+    fields: null,
   };
   return alert.severity ? { ...record, severity: alert.severity } : record;
 }
