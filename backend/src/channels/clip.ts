@@ -16,12 +16,13 @@ export function clipMiddle(text: string, maxChars: number): string {
   return `${text.slice(0, head)}${mark}${text.slice(end)}`;
 }
 
-/** At most so many bytes of UTF-8, cut in its middle. */
-export function clipBytes(text: string, maxBytes: number): string {
+/** At most so many bytes of JSON, quotes and escapes counted; cut in its middle. */
+export function clipJsonBytes(text: string, maxBytes: number): string {
+  const bytesOf = (value: string) => Buffer.byteLength(JSON.stringify(value));
   let chars = maxBytes;
   let cut = clipMiddle(text, chars);
-  while (Buffer.byteLength(cut) > maxBytes && chars > 0) {
-    chars = Math.floor(chars * Math.min(0.95, maxBytes / Buffer.byteLength(cut)));
+  for (let bytes = bytesOf(cut); bytes > maxBytes && chars > 0; bytes = bytesOf(cut)) {
+    chars = Math.floor(chars * Math.min(0.95, maxBytes / bytes));
     cut = clipMiddle(text, chars);
   }
   return cut;

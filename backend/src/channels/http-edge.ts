@@ -2,7 +2,8 @@
 // addresses. The address is checked where it is connected to: the name is looked up once, and what was checked is what is
 // connected to, so that a name which changes its address in between ("DNS rebinding") gains nothing.
 
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
+import { lookup as lookupAll } from 'node:dns/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
@@ -17,7 +18,14 @@ export interface EdgeRequest {
   /** Addresses that are not public may be connected to. */
   allowPrivate: boolean;
   signal: AbortSignal;
+  /** The system's resolver when left out. */
+  resolve?: Resolve;
 }
+
+/** All addresses of a name. */
+export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
+
+const bySystem: Resolve = (hostname) => lookupAll(hostname, { all: true });
 
 export interface EdgeAnswer {
   status: number;
@@ -66,7 +74,7 @@ export function callHttp(call: EdgeRequest): Promise<EdgeAnswer> {
           ...call.headers,
         },
         agent: false, // a connection that was kept may have died unseen, and alerts are few
-        lookup: allowPrivate ? undefined : publicLookup,
+        lookup: lookupWith(call.resolve ?? bySystem, allowPrivate),
         signal: limit,
         timeout: connectMs,
       },
@@ -100,15 +108,19 @@ export function callHttp(call: EdgeRequest): Promise<EdgeAnswer> {
   });
 }
 
-/** Looks a name up and gives the public ones of its addresses. */
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  dnsLookup(hostname, { ...options, all: true }, (error, found) => {
-    if (error) return callback(error, '');
-    const addresses = found as LookupAddress[];
-    const allowed = addresses.filter(({ address }) => !isPrivateAddress(address));
-    const [first] = allowed;
-    if (!first) return callback(new PrivateAddressError(hostname, addresses[0]?.address ?? hostname), '');
-    if (options.all) callback(null, allowed);
-    else callback(null, first.address, first.family);
-  });
-};
+/** Looks a name up and gives those of its addresses that may be connected to. */
+function lookupWith(resolve: Resolve, allowPrivate: boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname).then(
+      (found) => {
+        const ofFamily = found.filter(({ family }) => !options.family || family === options.family);
+        const allowed = ofFamily.filter(({ address }) => allowPrivate || !isPrivateAddress(address));
+        const [first] = allowed;
+        if (!first) callback(new PrivateAddressError(hostname, found[0]?.address ?? hostname), '');
+        else if (options.all) callback(null, allowed);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, ''),
+    );
+  };
+}

@@ -1,6 +1,6 @@
 // One channel's way from the queue to the world: lease what is due, send it, settle it, several at a time. Only as much is
 // leased as can be sent at once, so a lease never waits in a line of its own. While the channel fails, one at a time goes
-// out to see whether it works again.
+// out to see whether it works again; while it asked to be left alone (Retry-After), none.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from '../channels/channel.ts';
@@ -47,6 +47,8 @@ export class Lane {
   #isCut = false;
   readonly #running: Promise<void>;
   #failuresInARow = 0;
+  /** Ms since the epoch: the channel asked to be left alone until then. */
+  #leaveAloneUntil = 0;
   #isWoken = false;
   #wake: () => void = () => {};
 
@@ -93,6 +95,7 @@ export class Lane {
   }
 
   #room(): number {
+    if (Date.now() < this.#leaveAloneUntil) return 0;
     const places = this.#failuresInARow > this.#options.concurrency ? 1 : this.#options.concurrency;
     return Math.max(0, places - this.#underWay.size);
   }
@@ -132,6 +135,8 @@ export class Lane {
     const now = Date.now();
     const mayRetry = outcome.result === 'failed' && outcome.error.retry === 'later';
     this.#failuresInARow = mayRetry ? this.#failuresInARow + 1 : 0;
+    if (mayRetry && outcome.error.retryAfterMs !== undefined)
+      this.#leaveAloneUntil = now + outcome.error.retryAfterMs;
     const next =
       mayRetry && this.#isCut ? brokenOff : settle(notification, outcome, now, Math.random(), policy);
     await this.#write(notification, next, now);

@@ -25,6 +25,12 @@ describe('settle', () => {
     });
   });
 
+  it('waits at least as long as the channel asked for', () => {
+    const asked = new NotificationError('slack: HTTP 429', 'later', undefined, 30_000);
+    const next = settle(aLeased({ attempts: 1 }), { result: 'failed', error: asked }, created, 1);
+    expect(next).toMatchObject({ status: 'pending', delayMs: 30_000 });
+  });
+
   it('fails at once when trying again cannot help', () => {
     expect(settle(aLeased(), never, created, 0)).toEqual({
       status: 'failed',

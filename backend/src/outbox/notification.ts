@@ -62,11 +62,11 @@ export function settle(
 ): NextState {
   if (outcome.result === 'sent') return { status: 'sent', providerMessageId: outcome.providerMessageId };
   const { attempts } = notification;
-  const { message, retry } = outcome.error;
+  const { message, retry, retryAfterMs = 0 } = outcome.error;
   if (retry === 'never') return { status: 'failed', errorMessage: message };
   if (isSpent(notification, attempts, now, policy))
     return { status: 'failed', errorMessage: `${message}; given up after ${attempts} attempts` };
-  const delayMs = backOffMs(attempts, random, policy);
+  const delayMs = Math.max(retryAfterMs, backOffMs(attempts, random, policy));
   return {
     status: 'pending',
     delayMs,

@@ -13,7 +13,7 @@ import {
   optionsOf,
   pace,
 } from '../channel-type.ts';
-import { clip, clipBytes } from '../clip.ts';
+import { clip, clipJsonBytes } from '../clip.ts';
 import { meaningless, post } from '../post.ts';
 import { type Level, present } from '../present.ts';
 
@@ -78,7 +78,7 @@ const tags: Record<Level, string> = {
   good: 'white_check_mark',
 };
 /** The server takes 4,096 of the message, and twice that of the JSON. */
-const maxMessageBytes = 3_600;
+const maxMessageBytes = 4_000;
 
 /** The request's body. */
 export function ntfyMessage(message: OutgoingMessage, topic: string): object {
@@ -89,7 +89,7 @@ export function ntfyMessage(message: OutgoingMessage, topic: string): object {
   return {
     topic,
     title: clip(heading, 250),
-    message: clipBytes(text === '' ? heading : text, maxMessageBytes),
+    message: clipJsonBytes(text === '' ? heading : text, maxMessageBytes),
     priority: priorities[level],
     tags: [tags[level]],
     ...(short[0] ? { click: short[0].url } : {}),
