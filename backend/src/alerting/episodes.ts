@@ -155,6 +155,8 @@ interface PausedIssue {
   notified_count: number | null;
   last_record_id: string;
   state: string;
+  /** What a rule said in place of the policy's. */
+  own_cooldown_ms?: number | null;
 }
 
 async function checkEpisodes(
@@ -165,7 +167,8 @@ async function checkEpisodes(
   newId: () => string,
 ): Promise<void> {
   const { rows: issues } = await client.query<PausedIssue>(
-    `select id, last_seen, previous_seen, rhythm, count, notified_count, last_record_id, state
+    `select id, last_seen, previous_seen, rhythm, count, notified_count, last_record_id, state,
+       (alert_state->>'cooldownMs')::float8 as own_cooldown_ms
      from issues
      where id = any($1::uuid[]) and merged_into is null`,
     [due.map(({ issue_id }) => issue_id)],
@@ -180,9 +183,9 @@ async function checkEpisodes(
       ended.push({ id: episode.id, at: new Date(now).toISOString() }); // merged into another, whose episode goes on
       continue;
     }
-    const overAt = Date.parse(issue.last_seen) + quietMs(longestPauseMs(issue), settings.policy.cooldownMs);
-    if (overAt > now && issue.state !== 'resolved')
-      checkLater.push({ id: episode.id, at: new Date(overAt) });
+    const cooldownMs = Math.max(settings.policy.cooldownMs, issue.own_cooldown_ms ?? 0);
+    const overAt = Date.parse(issue.last_seen) + quietMs(longestPauseMs(issue), cooldownMs);
+    if (overAt > now && issue.state !== 'resolved') checkLater.push({ id: episode.id, at: new Date(overAt) });
     else {
       ended.push({ id: episode.id, at: issue.last_seen });
       // Who muted or resolved it knows already; a pager has something open.

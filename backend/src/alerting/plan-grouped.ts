@@ -60,8 +60,14 @@ export function planGrouped(
     const asked = decide(facts, now, policy, newId, ownCooldownMs);
     const routed = routeOf({ issue, first, records, asked, judge, recipients, now });
     const { decision, record, places, severity } = routed;
-    if (decision.memory)
-      notes.push(noteOf(issue, record, decision, remembering(decision.memory, routed, ownCooldownMs), now));
+    if (decision.memory) {
+      const before = issue.alertState as AlertMemory | null;
+      const memory = judge.routes
+        ? remembering(decision.memory, before, routed, ownCooldownMs)
+        : decision.memory;
+      // For the others its cooldown goes on.
+      notes.push(noteOf(issue, record, routed.isExtra ? asked : decision, memory, now));
+    }
     // Another issue's alert shows this record already, because they share a coalesce_id.
     const isTold = decision.notify && record.coalesceId !== null && told.has(record.coalesceId);
     decisions.set(issue, isTold ? { notify: false, reason: 'coalesced' } : decision);

@@ -69,7 +69,8 @@ function extra({ issue, first, asked, judge, recipients, now }: RouteQuestion): 
   const memory = issue.alertState as AlertMemory | null;
   if (asked.notify || asked.reason !== 'in-cooldown' || !memory?.told || memory.told.length >= maxTold)
     return undefined;
-  const { held, verdict } = judge.whenTold(first, 'still-failing');
+  // Who would have been told, had it been new here.
+  const { held, verdict } = judge.whenTold(first, 'new');
   if (held !== null) return undefined;
   const known = new Set(memory.told);
   const places = placesOf([verdict], recipients).filter((place) => !known.has(placeName(place)));
@@ -85,13 +86,14 @@ function extra({ issue, first, asked, judge, recipients, now }: RouteQuestion): 
   };
 }
 
-/** The memory of an issue, with what rules want remembered. */
+/** The memory of an issue, with what rules want remembered: whom this episode was told to, and its own cooldown. */
 export function remembering(
   memory: AlertMemory,
+  before: AlertMemory | null,
   { places, decision }: Routed,
   ownCooldownMs: number | undefined,
 ): AlertMemory {
-  const told = new Set(memory.told ?? []);
+  const told = new Set(before?.episode === memory.episode ? before.told : []);
   if (decision.notify) for (const place of places) told.add(placeName(place));
   return {
     ...memory,
