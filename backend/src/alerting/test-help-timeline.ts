@@ -35,6 +35,10 @@ export interface TimelineRecord {
   coalesceId?: string;
   severity?: string;
   contextBefore?: string[];
+  contextAfter?: string[];
+  image?: string;
+  /** Beside `issue`. */
+  fields?: Record<string, unknown>;
   labels?: Record<string, string>;
 }
 
@@ -89,7 +93,7 @@ export class Timeline {
   readonly #pool: Pool;
   readonly #options: TimelineOptions;
   readonly #makeId = idMaker();
-  readonly #events: { at: number; records: TimelineRecord[] }[] = [];
+  readonly #events: { at: number; records: TimelineRecord[]; act?: () => Promise<unknown> }[] = [];
   #records = 0;
 
   constructor(pool: Pool, options: TimelineOptions = {}) {
@@ -103,6 +107,12 @@ export class Timeline {
   /** These records arrive together, so many ms after the start. */
   at(ms: number, ...records: TimelineRecord[]): this {
     this.#events.push({ at: ms, records });
+    return this;
+  }
+
+  /** This is done, so many ms after the start. */
+  do(ms: number, act: () => Promise<unknown>): this {
+    this.#events.push({ at: ms, records: [], act });
     return this;
   }
 
@@ -120,7 +130,11 @@ export class Timeline {
     for (;;) {
       const next = Math.min(events[0]?.at ?? Number.POSITIVE_INFINITY, wakeAt ?? Number.POSITIVE_INFINITY);
       if (next > untilMs) return this;
-      while (events[0] && events[0].at <= next) await this.ingest(next, events.shift()!.records);
+      while (events[0] && events[0].at <= next) {
+        const { records, act } = events.shift()!;
+        if (act) await act();
+        else await this.ingest(next, records);
+      }
       const { mails, nextAt } = await this.dispatch(next);
       if (mails > 0) await this.#collect();
       wakeAt = nextAt === null ? null : Math.max(nextAt - this.start, next + 1);
@@ -192,11 +206,11 @@ export class Timeline {
       receivedAtMs: now,
       eventId: null,
       stream: null,
-      image: null,
+      image: record.image ?? null,
       labels: record.labels ?? null,
-      fields: { issue },
+      fields: { issue, ...record.fields },
       contextBefore: record.contextBefore ?? ['line before'],
-      contextAfter: null,
+      contextAfter: record.contextAfter ?? null,
       coalesceId: record.coalesceId ?? null,
     };
   }
