@@ -31,7 +31,7 @@ export interface BatchBounds {
   maxRecords: number;
   /** Of the records' wire form. A larger record comes alone. */
   maxBytes: number;
-  /** How long to wait for more when there is less than that. */
+  /** How long after the batch before to wait for more when there is less than that; after a pause, a quarter of it. */
   lingerMs: number;
 }
 
