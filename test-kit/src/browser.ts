@@ -1,0 +1,29 @@
+// A real browser, to look at pages and mails as people do and to press their buttons: the Chromium of this machine.
+
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+
+const places = [
+  process.env.CHROMIUM_PATH ?? '',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** Where a Chromium is; undefined: there is none, and tests that need one say that they skip. */
+export function findChromium(): string | undefined {
+  return places.find((path) => path !== '' && existsSync(path));
+}
+
+/** Starts it without a window. Close it with `close()`. */
+export function startBrowser(executablePath: string): Promise<Browser> {
+  return chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+  });
+}
+
+/** What people look through: a phone and a desktop, light and dark. */
+export const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true } as const;
+export const desktop = { viewport: { width: 900, height: 700 }, deviceScaleFactor: 1 } as const;
