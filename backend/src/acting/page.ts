@@ -25,6 +25,7 @@ button:focus-visible, .button:focus-visible { outline: 3px solid var(--quiet); o
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 16px 0; font-size: 15px; }
 dt { color: var(--quiet); }
 dd { margin: 0; }
+.time { white-space: nowrap; }
 ul { margin: 8px 0; padding-left: 20px; }
 `;
 
@@ -62,12 +63,17 @@ ${parts.join('\n')}
 `;
 }
 
+/** Escaped, and a time stays on one line. */
+function words(text: string): string {
+  return escapeHtml(text).replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/g, '<span class="time">$&</span>');
+}
+
 export function paragraph(text: string): string {
-  return `<p>${escapeHtml(text)}</p>`;
+  return `<p>${words(text)}</p>`;
 }
 
 export function quiet(text: string): string {
-  return `<p class="quiet">${escapeHtml(text)}</p>`;
+  return `<p class="quiet">${words(text)}</p>`;
 }
 
 export function heading(text: string): string {
@@ -83,7 +89,7 @@ export function list(texts: readonly string[]): string {
 }
 
 export function facts(pairs: readonly (readonly [string, string])[]): string {
-  return `<dl>${pairs.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>`;
+  return `<dl>${pairs.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${words(value)}</dd>`).join('')}</dl>`;
 }
 
 /**

@@ -79,6 +79,8 @@ export interface ContainerLife {
 /** Longest context shown on each side, in lines and in characters of a line. */
 const maxContextLines = 20;
 const maxContextChars = 500;
+/** More than about two screens of a phone. */
+const longChars = 2500;
 /** Title of an issue whose records say nothing. */
 const noText = '(no text)';
 
@@ -117,6 +119,9 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
   ]
     .filter((part) => part !== '')
     .join('\n\n');
+  // What can be done stands below what happened, unless that is so long that nobody would find it there.
+  const acts = actions(alert.actions ?? []);
+  const isLong = before.length + message.length + after.length > longChars;
   const html = page(subject, [
     `<p style="margin:0 0 8px">${badge(state)}</p>`,
     heading(title),
@@ -125,10 +130,11 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
     `<p style="margin:12px 0">${links
       .map(([name, url]) => anchor(url, name === 'Record' ? 'Open the record' : 'All records of this issue'))
       .join(' &middot; ')}</p>`,
-    actions(alert.actions ?? []),
+    ...(isLong ? [acts] : []),
     ...(before ? [quiet('Lines before'), log(before)] : []),
     log(message),
     ...(after ? [quiet('Lines after'), log(after)] : []),
+    ...(isLong ? [] : [acts]),
     foot(alert.unsubscribe, stopHint),
   ]);
   return { subject, text: `${text}\n`, html };
@@ -155,9 +161,14 @@ function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
     ['First seen', readableTime(issue.firstSeen)],
     ['Last seen', readableTime(issue.lastSeen)],
     ['Records', `${issue.count.toLocaleString('en-US')} in all`],
-    ['Hosts', headerSafe(fewOf(issue.hosts))],
-    ['Containers', headerSafe(fewOf(issue.containers))],
+    ...placesOf('Hosts', issue.hosts, content.host),
+    ...placesOf('Containers', issue.containers, content.container),
   ];
+}
+
+/** Where else it was seen; nothing, when that is where this record comes from alone. */
+function placesOf(name: string, places: readonly string[], own: string): [string, string][] {
+  return places.every((place) => place === own) ? [] : [[name, headerSafe(fewOf(places))]];
 }
 
 function lifeOf(life: ContainerLife | undefined): [string, string][] {

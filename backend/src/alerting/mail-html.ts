@@ -107,13 +107,19 @@ export function anchor(url: string, text: string): string {
 }
 
 /** What can be done, as links that are large enough for a thumb. Programs that know no padding show them as links. */
-export function actions(links: readonly { label: string; url: string }[]): string {
+export function actions(links: readonly { purpose: string; label: string; url: string }[]): string {
   if (links.length === 0) return '';
-  const each = links.map(
-    ({ label, url }) =>
-      `<a class="link act" href="${escapeHtml(url)}" style="display:inline-block;margin:0 6px 8px 0;padding:9px 12px;border:1px solid #a8b3c7;border-radius:6px;color:#0b57d0;font-size:14px;line-height:1.3;text-decoration:none">${escapeHtml(label)}</a>`,
-  );
-  return `<p style="margin:12px 0 4px">${each.join('\n')}</p>`;
+  const each = links
+    .filter(({ purpose }) => purpose !== 'open')
+    .map(
+      ({ label, url }) =>
+        `<a class="link act" href="${escapeHtml(url)}" style="display:inline-block;margin:0 6px 8px 0;padding:9px 12px;border:1px solid #a8b3c7;border-radius:6px;color:#0b57d0;font-size:14px;line-height:1.3;text-decoration:none">${escapeHtml(label)}</a>`,
+    );
+  const open = links.find(({ purpose }) => purpose === 'open');
+  const undo = open
+    ? `<p class="quiet" style="margin:0 0 12px;color:#5f6672;font-size:13px">Muted by now? ${anchor(open.url, open.label)}</p>`
+    : '';
+  return `<p style="margin:12px 0 4px">${each.join('\n')}</p>${undo}`;
 }
 
 /** The foot of the mail: how to get no more of them. */
