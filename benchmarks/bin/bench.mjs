@@ -69,7 +69,9 @@ async function runAll() {
     for (const name of asked.length > 0 ? asked : there) {
       const file = join(bundles, `${name}.mjs`);
       await bundle(name, file);
-      const child = spawnSync(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url)], {
+      // What begins with `--` is the benchmark's: `npm run bench reading -- --records=10000000`.
+      const options = process.argv.slice(2).filter((text) => text.startsWith('--'));
+      const child = spawnSync(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url), ...options], {
         cwd: root,
         env: { ...process.env, LOG_DETECTOR_BENCH: file },
         stdio: ['ignore', 'pipe', 'inherit'],

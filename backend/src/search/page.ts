@@ -1,10 +1,14 @@
 // A filter -> ids of the newest records that pass it, without reading more than a page needs, however many records there
-// are. Where the filter names a source in part, log_counts tells in which minutes and buckets to look; else windows of
-// time widen until the page is full.
+// are: counts say where the page is, or what is searched is walked back through in steps that end in time.
 
 import type { Pool } from '../db/pool.ts';
-import { bucketOf } from '../db/record-id.ts';
-import { idRange, isCounted, namesSource, ofCounts, ofRecords, type RecordFilter } from './filter.ts';
+import { timeOfId } from '../db/record-id.ts';
+import { isCounted, type RecordFilter } from './filter.ts';
+import { findByCounts } from './find-by-counts.ts';
+import { findText } from './find-text.ts';
+import { type Found, searchBack } from './search-back.ts';
+import { hourMs, lastMs } from './sums.ts';
+import type { Totals } from './total.ts';
 
 export interface Page {
   filter: RecordFilter;
@@ -16,104 +20,48 @@ export interface Page {
   now: number;
 }
 
-const hourMs = 3_600_000;
-const minuteMs = 60_000;
-/** The end of the year 9999. */
-const lastMs = 253402300799999;
-/** With more buckets than this, one scan of all is cheaper than a look into each. */
-const mostBuckets = 100;
-
-/** @returns the ids of the page, newest first. */
-export async function findPage(pool: Pool, page: Page): Promise<string[]> {
-  const { filter } = page;
-  if (namesSource(filter)) return findInWindows(pool, page, [bucketOf(filter.host, filter.container)]);
-  const isPartOfSource =
-    filter.host !== undefined || filter.container !== undefined || filter.severity !== undefined;
-  return isPartOfSource && isCounted(filter) ? findByCounts(pool, page) : findInWindows(pool, page);
-}
-
-/** An hour, eight, 64 … until the page is full or nothing older can be. */
-async function findInWindows(pool: Pool, page: Page, buckets?: readonly number[]): Promise<string[]> {
-  const untilMs = Math.min(page.filter.untilMs ?? Number.POSITIVE_INFINITY, timeBound(page));
-  const sinceMs = Math.max(page.filter.sinceMs ?? 0, await oldestMs(pool));
-  for (let windowMs = hourMs; ; windowMs *= 8) {
-    const fromMs = Math.max(sinceMs, untilMs - windowMs);
-    const ids = await findBetween(pool, page, fromMs, untilMs, buckets);
-    if (ids.length === page.limit || fromMs <= sinceMs) return ids;
+/** The ids of the page, and how many records were found for it, those it skips among them. */
+export async function findPage(pool: Pool, totals: Totals, page: Page): Promise<Found & { found: number }> {
+  const stretch = stretchOf(page);
+  if (stretch.fromMs >= stretch.toMs) return { ids: [], found: 0 };
+  if (isCounted(page.filter)) {
+    const ids = await findByCounts(pool, totals, page, stretch);
+    return { ids, found: page.offset + ids.length };
   }
+  const depth = { ...page, limit: page.offset + page.limit };
+  const found =
+    page.filter.q === undefined
+      ? await findOfIssue(pool, depth, stretch)
+      : await findText(pool, depth, stretch);
+  return { ...found, ids: found.ids.slice(page.offset), found: found.ids.length };
 }
 
-/** The counts of a host, container or severity name the minutes and buckets that hold the page. */
-async function findByCounts(pool: Pool, page: Page): Promise<string[]> {
-  const { filter, limit, offset } = page;
-  const untilMs = Math.min(filter.untilMs ?? Number.POSITIVE_INFINITY, timeBound(page), lastMs);
-  const sinceMs = filter.sinceMs ?? 0;
-  const firstMinute = new Date(Math.floor(sinceMs / minuteMs) * minuteMs);
-  const lastMinute = new Date(Math.floor(untilMs / minuteMs) * minuteMs);
+/** What time the page can be of, in milliseconds since the epoch. */
+export interface Stretch {
+  fromMs: number;
+  toMs: number;
+}
 
-  // Each row counts at least one record, so as many rows as the page is deep reach far enough. Rows of the last minute do
-  // not count: their records may be newer than the page.
-  const far = ofCounts(filter).add('minute >= $', firstMinute).add('minute < $', lastMinute);
-  const depth = far.parameter(offset + limit);
-  const { rows: minutes } = await pool.query<{ minute: string }>(
-    `select minute from log_counts ${far} order by minute desc limit ${depth}`,
-    far.values,
+function stretchOf({ filter, beforeId }: Page): Stretch {
+  const cursorMs = beforeId === undefined ? lastMs : timeOfId(beforeId) + 1;
+  return {
+    fromMs: Math.max(0, filter.sinceMs ?? 0),
+    toMs: Math.min(filter.untilMs ?? lastMs, cursorMs, lastMs),
+  };
+}
+
+/** An issue knows when it was seen first and last, which may be long ago. */
+async function findOfIssue(pool: Pool, page: Page, stretch: Stretch): Promise<Found> {
+  const { rows } = await pool.query<{ first: string | null; last: string | null }>(
+    'select min(first_seen) as first, max(last_seen) as last from issues where id = any($1::uuid[])',
+    [page.filter.issueIds],
   );
-  const fromMs = minutes.length < offset + limit ? sinceMs : Date.parse(minutes.at(-1)!.minute);
-
-  const near = ofCounts(filter)
-    .add('minute >= $', new Date(Math.floor(fromMs / minuteMs) * minuteMs))
-    .add('minute <= $', lastMinute);
-  const { rows } = await pool.query<{ bucket: number }>(
-    `select distinct bucket from log_counts ${near}`,
-    near.values,
-  );
-  if (rows.length === 0) return [];
-  const buckets = rows.map(({ bucket }) => bucket);
-  return findBetween(pool, page, Math.max(sinceMs, fromMs), untilMs, buckets);
-}
-
-async function findBetween(
-  pool: Pool,
-  page: Page,
-  fromMs: number,
-  toMs: number,
-  buckets?: readonly number[],
-): Promise<string[]> {
-  const { firstId, lastId } = idRange(fromMs, Math.min(toMs, 2 ** 48 - 1));
-  const conditions = ofRecords(page.filter)
-    .add('id >= $', firstId)
-    .add('id < $', page.beforeId !== undefined && page.beforeId < lastId ? page.beforeId : lastId);
-  const depth = conditions.parameter(page.offset + page.limit);
-  const [limit, offset] = [conditions.parameter(page.limit), conditions.parameter(page.offset)];
-  const text =
-    buckets !== undefined && buckets.length <= mostBuckets
-      ? // The newest of each bucket come off its index in order; the newest of all are among them.
-        `select id
-         from (
-           ${buckets.map((bucket) => `(select id from log_records ${conditions} and bucket = ${bucket} order by id desc limit ${depth})`).join('\n           union all\n           ')}
-         ) newest
-         order by id desc
-         limit ${limit}
-         offset ${offset}`
-      : `select id from log_records ${conditions} and ${depth}::bigint is not null order by id desc limit ${limit} offset ${offset}`;
-  const { rows } = await pool.query<{ id: string }>(text, conditions.values);
-  return rows.map(({ id }) => id);
-}
-
-/** Nothing is newer than a moment from now; a cursor says more. */
-function timeBound({ beforeId, now }: Page): number {
-  const cursorMs =
-    beforeId === undefined
-      ? Number.POSITIVE_INFINITY
-      : Number.parseInt(beforeId.replace('-', '').slice(0, 12), 16) + 1;
-  return Math.min(cursorMs, now + 24 * hourMs);
-}
-
-/** When the oldest counted minute began. */
-async function oldestMs(pool: Pool): Promise<number> {
-  const { rows } = await pool.query<{ minute: string | null }>(
-    'select min(minute) as minute from log_counts',
-  );
-  return rows[0]?.minute ? Date.parse(rows[0].minute) : Date.now();
+  const { first, last } = rows[0]!;
+  if (first === null || last === null) return { ids: [] };
+  // With an hour to spare, for clocks that differ.
+  return searchBack(pool, page, {
+    fromMs: Math.max(stretch.fromMs, Date.parse(first) - hourMs),
+    toMs: Math.min(stretch.toMs, Date.parse(last) + hourMs),
+    firstStepMs: 2 * hourMs,
+  });
 }

@@ -5,18 +5,31 @@ import type { Pool } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { type RecordRow, recordColumns } from '../http/record-answer.ts';
 import { findPage, type Page } from './page.ts';
+import type { Totals } from './total.ts';
 
-/** The records of a page, newest first. */
-export async function listRecords(pool: Pool, page: Page): Promise<LogRecord[]> {
-  const ids = await findPage(pool, page);
-  if (ids.length === 0) return [];
-  // By id and bucket: the page's rows alone are read whole, and no wide row was ever sorted.
+export interface ListedRecords {
+  /** Newest first. */
+  items: LogRecord[];
+  /** How many passed the filter, those skipped for the page among them. */
+  found: number;
+  /** Set when the search ended early: nothing received before this, in milliseconds since the epoch, was looked at. */
+  searchedToMs: number | undefined;
+}
+
+export async function listRecords(pool: Pool, totals: Totals, page: Page): Promise<ListedRecords> {
+  const { ids, found, searchedToMs } = await findPage(pool, totals, page);
+  return { items: ids.length === 0 ? [] : await readEach(pool, ids), found, searchedToMs };
+}
+
+/** By id and bucket: the page's rows alone are read whole, and no wide row was ever sorted. */
+async function readEach(pool: Pool, ids: readonly string[]): Promise<LogRecord[]> {
   const { rows } = await pool.query<RecordRow>(
     `select ${recordColumns}
      from log_records
      where id = any($1::uuid[])
        and id between $3 and $4
        and bucket = any($2::int[])
+       and reason <> 'canary'
      order by id desc`,
     [ids, [...new Set(ids.map(bucketOfId))], ids.at(-1), ids[0]],
   );

@@ -4,11 +4,13 @@ import { LogRecord, Notification } from '@log-detector/contract';
 import { Type } from 'typebox';
 import { notificationsOfRecord } from '../alerting/history.ts';
 import type { Pool } from '../db/pool.ts';
-import { ErrorAnswer, HttpError, type Misfit, notFound } from '../http/errors.ts';
+import { ErrorAnswer, notFound } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
-import { cleanText } from '../ingest/clean.ts';
-import { parseInstant } from '../ingest/instant.ts';
-import { listRecords, readRecord, withMergedIssues } from './read-records.ts';
+import { instantOf } from '../ingest/instant.ts';
+import { idRange, isCounted, type RecordFilter } from './filter.ts';
+import { histogramRoutes } from './histogram-routes.ts';
+import { cleaned, instant, misfit } from './query.ts';
+import { type ListedRecords, listRecords, readRecord, withMergedIssues } from './read-records.ts';
 import { Totals } from './total.ts';
 
 const RecordPath = Type.Object({ id: Type.String({ format: 'uuid' }) });
@@ -20,7 +22,11 @@ const ListQuery = Type.Object({
   since: Type.Optional(Type.String({ description: 'ISO 8601: received at this instant or later.' })),
   until: Type.Optional(Type.String({ description: 'ISO 8601: received before this instant.' })),
   q: Type.Optional(
-    Type.String({ maxLength: 1000, description: 'Text that the message contains, in any case of letters.' }),
+    Type.String({
+      maxLength: 1000,
+      description:
+        'Text that the message contains, in any case of letters. A search that takes too long ends early: see `searched_to`.',
+    }),
   ),
   issue_id: Type.Optional(Type.String({ format: 'uuid' })),
   cursor: Type.Optional(
@@ -35,16 +41,30 @@ const ListQuery = Type.Object({
 
 const List = Type.Object({
   items: Type.Array(LogRecord),
-  total: Type.Integer({
-    description: 'Records that pass the filter; with `q` or `issue_id`, counted up to 10000.',
-  }),
-  total_is_at_least: Type.Optional(Type.Boolean({ description: 'There are more than `total`.' })),
+  total: Type.Integer({ description: 'Records that pass the filter; see `total_is_at_least`.' }),
+  total_is_at_least: Type.Optional(
+    Type.Boolean({
+      description:
+        'There may be more than `total`: with `q` it says how many were found so far, with `issue_id` how many were counted.',
+    }),
+  ),
   next_cursor: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
+  searched_to: Type.Optional(
+    Type.String({
+      description:
+        'ISO 8601: the search ended early, and looked at nothing received before this. `next_cursor` goes on from there.',
+    }),
+  ),
 });
+
+/** With `q` or `issue_id` the records before the page are read, so there is an end; `cursor` has none. */
+const mostOffset = 10_000;
 
 export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () => number }): Routes {
   const totals = new Totals(pool);
   return (app: App) => {
+    histogramRoutes({ pool, sums: totals.sums, now })(app);
+
     app.get(
       '/api/logs',
       {
@@ -56,33 +76,31 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
         },
       },
       async ({ query }) => {
-        const filter = {
+        const filter: RecordFilter = {
           host: cleaned(query.host),
           container: cleaned(query.container),
           severity: cleaned(query.severity),
           q: cleaned(query.q) || undefined,
           sinceMs: instant('since', query.since),
           untilMs: instant('until', query.until),
-          issueIds:
-            query.issue_id === undefined
-              ? undefined
-              : await withMergedIssues(pool, query.issue_id.toLowerCase()),
         };
-        const { total, isAtLeast } = await totals.of(filter, now());
+        if (query.issue_id !== undefined)
+          filter.issueIds = await withMergedIssues(pool, query.issue_id.toLowerCase());
+        if (!isCounted(filter) && query.offset > mostOffset)
+          throw misfit(
+            'offset',
+            `Input should be at most ${mostOffset} with q or issue_id; follow next_cursor instead`,
+            'less_than_equal',
+          );
+        const { limit, offset } = query;
+        const page = { filter, beforeId: query.cursor?.toLowerCase(), limit, offset, now: now() };
+
+        if (filter.q !== undefined) return answer(await listRecords(pool, totals, page), limit);
+        const { total, isAtLeast } = await totals.of(filter);
         // Nothing stands behind the end; and no offset is too large for that.
-        const isBehindEnd = !isAtLeast && query.offset >= total;
-        const items = isBehindEnd
-          ? []
-          : await listRecords(pool, {
-              filter,
-              beforeId: query.cursor?.toLowerCase(),
-              limit: query.limit,
-              offset: Math.min(query.offset, 1_000_000_000),
-              now: now(),
-            });
-        const next_cursor = items.length === query.limit ? items.at(-1)!.id : null;
-        const counted = isAtLeast ? Math.max(total, query.offset + items.length) : total;
-        return { items, total: counted, ...(isAtLeast ? { total_is_at_least: true } : {}), next_cursor };
+        if (!isAtLeast && offset >= total) return { items: [], total, next_cursor: null };
+        const listed = await listRecords(pool, totals, page);
+        return answer(listed, limit, { total: Math.max(total, isAtLeast ? listed.found : 0), isAtLeast });
       },
     );
 
@@ -110,19 +128,19 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
   };
 }
 
-/** As stored texts were cleaned, so are those that look for them. An empty filter is one that was left empty. */
-function cleaned(text: string | undefined): string | undefined {
-  return text === undefined || text === '' ? undefined : cleanText(text);
-}
-
-function instant(name: string, text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  const parsed = parseInstant(text);
-  if (parsed !== undefined) return Date.parse(parsed);
-  const misfit: Misfit = {
-    loc: ['query', name],
-    msg: 'Input should be a valid datetime of the years 1 to 9999, in ISO 8601',
-    type: 'datetime_parsing',
+/** Of a text, the total is what was found; there may be more unless everything was looked at. */
+function answer(
+  { items, found, searchedToMs }: ListedRecords,
+  limit: number,
+  total = { total: found, isAtLeast: items.length === limit || searchedToMs !== undefined },
+) {
+  const searched = searchedToMs === undefined ? undefined : Math.floor(searchedToMs);
+  return {
+    items,
+    total: total.total,
+    ...(total.isAtLeast ? { total_is_at_least: true } : {}),
+    next_cursor:
+      searched !== undefined ? idRange(0, searched).lastId : items.length === limit ? items.at(-1)!.id : null,
+    ...(searched === undefined ? {} : { searched_to: instantOf(searched) }),
   };
-  throw new HttpError(422, [misfit]);
 }

@@ -31,6 +31,10 @@ export async function dropOld(
     new Date(now - Math.max(kept.dedupeWindowMs, dayMs)),
   ]);
   rows += await forgetTemplates(pool, now);
+  rows += await deleteInSteps(pool, 'rule_counts', 'rule, issue', 'until < $1', [new Date(now)]);
+  // A link that has expired is refused whether it was used or not.
+  rows += await deleteInSteps(pool, 'used_links', 'signature', 'expires_at < $1', [new Date(now)]);
+  rows += await deleteInSteps(pool, 'link_keys', 'id', 'verifies_until < $1', [new Date(now)]);
   if (kept.retentionDays === 0) return { partitions: 0, rows };
   // Whole days, so that records, counts and history end at the same instant.
   const before = startOfDay(now) - kept.retentionDays * dayMs;
@@ -43,6 +47,15 @@ export async function dropOld(
     'minute < $1',
     [new Date(before)],
   );
+  rows += await deleteInSteps(pool, 'count_sums', 'unit, at, severity', 'at < $1', [new Date(before)]);
+  rows += await deleteInSteps(
+    pool,
+    'source_sums',
+    'unit, at, host, container, severity',
+    `unit in ('hour', 'day') and at < $1`,
+    [new Date(before)],
+  );
+  rows += await deleteInSteps(pool, 'issue_sums', 'issue_id, hour', 'hour < $1', [new Date(before)]);
   rows += await deleteInSteps(pool, 'record_events', 'event_id', 'record_id < $1', [firstIdOf(eventsBefore)]);
   rows += await deleteInSteps(pool, 'notifications', 'id', `created_at < $1 and status <> 'pending'`, [
     new Date(before),
@@ -51,6 +64,7 @@ export async function dropOld(
     new Date(before),
   ]);
   rows += await deleteInSteps(pool, 'episodes', 'id', 'ended_at < $1', [new Date(before)]);
+  rows += await deleteInSteps(pool, 'issue_history', 'id', 'at < $1', [new Date(before)]);
   // A bucket that nobody drew on for so long is full again.
   rows += await deleteInSteps(pool, 'mail_budgets', 'name', 'at < $1', [new Date(before)]);
   rows += await deleteInSteps(pool, 'coverage_holes', 'event_id', 'received_at < $1', [new Date(before)]);

@@ -1,19 +1,25 @@
-// The job that runs beside everything, every hour: partitions are made a week ahead and old data dropped. Any number of
-// backends may run it; one at a time works.
+// The jobs that run beside everything. Every minute what is over is summed up and its text indexed; every hour partitions
+// are made a week ahead and old data is dropped. Any number of backends may run them; one at a time works.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makePartitions } from '../db/partitions.ts';
 import type { Pool } from '../db/pool.ts';
+import { indexText } from './index-text.ts';
 import { dropOld, type Kept } from './retention.ts';
+import { sumUp } from './sum-up.ts';
 
 export interface UpkeepOptions extends Kept {
   pool: Pool;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+  /** Whether text gets indexes; left out, it does. */
+  textIndex?: boolean;
   now?: () => number;
+  /** Of the hourly jobs. */
   everyMs?: number;
 }
 
 const dayMs = 86_400_000;
+const minuteMs = 60_000;
 const daysAhead = 7;
 const advisoryLock = 7_320_615_003;
 
@@ -24,24 +30,29 @@ export async function makePartitionsAhead(pool: Pool, now: number): Promise<numb
 
 /** Runs in the background until stopped. Nothing that the database does ends it. */
 export function startUpkeep(options: UpkeepOptions): { stop(): Promise<void> } {
-  const { log, now = Date.now, everyMs = 3_600_000 } = options;
+  const { pool, log, textIndex = true, now = Date.now, everyMs = 3_600_000 } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const running = (async () => {
+  const every = async (ms: number, name: string, job: () => Promise<unknown>) => {
     while (!signal.aborted) {
-      const failed = await runOnce(options, now()).catch((error: Error) => {
-        log.warn({ err: error }, 'upkeep failed; trying again in a minute');
-        return true;
+      const failed = await job().catch((error: Error) => {
+        if (!signal.aborted) log.warn({ err: error }, `${name} failed; trying again in a minute`);
+        return 'failed';
       });
       // Spread out, so that backends started together do not stay in step.
-      const waitMs = failed === true ? 60_000 : everyMs * (0.9 + Math.random() / 5);
+      const waitMs = failed === 'failed' ? minuteMs : ms * (0.9 + Math.random() / 5);
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => {});
     }
-  })();
+  };
+  const jobs = Promise.all([
+    every(everyMs, 'upkeep', () => runOnce(options, now())),
+    every(minuteMs, 'summing up', () => sumUp(pool, now(), signal)),
+    textIndex ? every(minuteMs, 'indexing text', () => indexText({ pool, log }, now(), signal)) : undefined,
+  ]);
   return {
     async stop() {
       stopping.abort();
-      await Promise.race([running, sleep(1000, undefined, { ref: false })]);
+      await Promise.race([jobs, sleep(1000, undefined, { ref: false })]);
     },
   };
 }

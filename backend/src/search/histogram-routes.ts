@@ -1,0 +1,106 @@
+// GET /api/logs/histogram and /api/issues/{id}/histogram: how many records there were over time.
+
+import { Histogram } from '@log-detector/contract';
+import { Type } from 'typebox';
+import type { Pool } from '../db/pool.ts';
+import { errorAnswers, type Routes } from '../http/http.ts';
+import {
+  histogramOf,
+  histogramOfIssue,
+  mostSteps,
+  type Range,
+  stepFor,
+  stepsMs,
+  wholeSteps,
+} from './histogram.ts';
+import { cleaned, instant, misfit } from './query.ts';
+import { withMergedIssues } from './read-records.ts';
+import { dayMs, hourMs, type Sums } from './sums.ts';
+
+const stepNames = stepsMs.map((ms) => ms / 1000).join(', ');
+
+const OverTime = {
+  since: Type.Optional(
+    Type.String({
+      description: 'ISO 8601: received at this instant or later; a day before `until` when left out.',
+    }),
+  ),
+  until: Type.Optional(
+    Type.String({ description: 'ISO 8601: received before this instant; now when left out.' }),
+  ),
+  step: Type.Optional(
+    Type.Integer({
+      minimum: 60,
+      description: `Seconds: ${stepNames}; an issue has none below 3600. Left out, it is chosen to make some hundred steps.`,
+    }),
+  ),
+};
+
+const RecordsQuery = Type.Object({
+  host: Type.Optional(Type.String()),
+  container: Type.Optional(Type.String()),
+  severity: Type.Optional(Type.String()),
+  ...OverTime,
+});
+const IssueQuery = Type.Object(OverTime);
+const IssuePath = Type.Object({ id: Type.String({ format: 'uuid' }) });
+
+export function histogramRoutes(parts: { pool: Pool; sums: Sums; now: () => number }): Routes {
+  const { pool, sums, now } = parts;
+  return (app) => {
+    app.get(
+      '/api/logs/histogram',
+      {
+        schema: {
+          tags: ['records'],
+          summary: 'Count records over time, by severity',
+          querystring: RecordsQuery,
+          response: { 200: Histogram, ...errorAnswers },
+        },
+      },
+      ({ query }) => {
+        const { host, container, severity } = query;
+        const filter = { host: cleaned(host), container: cleaned(container), severity: cleaned(severity) };
+        return histogramOf(sums, filter, rangeOf(query, now()));
+      },
+    );
+
+    app.get(
+      '/api/issues/:id/histogram',
+      {
+        schema: {
+          tags: ['issues'],
+          summary: 'Count the records of an issue over time',
+          params: IssuePath,
+          querystring: IssueQuery,
+          response: { 200: Histogram, ...errorAnswers },
+        },
+      },
+      async ({ params, query }) => {
+        const range = rangeOf(query, now(), hourMs);
+        return histogramOfIssue(pool, sums, await withMergedIssues(pool, params.id.toLowerCase()), range);
+      },
+    );
+  };
+}
+
+/** @throws {HttpError} 422. */
+function rangeOf(
+  query: { since?: string; until?: string; step?: number },
+  now: number,
+  shortest?: number,
+): Range {
+  const untilMs = instant('until', query.until) ?? now;
+  const sinceMs = instant('since', query.since) ?? untilMs - dayMs;
+  if (sinceMs > untilMs) throw misfit('since', 'Input should not be after `until`', 'value_error');
+  const stepMs = query.step === undefined ? stepFor(sinceMs, untilMs, shortest) : query.step * 1000;
+  if (!stepsMs.includes(stepMs as never) || stepMs < (shortest ?? 0))
+    throw misfit('step', `Input should be one of ${stepNames}`, 'value_error');
+  if ((untilMs - sinceMs) / stepMs > mostSteps)
+    throw misfit(
+      'step',
+      `Input should be longer: the time has more than ${mostSteps} such steps`,
+      'value_error',
+    );
+  return wholeSteps(sinceMs, untilMs, stepMs);
+}

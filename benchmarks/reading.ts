@@ -1,0 +1,220 @@
+// How long the API takes to read: lists, filters, an issue, histograms, text and deep pages, over a million records and,
+// with --records=10000000, over ten million, beside a read by primary key in the same run. Requests go through the
+// backend's own routes, without the network.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { startEmbedded } from '../backend/src/db/embedded.ts';
+import { migrate, readMigrations } from '../backend/src/db/migrate.ts';
+import { createPool, type Pool } from '../backend/src/db/pool.ts';
+import { type App, buildHttp } from '../backend/src/http/http.ts';
+import { Metrics } from '../backend/src/http/metrics.ts';
+import { searchRoutes } from '../backend/src/search/routes.ts';
+import { issueRoutes } from '../backend/src/triage/routes.ts';
+import { indexText } from '../backend/src/upkeep/index-text.ts';
+import { sumUp } from '../backend/src/upkeep/sum-up.ts';
+import { makeRecords, oldHost, words } from './reading/given-records.ts';
+
+const dayMs = 86_400_000;
+const rounds = 60;
+const goal = { medianMs: 30, p99Ms: 150 };
+
+/** Faster to fill; reading is as with the product's own settings. */
+const fillSettings = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  max_wal_size: '8GB',
+  autovacuum: 'off',
+};
+
+type Question = [name: string, url: (round: number) => string];
+
+interface Given {
+  pool: Pool;
+  now: number;
+}
+
+/** A database with so many records, as upkeep leaves it. */
+async function withRecords<Result>(
+  records: number,
+  work: (given: Given) => Promise<Result>,
+): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), 'log-detector-bench-'));
+  const server = await startEmbedded({ dataDir: folder, settings: fillSettings });
+  const pool = createPool({ connectionString: server.connectionString });
+  try {
+    await migrate(server.connectionString, readMigrations('backend/migrations'));
+    // The evening of today, so that the day under way has many records.
+    const now = Math.floor(Date.now() / dayMs) * dayMs + 18 * 3_600_000;
+    await makeRecords(pool, records, now);
+    await sumUp(pool, now);
+    const log = { info() {}, warn: (fields: object, text: string) => console.error(text, fields) };
+    await indexText({ pool, log }, now);
+    return await work({ pool, now });
+  } finally {
+    await pool.end();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function api({ pool, now }: Given): Promise<App> {
+  const app = await buildHttp({
+    logger: pino({ level: 'silent' }),
+    metrics: new Metrics(),
+    version: 'benchmark',
+    guard: () => {},
+  });
+  searchRoutes({ pool, now: () => now })(app);
+  issueRoutes({ pool, now: () => new Date(now) })(app);
+  return app;
+}
+
+async function questions({ pool, now }: Given): Promise<Question[]> {
+  const { rows: issues } = await pool.query<{ id: string }>('select id from issues order by count desc');
+  const [busy, quiet] = [issues[0]!.id, issues.at(-1)!.id];
+  const { rows: counts } = await pool.query<{ n: number }>('select sum(n) as n from log_counts');
+  const total = counts[0]!.n;
+  const { rows: middle } = await pool.query<{ id: string }>(
+    'select id from log_records where id > $1 order by id limit 50',
+    [idAt(now - 14 * dayMs)],
+  );
+  const iso = (ms: number) => new Date(ms).toISOString();
+  const host = (round: number) => `web-${round % 50}`;
+  const list = (query: string) => `/api/logs?${query}`;
+  return [
+    ['newest 50', () => list('')],
+    ['host', (n) => list(`host=${host(n)}`)],
+    ['container', (n) => list(`container=${['checkout-1', 'auth-2', 'cron-4'][n % 3]}`)],
+    ['host and container', (n) => list(`host=${host(n)}&container=mailer-${1 + ((n % 50) % 4)}`)],
+    ['severity, usual', () => list('severity=error')],
+    ['severity, rare', () => list('severity=fatal')],
+    [
+      'host, container and severity',
+      (n) => list(`host=${host(n)}&container=search-${1 + ((n % 50) % 4)}&severity=fatal`),
+    ],
+    [
+      'host, with since and until',
+      (n) => list(`host=${host(n)}&since=${iso(now - 9.3 * dayMs)}&until=${iso(now - 9 * dayMs)}`),
+    ],
+    ['a host that does not exist', () => list('host=nobody')],
+    ['a severity that does not exist', () => list('severity=debug')],
+    ['one old record', () => list(`host=${oldHost}`)],
+    ['page by cursor, half-way', (n) => list(`cursor=${middle[n % middle.length]!.id}`)],
+    [
+      'page by cursor, host, half-way',
+      (n) => list(`host=${host(n)}&cursor=${middle[n % middle.length]!.id}`),
+    ],
+    ['offset 10,000', () => list('offset=10000')],
+    ['offset half of all', (n) => list(`offset=${Math.floor(total / 2) + n}`)],
+    ['host, offset 2,000', (n) => list(`host=${host(n)}&offset=2000`)],
+    ['issues, newest 50', () => '/api/issues'],
+    ['issue', () => `/api/issues/${busy}`],
+    ['issue, its newest 50', () => list(`issue_id=${busy}`)],
+    ['issue, quiet, its newest 50', () => list(`issue_id=${quiet}`)],
+    ['issue and host', (n) => list(`issue_id=${busy}&host=${host(n)}`)],
+    ['issue, histogram of a day', () => `/api/issues/${busy}/histogram`],
+    ['histogram of a day', () => '/api/logs/histogram'],
+    ['histogram of 30 days', () => `/api/logs/histogram?since=${iso(now - 30 * dayMs)}`],
+    ['histogram of a day, host', (n) => `/api/logs/histogram?host=${host(n)}`],
+    ['histogram of a day, severity', () => '/api/logs/histogram?severity=fatal'],
+    ['text, common', () => list(`q=${encodeURIComponent(words.common)}`)],
+    ['text, one in ten thousand', () => list(`q=${encodeURIComponent(words.seldom)}`)],
+    ['text, one old record', () => list(`q=${words.rare}`)],
+    ['text, none', () => list(`q=${encodeURIComponent(words.none)}`)],
+    ['text and host', (n) => list(`q=${encodeURIComponent(words.seldom)}&host=${host(n)}`)],
+    ['text of two letters', () => list('q=zq')],
+  ];
+}
+
+function idAt(ms: number): string {
+  const hex = ms.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
+interface Times {
+  medianMs: number;
+  p99Ms: number;
+}
+
+async function time(ask: (round: number) => Promise<unknown>): Promise<Times> {
+  for (let round = 0; round < 3; round += 1) await ask(round);
+  const took: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const began = performance.now();
+    await ask(round);
+    took.push(performance.now() - began);
+  }
+  took.sort((a, b) => a - b);
+  return { medianMs: took[Math.floor(took.length / 2)]!, p99Ms: took[Math.floor(took.length * 0.99)]! };
+}
+
+/** The times of each question, the read by primary key first. */
+export async function measure(given: Given): Promise<Map<string, Times>> {
+  const app = await api(given);
+  const times = new Map<string, Times>();
+  const { rows: some } = await given.pool.query<{ id: string }>(
+    'select id from log_records tablesample system (0.01) limit 100',
+  );
+  times.set(
+    'record by id',
+    await time((round) =>
+      given.pool.query({
+        name: 'by-id',
+        text: 'select * from log_records where id = $1 and bucket = $2',
+        values: [some[round % some.length]!.id, Number.parseInt(some[round % some.length]!.id.slice(-3), 16)],
+      }),
+    ),
+  );
+  for (const [name, url] of await questions(given)) {
+    const ask = async (round: number) => {
+      const { statusCode, body } = await app.inject({ method: 'GET', url: url(round) });
+      if (statusCode !== 200) throw new Error(`${name}: ${statusCode} ${body.slice(0, 300)}`);
+      return body;
+    };
+    times.set(name, await time(ask));
+    if (process.env.BENCH_SAY)
+      console.error(name, times.get(name), (await ask(0)).slice(-200).replace(/.*"total/, '"total'));
+  }
+  await app.close();
+  return times;
+}
+
+function asked(): number {
+  const text = process.argv.find((argument) => argument.startsWith('--records='));
+  return text === undefined ? 1_000_000 : Number(text.slice('--records='.length));
+}
+
+export async function run() {
+  const large = asked();
+  const sizes = [large / 10, large];
+  const results: Map<string, Times>[] = [];
+  const began = performance.now();
+  for (const records of sizes) results.push(await withRecords(records, measure));
+  const [small, full] = results as [Map<string, Times>, Map<string, Times>];
+  const base = full.get('record by id')!.medianMs;
+  const ms = (value: number) => value.toFixed(1);
+  const rows = [...full].map(([question, times]) => ({
+    question,
+    [`median ms, ${sizes[0]!.toLocaleString('en-US')}`]: ms(small.get(question)!.medianMs),
+    [`median ms, ${large.toLocaleString('en-US')}`]: ms(times.medianMs),
+    'p99 ms': ms(times.p99Ms),
+    'times a read by id': (times.medianMs / base).toFixed(0),
+  }));
+  const missed = [...full].filter(
+    ([, { medianMs, p99Ms }]) => medianMs > goal.medianMs || p99Ms > goal.p99Ms,
+  );
+  return {
+    title: `Reading at ${large.toLocaleString('en-US')} records`,
+    rows,
+    notes: [
+      `Goal: medians under ${goal.medianMs} ms, 99th percentile under ${goal.p99Ms} ms; ${missed.length === 0 ? 'all within' : `not within: ${missed.map(([name]) => name).join(', ')}`}.`,
+      `${rounds} requests each, one after the other, through the backend's routes; 30 daily partitions, 600 sources. Making and measuring took ${((performance.now() - began) / 1000).toFixed(0)} s.`,
+    ],
+  };
+}
