@@ -6,20 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbedded } from '../backend/src/db/embedded.ts';
 import { migrate, readMigrations } from '../backend/src/db/migrate.ts';
-import type { LoadResult } from './ingest/load.ts';
-import { playPart, prepareLoad, type Server, startServer } from './ingest/parts.ts';
-import { postgresCpuSeconds } from './ingest/postgres-cpu.ts';
+import { cells, fastest, type Measured, measure, rate } from './ingest/measure.ts';
+import { playPart, startServer } from './ingest/parts.ts';
 
 if (process.env.INGEST_PART) await playPart();
 
 const rounds = 2;
 const connections = 64;
-const requests = { backend: 8000, echo: 20_000 };
-
-interface Measured extends LoadResult {
-  serverCpu: number;
-  postgresCpu: number | undefined;
-}
+const requests = { backend: 16_000, echo: 20_000 };
 
 /** @returns the table of `npm run bench ingest-single`. */
 export async function run() {
@@ -35,7 +29,14 @@ export async function run() {
     // The first round warms up.
     for (let round = 0; round <= rounds; round += 1) {
       for (const part of ['echo', 'backend'] as const) {
-        const result = await measure(servers[part], `${part}${round}`, requests[part], postgres.pid);
+        const load = {
+          connections,
+          requests: requests[part],
+          batch: 0,
+          differentEach: 1,
+          name: `${part}${round}`,
+        };
+        const result = await measure(servers[part], load, postgres.pid);
         if (round > 0) results[part].push(result);
       }
     }
@@ -46,11 +47,7 @@ export async function run() {
       what,
       'requests/s': Math.round(rate(result)),
       'of the echo': (rate(result) / rate(echo)).toFixed(2),
-      'median ms': result.median.toFixed(1),
-      'p99 ms': result.p99.toFixed(1),
-      'µs of its CPU a request': Math.round((result.serverCpu / result.records) * 1e6),
-      'µs of PostgreSQL’s': result.postgresCpu ? Math.round((result.postgresCpu / result.records) * 1e6) : '',
-      'µs of the load’s': Math.round((result.cpuSeconds / result.records) * 1e6),
+      ...cells(result),
     });
     const failed = [...results.echo, ...results.backend].reduce((sum, result) => sum + result.failed, 0);
     return {
@@ -66,39 +63,4 @@ export async function run() {
     await postgres.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function measure(
-  server: Server,
-  name: string,
-  requests: number,
-  postmaster: number | undefined,
-): Promise<Measured> {
-  const go = await prepareLoad({
-    port: server.port,
-    connections,
-    requests,
-    batch: 0,
-    differentEach: 1,
-    name,
-  });
-  const before = { server: await server.cpuSeconds(), postgres: postgresCpuSeconds(postmaster) };
-  const result = await go();
-  const postgresAfter = postgresCpuSeconds(postmaster);
-  return {
-    ...result,
-    serverCpu: (await server.cpuSeconds()) - before.server,
-    postgresCpu:
-      postgresAfter === undefined || before.postgres === undefined
-        ? undefined
-        : postgresAfter - before.postgres,
-  };
-}
-
-function rate({ records, seconds }: LoadResult): number {
-  return records / seconds;
-}
-
-function fastest(results: readonly Measured[]): Measured {
-  return results.toSorted((a, b) => rate(b) - rate(a))[0]!;
 }

@@ -103,11 +103,8 @@ async function playLoad(): Promise<void> {
 }
 
 function start(part: string, env: NodeJS.ProcessEnv = {}): ChildProcess {
-  // INGEST_PROFILE=folder writes what the backend spends its time on, for Chrome's developer tools.
-  const profile =
-    process.env.INGEST_PROFILE && part === 'backend'
-      ? ['--cpu-prof', `--cpu-prof-dir=${process.env.INGEST_PROFILE}`]
-      : [];
+  // INGEST_FLAGS='--cpu-prof --cpu-prof-dir=folder' writes what the backend spends its time on, for Chrome's developer tools.
+  const profile = part === 'backend' ? (process.env.INGEST_FLAGS?.split(' ') ?? []) : [];
   return fork(process.env.LOG_DETECTOR_BENCH!, [], {
     env: { ...process.env, ...env, INGEST_PART: part },
     execArgv: profile,
@@ -125,15 +122,14 @@ export interface Server {
 /** Starts a server in a process of its own. */
 export async function startServer(part: 'backend' | 'echo', env: NodeJS.ProcessEnv = {}): Promise<Server> {
   const child = start(part, env);
+  let settle: { answer: (answer: unknown) => void; fail: (error: Error) => void } | undefined;
+  child.on('message', (message) => settle?.answer(message));
+  child.on('exit', (code) => settle?.fail(new Error(`the ${part} ended with ${code}`)));
   const ask = async <Answer>(question?: string): Promise<Answer> => {
     if (question) child.send(question);
-    const [answer] = await Promise.race([
-      once(child, 'message'),
-      once(child, 'exit').then(([code]) => {
-        throw new Error(`the ${part} ended with ${code}`);
-      }),
-    ]);
-    return answer as Answer;
+    return (await new Promise<unknown>((answer, fail) => {
+      settle = { answer, fail };
+    })) as Answer;
   };
   const { port } = await ask<{ port: number }>();
   return {

@@ -31,30 +31,35 @@ export function timeOfId(id: string): number {
 
 /** @returns a maker of ids that ascend, as long as one maker makes them, even when the clock steps back. */
 export function idMaker(): (nowMs: number, bucket?: number) => string {
-  const random = Buffer.alloc(4096);
-  let used = random.length;
+  const random = Buffer.alloc(3072);
+  /** Random bytes in hexadecimal, of which each id takes twelve digits. */
+  let digits = '';
+  let used = 0;
   let lastMs = 0;
+  let time = '';
   let counter = 0;
   return (nowMs, bucket) => {
-    if (nowMs > lastMs) {
-      lastMs = nowMs;
+    if (nowMs > lastMs || ++counter === 1 << 26) {
+      lastMs = Math.max(nowMs, lastMs + 1);
       counter = 0;
-    } else if (++counter === 1 << 26) {
-      lastMs += 1;
-      counter = 0;
+      const hex = lastMs.toString(16).padStart(12, '0');
+      time = `${hex.slice(0, 8)}-${hex.slice(8)}-`;
     }
-    if (used + 6 > random.length) {
-      randomFillSync(random);
+    if (used === digits.length) {
+      digits = randomFillSync(random).toString('hex');
       used = 0;
     }
-    const low = random.readUIntBE(used, 6);
-    used += 6;
-    const time = lastMs.toString(16).padStart(12, '0');
     const high = (0x7000 | (counter >>> 14)).toString(16);
     const middle = (0x8000 | (counter & 0x3fff)).toString(16);
-    const tail = (low - (low % 4096) + (bucket ?? low % 4096)).toString(16).padStart(12, '0');
-    return `${time.slice(0, 8)}-${time.slice(8)}-${high}-${middle}-${tail}`;
+    const low = bucket === undefined ? digits.slice(used + 9, used + 12) : hexOfBucket(bucket);
+    const id = `${time}${high}-${middle}-${digits.slice(used, used + 9)}${low}`;
+    used += 12;
+    return id;
   };
+}
+
+function hexOfBucket(bucket: number): string {
+  return (0x1000 | bucket).toString(16).slice(1);
 }
 
 /** Ids for everything that is not a record, and the backend's one maker of them. */

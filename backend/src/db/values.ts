@@ -40,7 +40,7 @@ export async function upsert<Row extends object>(
 
 /** Steps of a pipeline for the rows, in sizes that are powers of two, so that each connection prepares a few statements once:
  * for 500 rows that costs the server two thirds of one unprepared statement (measured).
- * @param rows sorted by key, as for `upsert`. @param name begins the names of the statements.
+ * @param rows sorted by key, as for `upsert`. @param name begins the names of the statements, and stands for `statement`.
  */
 export function upsertSteps(
   rows: readonly (readonly Parameter[])[],
@@ -51,15 +51,27 @@ export function upsertSteps(
   let size = mostInStep;
   for (let from = 0; from < rows.length; from += size) {
     while (size > rows.length - from) size >>= 1;
-    const part = rows.slice(from, from + size);
+    const values: Parameter[] = [];
+    for (let i = from; i < from + size; i += 1) for (const value of rows[i]!) values.push(value);
     steps.push({
       name: `${name}-${size}`,
-      text: statement(valuesText(size, part[0]!.length)),
-      values: part.flat(),
+      text: textOf(name, size, values.length / size, statement),
+      values,
     });
   }
   return steps;
 }
+
+/** The text of a step, made once. */
+function textOf(name: string, rows: number, columns: number, statement: (values: string) => string): string {
+  const key = `${name} ${rows}`;
+  const known = stepTexts.get(key);
+  if (known !== undefined) return known;
+  const text = statement(valuesText(rows, columns));
+  stepTexts.set(key, text);
+  return text;
+}
+const stepTexts = new Map<string, string>();
 
 function valuesText(rows: number, columns: number): string {
   const key = rows * 100 + columns;

@@ -150,8 +150,10 @@ async function storeFresh(
   if (!mayBeStored) refuseLater(duplicateOf);
   const issues = await settleOccurrences(client, occurred);
   const records = fresh.map(({ draft }, index): StoredRecord => {
-    const duplicateOfId = duplicateOf.get(draft.id) ?? null;
-    return { ...draft, isDuplicate: duplicateOfId !== null, duplicateOfId, issue: issues[index]! };
+    draft.duplicateOfId = duplicateOf.get(draft.id) ?? null;
+    draft.isDuplicate = draft.duplicateOfId !== null;
+    draft.issue = issues[index]!;
+    return draft as StoredRecord;
   });
   const { receivedAt, receivedAtMs } = fresh[0]!.draft;
   const ruleCounts = await parts.countForRules?.(client, records, receivedAtMs);

@@ -123,10 +123,7 @@ export class GroupCommit {
   #draft(records: readonly IncomingRecord[]): Draft[] {
     const receivedAtMs = Math.max(this.#options.now(), this.#notBeforeMs);
     const receivedAt = instantOf(receivedAtMs);
-    return records.map((record) => {
-      const bucket = bucketOf(record.host, record.container);
-      return { ...record, id: this.#makeId(receivedAtMs, bucket), bucket, receivedAt, receivedAtMs };
-    });
+    return records.map((record) => draftOf(record, this.#makeId, receivedAt, receivedAtMs));
   }
 
   #mindClock(aheadMs: number): void {
@@ -177,6 +174,40 @@ export class GroupCommit {
       }
     }
   }
+}
+
+/** Field by field: a spread costs several times as much. */
+function draftOf(
+  record: IncomingRecord,
+  makeId: (ms: number, bucket: number) => string,
+  receivedAt: string,
+  receivedAtMs: number,
+): Draft {
+  const bucket = bucketOf(record.host, record.container);
+  return {
+    id: makeId(receivedAtMs, bucket),
+    bucket,
+    receivedAt,
+    receivedAtMs,
+    isDuplicate: false,
+    duplicateOfId: null,
+    issue: undefined,
+    host: record.host,
+    container: record.container,
+    service: record.service,
+    severity: record.severity,
+    message: record.message,
+    logHash: record.logHash,
+    occurredAt: record.occurredAt,
+    eventId: record.eventId,
+    stream: record.stream,
+    image: record.image,
+    labels: record.labels,
+    fields: record.fields,
+    contextBefore: record.contextBefore,
+    contextAfter: record.contextAfter,
+    coalesceId: record.coalesceId,
+  };
 }
 
 /** How often a batch is received anew, because an equal record was later than it. */

@@ -10,6 +10,7 @@ const millisecondsFrom = 2e10;
 
 /** @returns the instant, or undefined when the text is none, or lies outside the years 1 to 9999. */
 export function parseInstant(text: string): string | undefined {
+  if (isUsual(text)) return `${text.slice(0, 26).replace('Z', '').padEnd(26, '0')}Z`;
   const trimmed = text.trim();
   if (/^[+-]?\d{1,17}(\.\d+)?$/.test(trimmed)) return instantOfUnixTime(Number(trimmed));
   const match = iso.exec(trimmed);
@@ -38,6 +39,31 @@ export function parseInstant(text: string): string | undefined {
   const zoneMs = (sign === '-' ? -60_000 : 60_000) * (Number(zoneHours) * 60 + Number(zoneMinutes));
   return format(date.getTime() - zoneMs, fraction.slice(0, 6).padEnd(6, '0'));
 }
+
+/** What agents write: `2026-11-22T10:00:00.123456789Z` with 1 to 9 digits, before the 29th; the rest is left to the pattern. */
+function isUsual(text: string): boolean {
+  const end = text.length - 1;
+  if (end < 21 || end > 29 || text.charCodeAt(end) !== 90) return false;
+  for (let i = 0; i < end; i += 1) {
+    const code = text.charCodeAt(i);
+    if (i < usualMarks.length && usualMarks[i] !== ' ') {
+      if (text[i] !== usualMarks[i]) return false;
+    } else if (code < 48 || code > 57) return false;
+  }
+  const number = (at: number) => (text.charCodeAt(at) - 48) * 10 + text.charCodeAt(at + 1) - 48;
+  const [month, day] = [number(5), number(8)];
+  return (
+    number(0) >= 1 &&
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= 28 &&
+    number(11) <= 23 &&
+    number(14) <= 59 &&
+    number(17) <= 59
+  );
+}
+const usualMarks = '    -  -  T  :  :  .';
 
 /** @returns the instant of a Unix time, or undefined when it lies outside the years 1 to 9999. */
 export function instantOfUnixTime(number: number): string | undefined {

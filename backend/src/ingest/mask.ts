@@ -2,6 +2,8 @@
 // token comes twice: as shown to people (`<ip>`) and as compared (`<*>`), so that a port in one record and a duration in
 // the next are the same place of the same template.
 
+import { Doorkeeper, hashOfText } from './doorkeeper.ts';
+
 /** Longest message looked at, in characters; what follows cannot tell two errors apart that are alike so far. */
 export const maxMaskedChars = 4096;
 /** Most tokens of a message that take part. */
@@ -156,6 +158,7 @@ function maskPiece(piece: string, first: boolean): string | undefined {
 
 const chunkCache = new Map<string, Masked>();
 const maxCachedChunks = 20_000;
+const seenOnce = new Doorkeeper();
 
 /** Values that have colons of their own. */
 const wholeMask = new Set(['<ip>', '<time>', '<host>', '<mac>', '<path>']);
@@ -319,7 +322,7 @@ function maskedChunk(chunk: string, first: boolean): Masked {
   if (cached) return cached;
   // `<str>` stands for a quoted text from here on; its angle brackets are not separators.
   const made = chunk.includes('<str>') ? maskAroundStrings(chunk, first) : maskChunk(chunk, first);
-  if (chunk.length <= 64) {
+  if (chunk.length <= 64 && seenOnce.passes(hashOfText(name))) {
     if (chunkCache.size >= maxCachedChunks) chunkCache.clear();
     chunkCache.set(name, made);
   }

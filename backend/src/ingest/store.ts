@@ -6,7 +6,7 @@ import type { PoolClient } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { byText, upsertSteps } from '../db/values.ts';
 import { type RecordRow, recordColumns } from '../http/record-answer.ts';
-import type { Decision, IncomingRecord, StoredRecord } from './types.ts';
+import type { Decision, IncomingRecord, Issue, StoredRecord } from './types.ts';
 
 /** A record with its identity, before it is known whether it was sent before. */
 export interface Draft extends IncomingRecord {
@@ -14,6 +14,10 @@ export interface Draft extends IncomingRecord {
   bucket: number;
   receivedAt: string;
   receivedAtMs: number;
+  /** Filled in when it is stored: then it is a StoredRecord, without a copy. */
+  isDuplicate?: boolean;
+  duplicateOfId?: string | null;
+  issue?: Issue | undefined;
 }
 
 /** Who has claimed the events of a batch. */
@@ -122,6 +126,8 @@ function padded(bucket: number): string {
 export function countSteps(records: readonly StoredRecord[], decisions: readonly Decision[]): Step[] {
   const counts = new Map<string, [number, string, string, string, string, number, number, number]>();
   for (const [index, { bucket, receivedAt, host, container, severity, isDuplicate }] of records.entries()) {
+    // A canary is in no list and no count.
+    if (decisions[index]!.reason === 'canary') continue;
     const minute = receivedAt.slice(0, 16);
     const key = `${padded(bucket)}\0${minute}\0${host}\0${container}\0${severity}`;
     let count = counts.get(key);
