@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findChromium, phone, startBrowser } from '../../../test-kit/src/browser.ts';
+import { faultsOf, findChromium, phone, startBrowser } from '../../../test-kit/src/browser.ts';
 import { type ReceivedMail, type SmtpTestServer, startSmtpServer } from '../../../test-kit/src/smtp.ts';
 import { defaultPolicy } from '../alerting/policy.ts';
 import { startDispatch } from '../alerting/start-dispatch.ts';
@@ -153,7 +153,7 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
       await shoot(page, 'mail');
       await page.getByRole('link', { name: 'Mute until twice as bad' }).click();
       await page.getByRole('heading', { name: 'Mute this issue until it is twice as bad?' }).waitFor();
-      await shoot(page, 'ask');
+      await shoot(page, 'ask-phone-dark');
       expect(await stateOf(message)).toMatchObject({ state: 'open' });
       const asked = page.url();
       await page.getByRole('button', { name: 'Mute until twice as bad' }).click();
@@ -184,7 +184,7 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
       await page.setContent(String(mail.parsed.html));
       await page.getByRole('link', { name: 'Not an error' }).click();
       await page.getByText('2 of the newest 2 records of this issue').waitFor();
-      await shoot(page, 'exclude');
+      await shoot(page, 'exclude-phone-light');
       await page.getByRole('button', { name: 'Not an error: add the rule' }).click();
       await page.getByRole('heading', { name: 'The rule was added' }).waitFor();
       await post({ message: 'ERROR liveness probe of 10.0.0.7 was late by 44 ms' });
@@ -218,10 +218,15 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
   });
 });
 
-/** Keeps what is seen, for whoever wants to look: PICTURES=folder. */
+/** Nothing is too wide or too faint. Keeps what is seen, for whoever wants to look: PICTURES=folder. */
 async function shoot(page: import('playwright-core').Page, name: string): Promise<void> {
+  expect(await faultsOf(page), name).toEqual([]);
   const folder = process.env.PICTURES;
-  if (!folder) return;
+  if (
+    !folder ||
+    (folder.endsWith('docs/images') && !['ask-phone-dark', 'exclude-phone-light'].includes(name))
+  )
+    return;
   mkdirSync(folder, { recursive: true });
   await page.screenshot({ path: `${folder}/act-${name}.png`, fullPage: true });
 }
