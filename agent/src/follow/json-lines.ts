@@ -8,6 +8,11 @@ import type { Lines } from './lines.ts';
 
 const newline = 0x0a;
 const streams = ['stdout', 'stderr'] as const;
+/** No text holds it: its quotes would be escaped. */
+const marks = {
+  stdout: Buffer.from('","stream":"stdout"'),
+  stderr: Buffer.from('","stream":"stderr"'),
+};
 /** Lines that join.ts may take together with the one that matters, and how far back they are looked for, in lines of any stream. */
 const mostBefore = 25;
 const furthestBack = 200;
@@ -57,6 +62,26 @@ export function createJsonLines(options: JsonLinesOptions) {
       at = end + 1;
     }
     return to;
+  }
+
+  /** The same, or before it the next line of a stream of which every line is wanted; -1 when that is both. */
+  let isMixed = false;
+  function nextToTake(bytes: Buffer, from: number, to: number): number {
+    const wanted = streams.filter((stream) => !mayPassOver(stream));
+    if (wanted.length === 0) return nextThatMatters(bytes, from, to);
+    if (wanted.length > 1) return -1;
+    // Most often it prints nothing: then the search for it is spared.
+    const stream = wanted[0]!;
+    const found = nextThatMatters(bytes, from, isMixed ? nextOf(stream, bytes, from, to) : to);
+    if (last[stream] < 0) return found;
+    isMixed = true;
+    return nextThatMatters(bytes, from, nextOf(stream, bytes, from, to));
+  }
+
+  /** Where the stream's next line begins, or `to`. */
+  function nextOf(stream: Stream, bytes: Buffer, from: number, to: number): number {
+    const at = bytes.indexOf(marks[stream], from);
+    return at < 0 || at >= to ? to : Math.max(from, bytes.lastIndexOf(newline, at) + 1);
   }
 
   /** Counts the lines that `nextThatMatters` passed over from `from` on. */
@@ -141,9 +166,10 @@ export function createJsonLines(options: JsonLinesOptions) {
     /** Takes whole lines. What lies in memory before `from` is what the log has before them. */
     push(bytes: Buffer, from: number, to: number): void {
       find?.look(bytes, from, to);
+      isMixed = false;
       for (let at = from; at < to; ) {
-        if (mayPassOver('stdout') && mayPassOver('stderr')) {
-          const found = nextThatMatters(bytes, at, to);
+        const found = nextToTake(bytes, at, to);
+        if (found >= 0) {
           if (found > at) count(bytes, at);
           at = found;
           if (at >= to) break;

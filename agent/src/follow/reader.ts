@@ -295,7 +295,7 @@ export function createReader(options: ReaderOptions) {
       if (known && comparePositions(known, position) >= 0) continue;
       quietSecond = second;
       quiet[stream] = position;
-      if (resume.isWaiting(stream)) resume.advance(stream, position);
+      resume.pass(stream);
       if (!sink.isOpen(stream)) sink.seen(stream, position);
     }
   }

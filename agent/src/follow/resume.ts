@@ -89,9 +89,9 @@ export function createResume(cursors: Cursors, { strict = false } = {}) {
     /** The stream's cursor while it has not been passed: still good for the next connection. */
     waitingFor: (stream: Stream) => waiting[stream],
 
-    /** Nothing of the stream is before `position` any more. */
-    advance(stream: Stream, position: Position): void {
-      waiting[stream] = position;
+    /** The log has gone on so far that nothing up to the stream's cursor can come any more. */
+    pass(stream: Stream): void {
+      waiting[stream] = undefined;
     },
   };
 }
