@@ -65,13 +65,14 @@ export async function answerAct(parts: ActingParts, token: string): Promise<Answ
   try {
     const use = await inTransaction(parts.pool, async (client) => {
       const earlier = await claimLink(client, link, at);
-      if (!earlier) await perform(client, { ...asked, link: { ...link, purpose } }, at);
-      return earlier;
+      return earlier
+        ? { earlier }
+        : { did: await perform(client, { ...asked, link: { ...link, purpose } }, at) };
     });
     const after = { ...asked, issue: (await readIssue(parts.pool, asked.issue.id, at)) ?? asked.issue };
-    if (use) return { status: 409, html: usedPage(after, use) };
+    if (use.earlier) return { status: 409, html: usedPage(after, use.earlier) };
     if (purpose === 'not-an-error') await parts.rules?.refresh();
-    return { status: 200, html: donePage(after, purpose) };
+    return { status: 200, html: donePage(after, purpose, use.did) };
   } catch (error) {
     // Nothing was done, and the link is unused.
     if (!(error instanceof HttpError)) throw error;
@@ -94,17 +95,18 @@ async function readAsked(parts: ActingParts, token: string): Promise<Asked | Ans
   return { link: { ...link, purpose }, issue, key: keys[0]!, now };
 }
 
+/** @returns what the page says of it beside the issue's state. */
 async function perform(
   client: PoolClient,
   asked: Asked & { link: { purpose: IssuePurpose } },
   at: string,
-): Promise<void> {
+): Promise<string> {
   const { link, issue } = asked;
   const { purpose, recipient } = link;
   if (purpose !== 'not-an-error') {
     const doer = { who: recipient, how: 'by a link of a message' };
     await changeStateIn(client, issue.id, changeOf(purpose, at), at, doer);
-    return;
+    return '';
   }
   const exclusion = await propose(client, asked);
   if (!exclusion) throw new HttpError(409, noPattern.replace(/\.$/, ''));
@@ -118,6 +120,7 @@ async function perform(
     what: 'excluded',
     detail: `the rule ${id} holds back what is like it, by a link of a message`,
   });
+  return `To take it back, remove the rule: DELETE /api/rules/${id}.`;
 }
 
 function propose(client: Parameters<typeof proposeExclusion>[0], { issue, link, now }: Asked) {
@@ -152,10 +155,11 @@ function choicePage(asked: Asked): string {
   ]);
 }
 
-function donePage(asked: Asked, purpose: IssuePurpose): string {
+function donePage(asked: Asked, purpose: IssuePurpose, did = ''): string {
   const { issue, link } = asked;
   return page(words[purpose].done, [
     aboutIssue(issue),
+    ...(did === '' ? [] : [paragraph(did)]),
     ...undoOf(asked, purpose),
     quiet(`Done by ${link.recipient}. You may close this page.`),
   ]);

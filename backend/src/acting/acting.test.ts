@@ -251,8 +251,10 @@ describe('not an error', () => {
     expect(page.body).toContain('No other issue of this service would have been held.');
     expect((await backend.database.pool.query('select 1 from rules')).rowCount).toBe(0);
 
-    expect((await press(link)).body).toContain('The rule was added');
-    const { rows } = await backend.database.pool.query('select rule, source from rules');
+    const done = (await press(link)).body;
+    expect(done).toContain('The rule was added');
+    const { rows } = await backend.database.pool.query('select id, rule, source from rules');
+    expect(done).toContain(`DELETE /api/rules/${rows[0].id}`);
     expect(rows).toMatchObject([{ source: 'mail', rule: { hold: true, match: { service: ['api'] } } }]);
     expect(rows[0].rule.note).toContain(who);
     expect(await historyOf(id)).toMatchObject([{ who, what: 'excluded' }]);
@@ -331,7 +333,9 @@ describe('the key', () => {
     expect(newest.number).not.toBe(key.number);
     expect((await press(old)).statusCode).toBe(200);
     expect((await signingKey(pool, [], Date.now() + 2 * actionLinkMs)).number).toBe(newest.number);
-    await rotateLinkKey(pool, true, Date.now());
+    const rotated = await backend.call('POST', '/api/link-keys', { revoke: true }, withKey);
+    expect(rotated).toMatchObject({ status: 200, body: { id: newest.number + 1 } });
+    expect((await backend.call('POST', '/api/link-keys', {})).status).toBe(401);
     expect((await press(older)).statusCode).toBe(403);
     key = await signingKey(pool, [], Date.now());
     expect((await press(linkTo('open', id))).statusCode).toBe(200);

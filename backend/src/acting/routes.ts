@@ -2,9 +2,11 @@
 // every link; POST does what the link is for, once. The link is the authority: no key is asked for.
 
 import { Type } from 'typebox';
+import { rotateLinkKey } from '../alerting/links/keys.ts';
 import type { RuleBook } from '../alerting/rules/rule-book.ts';
 import type { Pool } from '../db/pool.ts';
-import type { App, Routes } from '../http/http.ts';
+import { ErrorAnswer, HttpError } from '../http/errors.ts';
+import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import { type Answer, answerAct, showAct } from './act.ts';
 import { answerUnsubscribe, showUnsubscribe } from './answer-unsubscribe.ts';
 import { pageHeaders } from './page.ts';
@@ -24,6 +26,7 @@ const Params = Type.Object({ token: Type.String() });
 
 export function actingRoutes(parts: ActingParts): Routes {
   return (app) => {
+    keyRoutes(parts, app);
     app.register(async (scope) => {
       takeForms(scope as App);
       serve(scope as App, '/act/:token', 'What a link of a mail does', showAct, answerAct);
@@ -57,6 +60,28 @@ export function actingRoutes(parts: ActingParts): Routes {
       return reply.code(status).headers(pageHeaders).send(html);
     });
   }
+}
+
+function keyRoutes({ pool, linkSecrets, now }: ActingParts, app: App): void {
+  app.post(
+    '/api/link-keys',
+    {
+      config: { scope: 'admin' },
+      schema: {
+        tags: ['acting'],
+        summary: 'Make a new key that signs the links of mails',
+        description:
+          'Links that were sent before work until they expire; with `revoke`, none of them works any more.',
+        body: Type.Object({ revoke: Type.Boolean({ default: false }) }),
+        response: { 200: Type.Object({ id: Type.Integer() }), 409: ErrorAnswer, ...errorAnswers },
+      },
+    },
+    async ({ body }) => {
+      if (linkSecrets.length > 0)
+        throw new HttpError(409, 'LINK_SECRET is set; put a new secret in front of it, and start again');
+      return { id: await rotateLinkKey(pool, body.revoke, now?.() ?? Date.now()) };
+    },
+  );
 }
 
 /** What is in a form says nothing that the link does not: it is read and forgotten, whatever its type. */

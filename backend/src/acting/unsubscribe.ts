@@ -9,14 +9,24 @@ export async function unsubscribe(client: PoolClient, address: string, at: strin
     'insert into unsubscriptions (address, at) values ($1, $2) on conflict (address) do nothing',
     [address, at],
   );
-  await client.query('update email_recipients set is_active = false where email = $1', [address]);
+  await client.query(
+    `update email_recipients
+     set is_active = false, deactivated_at = $2, deactivated_because = 'unsubscribed'
+     where email = $1 and is_active`,
+    [address, at],
+  );
   return rowCount === 1;
 }
 
 /** Takes it back. One who has a row among the recipients is active again. */
 export async function subscribe(client: PoolClient, address: string): Promise<void> {
   await client.query('delete from unsubscriptions where address = $1', [address]);
-  await client.query('update email_recipients set is_active = true where email = $1', [address]);
+  await client.query(
+    `update email_recipients
+     set is_active = true, deactivated_at = null, deactivated_because = null
+     where email = $1 and deactivated_because = 'unsubscribed'`,
+    [address],
+  );
 }
 
 export async function isUnsubscribed(client: Pool | PoolClient, address: string): Promise<boolean> {

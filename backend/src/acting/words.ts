@@ -55,7 +55,7 @@ export const words: Record<IssuePurpose, Words> = {
   'not-an-error': {
     question: 'Is this not an error?',
     meaning:
-      'A rule is added that holds back the alerts of what is like it. Records are still stored; remove the rule with DELETE /api/rules/{id}.',
+      'A rule is added that holds back the alerts of what is like it. Records are still stored, and the rule can be removed again.',
     button: 'Not an error: add the rule',
     done: 'The rule was added',
   },
