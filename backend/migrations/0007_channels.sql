@@ -32,3 +32,35 @@ create table channel_health (
   told_at timestamptz,                  -- when others were last told
   is_told boolean not null default false -- others know that it fails, and not yet that it works again
 ) with (fillfactor = 70);
+
+-- The history that people read by hand: every channel's, with its name; what the columns said before stays as it was.
+create or replace view email_notifications as
+  select
+    id, record_id, bucket, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at, reason,
+    channel, feedback, feedback_at, feedback_detail
+  from notifications
+  where channel <> 'canary'             -- what watches the stages goes to nobody
+  union all
+  select
+    id,
+    id as record_id,
+    bucket,
+    ''::text as to_address,
+    '[Log Alert] ' || upper(severity) || ' ' || container || ' on ' || host as subject,
+    message as body,
+    'skipped'::text as status,
+    null::text as provider_message_id,
+    case
+      when reason = 'duplicate' then 'duplicate suppressed'
+      when reason in ('disabled', 'no-recipients') then 'alerts disabled or missing recipients'
+      else reason
+    end as error_message,
+    null::timestamptz as sent_at,
+    received_at as created_at,
+    reason,
+    null::text as channel,
+    null::text as feedback,
+    null::timestamptz as feedback_at,
+    null::text as feedback_detail
+  from log_records
+  where not notify;

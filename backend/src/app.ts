@@ -12,6 +12,8 @@ import { rulesRoutes } from './alerting/rules/routes.ts';
 import { createRuleBook, type RuleBook } from './alerting/rules/rule-book.ts';
 import type { Pool, PoolClient } from './db/pool.ts';
 import { newId, timeOfId } from './db/record-id.ts';
+import type { FetchText } from './feedback/certificates.ts';
+import { feedbackRoutes } from './feedback/routes.ts';
 import { type App, buildHttp } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
 import { acceptBatch } from './ingest/accept-batch.ts';
@@ -36,7 +38,8 @@ declare module 'fastify' {
 }
 
 export interface AppOptions {
-  settings: Pick<BackendSettings, 'apiKey' | 'dedupeWindowMs' | 'alerts'>;
+  settings: Pick<BackendSettings, 'apiKey' | 'dedupeWindowMs' | 'alerts'> &
+    Partial<Pick<BackendSettings, 'sesFeedbackTopicArn'>>;
   pool: Pool;
   /** For ingest alone, so that readers cannot keep records waiting; `pool` when left out. */
   ingestPool?: Pool;
@@ -49,6 +52,8 @@ export interface AppOptions {
   watch?: Watch;
   /** Of all requests with records under way together. */
   maxHeldBytes?: number;
+  /** Fetches certificates of SNS; the real one when left out. */
+  fetchText?: FetchText;
 }
 
 /** Every route, ready to listen or to be injected. Close it with `app.close()`, which waits for requests under way. */
@@ -128,6 +133,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
   watchRoutes({ pool, watch })(app);
   alertingRoutes(pool, settings.alerts)(app);
   rulesRoutes(pool, rules)(app);
+  feedbackRoutes({
+    pool,
+    topicArn: settings.sesFeedbackTopicArn,
+    settings: settings.alerts,
+    newId: () => newId(Date.now()),
+    log: logger,
+    ...(options.fetchText ? { fetchText: options.fetchText } : {}),
+  })(app);
   actingRoutes({ pool, linkSecrets: settings.alerts.linkSecrets ?? [], rules, log: logger })(app);
   app.get(
     '/health',

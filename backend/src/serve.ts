@@ -10,8 +10,10 @@ import { tellOwnOver } from './alerting/own-over.ts';
 import { defaultPolicy } from './alerting/policy.ts';
 import { createRuleBook } from './alerting/rules/rule-book.ts';
 import { startDispatch } from './alerting/start-dispatch.ts';
+import { canTell } from './alerting/targets.ts';
+import { watchChannels } from './alerting/watch-channels.ts';
 import { buildApp } from './app.ts';
-import { mailChannel } from './channels/registry.ts';
+import { makeChannels } from './channels/registry.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
@@ -59,6 +61,7 @@ export async function serve(
 ): Promise<void> {
   const settings = readBackendSettings(env);
   const logger = makeLogger(settings);
+  warnOfTemplates(settings, logger);
   const stop = stopSignal(options.signal);
   const closing: Closing = { work: [], connections: [], server: [] };
   try {
@@ -87,6 +90,17 @@ export async function migrateCommand(env: Environment = process.env): Promise<vo
     await closeAll(closing, logger);
     stop.forget();
   }
+}
+
+/** A template that fails at run time gives way to the built-in text; said once an hour for each. */
+function warnOfTemplates({ alerts }: BackendSettings, logger: Logger): void {
+  const saidAt = new Map<string, number>();
+  if (!alerts.templates) return;
+  alerts.templates.onTrouble = (file, error) => {
+    if (Date.now() - (saidAt.get(file) ?? 0) < 3_600_000) return;
+    saidAt.set(file, Date.now());
+    logger.warn({ err: error }, `${file} cannot be rendered; the built-in text goes out`);
+  };
 }
 
 /** To standard error, so that what is meant for people stands alone on standard output. */
@@ -157,18 +171,37 @@ async function start(
       over: (record) => tellOwnOver(ownOver, record, Date.now()),
     },
     log: logger,
-    ...(pingUrl ? { ping: deadMansPing(pingUrl, false) } : {}),
+    ...(pingUrl ? { ping: deadMansPing(pingUrl, settings.allowPrivateWebhooks) } : {}),
   });
   closing.work.push(() => watching.stop());
-  if (settings.alerts.enabled) {
-    const channel = mailChannel({ smtpUrl: settings.smtpUrl, from: settings.alerts.from });
+  if (canTell(settings.alerts)) {
+    const { from, enabled } = settings.alerts;
+    const { email, ...others } = makeChannels(
+      { smtpUrl: settings.smtpUrl, from, allowPrivate: settings.allowPrivateWebhooks },
+      settings.rules.channels,
+    );
+    const channels = { ...others, ...(enabled ? { email } : {}) };
+    const channelWatch = watchChannels({
+      pool,
+      settings: settings.alerts,
+      newId: () => newId(Date.now()),
+      log: logger,
+    });
+    closing.work.push(() => channelWatch.stop());
     const delivery = startDelivery({
       pool,
       connectionString,
-      channels: { email: channel },
+      channels,
       log: logger,
       metrics,
       onTurn: () => watch.pulse.turned('delivery'),
+      onSettled: (channel, { to }, next) =>
+        channelWatch.settled(
+          channel,
+          to,
+          next.status === 'sent' ? undefined : next.errorMessage,
+          next.status === 'failed',
+        ),
     });
     closing.work.push(() => delivery.stop(phaseMs.work - 200));
     const { policy = defaultPolicy, ...alerts } = settings.alerts;
@@ -181,8 +214,10 @@ async function start(
       onTurn: () => watch.pulse.turned('dispatch'),
     });
     closing.work.push(() => dispatching.stop());
-    announce(settings, app.server.address(), `mails go out by ${channel.name}`);
-  } else announce(settings, app.server.address(), 'mails are off (set ALERT_EMAIL_ENABLED=true)');
+    const ways = Object.values(channels).map(({ name }) => name);
+    announce(settings, app.server.address(), `by ${ways.join(', ')}`);
+  } else
+    announce(settings, app.server.address(), 'off (set ALERT_EMAIL_ENABLED=true, or channels in RULES_FILE)');
 }
 
 /** @returns how to connect; the embedded server is started when DATABASE_URL is unset. */
@@ -253,7 +288,7 @@ async function listen(app: App, { host, port }: BackendSettings): Promise<void> 
 }
 
 /** A few plain lines for a person, beside the log. */
-function announce(settings: BackendSettings, address: string | AddressInfo | null, mails: string): void {
+function announce(settings: BackendSettings, address: string | AddressInfo | null, alerts: string): void {
   const port = typeof address === 'object' && address ? address.port : settings.port;
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
   const database = settings.databaseUrl
@@ -264,7 +299,7 @@ function announce(settings: BackendSettings, address: string | AddressInfo | nul
       `Log Detector ${version} is listening on http://${host}:${port}`,
       `  API docs   http://${host}:${port}/docs`,
       `  database   ${database}`,
-      `  mail       ${mails}`,
+      `  alerts     ${alerts}`,
       '',
     ].join('\n'),
   );

@@ -5,7 +5,9 @@ import { type AlertPolicy, defaultPolicy, groupingChoices } from './alerting/pol
 import { readRulesFile } from './alerting/rules/read-file.ts';
 import { noRules, type RulesConfig } from './alerting/rules/types.ts';
 import type { AlertChannel } from './alerting/targets.ts';
+import { readTemplates, type Templates } from './alerting/templates.ts';
 import { channelTypes } from './channels/registry.ts';
+import { isTopicArn } from './feedback/sns-message.ts';
 
 export interface BackendSettings {
   host: string;
@@ -33,7 +35,13 @@ export interface BackendSettings {
     policy?: AlertPolicy;
     /** Of `RULES_FILE`. */
     channels?: readonly AlertChannel[];
+    /** Of `TEMPLATES_DIR`; left out: the built-in texts. */
+    templates?: Templates;
   };
+  /** `ALLOW_PRIVATE_WEBHOOKS`: channels and pings may go to private addresses. */
+  allowPrivateWebhooks: boolean;
+  /** `SES_FEEDBACK_TOPIC_ARN`; undefined: feedback is not taken. */
+  sesFeedbackTopicArn: string | undefined;
   /** Of `RULES_FILE`: channels, recipients, rules, maintenance, absence. */
   rules: RulesConfig;
   watch: {
@@ -112,6 +120,8 @@ export function readBackendSettings(env: Environment): BackendSettings {
         }),
       },
     },
+    allowPrivateWebhooks: reader.boolean('ALLOW_PRIVATE_WEBHOOKS', { default: false }),
+    sesFeedbackTopicArn: reader.raw('SES_FEEDBACK_TOPIC_ARN')?.trim(),
     rules: noRules,
     watch: {
       missingMs:
@@ -158,7 +168,24 @@ export function readBackendSettings(env: Environment): BackendSettings {
     for (const problem of problems) reader.problem('RULES_FILE', problem);
     read.rules = config;
     read.alerts.channels = config.channels;
+    for (const { name, type, options } of config.channels)
+      if (channelTypes[type]?.isMail && options.from === undefined && read.alerts.from === '')
+        reader.problem(
+          'ALERT_EMAIL_FROM',
+          `is not set, but the channel "${name}" sends mails; set it, or give the channel "from"`,
+        );
   }
+  const templatesDir = reader.raw('TEMPLATES_DIR')?.trim();
+  if (templatesDir !== undefined) {
+    const { templates, problems } = readTemplates(templatesDir, read.alerts.channels ?? []);
+    for (const problem of problems) reader.problem('TEMPLATES_DIR', problem);
+    read.alerts.templates = templates;
+  }
+  if (read.sesFeedbackTopicArn !== undefined && !isTopicArn(read.sesFeedbackTopicArn))
+    reader.problem(
+      'SES_FEEDBACK_TOPIC_ARN',
+      `is ${JSON.stringify(read.sesFeedbackTopicArn)}; expected the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:ses-feedback`,
+    );
   reader.finish();
   return read;
 }

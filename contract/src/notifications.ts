@@ -8,6 +8,12 @@ const TextOrNull = Type.Union([Text, Type.Null()]);
 /** One message owed to one recipient, or the reason why none was sent. */
 export const Notification = Type.Object({
   id: Type.String({ format: 'uuid' }),
+  channel: Type.Optional(
+    Type.Union([Text, Type.Null()], {
+      description:
+        '`email`, or the name of a channel of RULES_FILE, which is its to_address too. A skipped one has none.',
+    }),
+  ),
   to_address: Text,
   subject: Text,
   body: Text,
@@ -21,6 +27,13 @@ export const Notification = Type.Object({
   error_message: TextOrNull,
   sent_at: TextOrNull,
   created_at: Text,
+  feedback: Type.Optional(
+    Type.Union([Text, Type.Null()], {
+      description: 'What SES said after it took the mail: delivered, bounced, complained.',
+    }),
+  ),
+  feedback_at: Type.Optional(TextOrNull),
+  feedback_detail: Type.Optional(TextOrNull),
   reason: Type.Optional(
     Type.String({
       description:
@@ -59,10 +72,23 @@ export const RecordDecisions = Type.Object({
 });
 export type RecordDecisions = Static<typeof RecordDecisions>;
 
+/** A channel that alerts go out by. */
+export const ConfiguredChannel = Type.Object({
+  name: Text,
+  type: Type.String({ description: '`email`, `slack`, `webhook`, …' }),
+  failing_since: Type.Union([Text, Type.Null()], { description: 'Null: it works, or was never used.' }),
+  last_error: TextOrNull,
+});
+export type ConfiguredChannel = Static<typeof ConfiguredChannel>;
+
 export const Recipient = Type.Object({
   id: Type.String({ format: 'uuid' }),
   email: Text,
   is_active: Type.Boolean(),
   created_at: Text,
+  deactivated_at: Type.Optional(Text),
+  deactivated_because: Type.Optional(
+    Type.String({ description: 'A bounce or a complaint, in words; only when it was one.' }),
+  ),
 });
 export type Recipient = Static<typeof Recipient>;

@@ -8,8 +8,11 @@ import { bucketOfId } from '../db/record-id.ts';
 import { subjectOf } from './mail.ts';
 import { stateWord } from './states.ts';
 
-const sentColumns =
-  'id, to_address, subject, body, status, provider_message_id, error_message, sent_at, created_at, reason';
+/** What a signed link can do belongs to whom it was sent to, and not to whoever may read the history. */
+const bodyWithoutLinks =
+  "regexp_replace(body, '/(act|unsubscribe)/[A-Za-z0-9_-]{40,}', '/\\1/…', 'g') as body";
+export const sentColumns = `id, channel, to_address, subject, ${bodyWithoutLinks}, status, provider_message_id, error_message, sent_at,
+  created_at, reason, feedback, feedback_at, feedback_detail`;
 const heldColumns = 'id, host, container, severity, message, reason, received_at';
 
 interface HeldRow {
@@ -31,8 +34,7 @@ export async function notificationsOfRecord(pool: Pool, recordId: string): Promi
     pool.query<Notification>(
       `select ${sentColumns}
        from notifications
-       where channel = 'email'
-         and (record_id = $1 or id in (select notification_id from alerts where record_id = $1))
+       where record_id = $1 or id in (select notification_id from alerts where record_id = $1)
        order by id`,
       [recordId],
     ),
@@ -53,7 +55,8 @@ export async function listNotifications(
 ): Promise<{ items: Notification[]; total: number }> {
   const { rows: totals } = await pool.query<{ total: number }>(
     `select
-       (select count(*) from notifications where channel = 'email')
+       (select count(*) from notifications)
+       - (select count(*) from notifications where channel = 'canary')
        + (select coalesce(sum(held), 0) from log_counts) as total`,
   );
   const { total } = totals[0]!;
@@ -71,7 +74,7 @@ async function pageOf(
   const { rows: ids } = await pool.query<{ id: string; is_held: boolean }>(
     `select id, is_held
      from (
-       (select id, false as is_held from notifications where channel = 'email' order by id desc limit $1)
+       (select id, false as is_held from notifications where channel <> 'canary' order by id desc limit $1)
        union all
        (select id, true from log_records where not notify and id >= $3 order by id desc limit $1)
      ) as newest
@@ -115,16 +118,19 @@ async function minuteOfHeld(pool: Pool, count: number): Promise<string> {
 
 /** Alerts of a record that wait to be gathered into a mail, or whose recipient was deactivated meanwhile. */
 async function waitingOfRecord(pool: Pool, recordId: string): Promise<Notification[]> {
-  const { rows } = await pool.query<Pick<Notification, 'id' | 'to_address' | 'created_at'> & AlertRow>(
-    `select a.id, a.to_address, a.created_at, a.reason, a.status, i.title
+  const { rows } = await pool.query<
+    Pick<Notification, 'id' | 'channel' | 'to_address' | 'created_at'> & AlertRow
+  >(
+    `select a.id, a.channel, a.to_address, a.created_at, a.reason, a.status, i.title
      from alerts a
      left join issues i on i.id = a.issue_id
      where a.record_id = $1 and a.status <> 'mailed'
      order by a.id`,
     [recordId],
   );
-  return rows.map(({ id, to_address, created_at, reason, status, title }) => ({
+  return rows.map(({ id, channel, to_address, created_at, reason, status, title }) => ({
     id,
+    channel,
     to_address,
     subject: `[${stateWord(reason)}] ${title ?? ''}`.trimEnd(),
     body: '',

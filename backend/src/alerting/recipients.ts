@@ -3,18 +3,20 @@
 import type { Recipient } from '@log-detector/contract';
 import type { Pool } from '../db/pool.ts';
 
-const columns = 'id, email, is_active, created_at';
+type RecipientRow = Recipient & { deactivated_at: string | null; deactivated_because: string | null };
+
+const columns = 'id, email, is_active, created_at, deactivated_at, deactivated_because';
 
 /** In the order they were added. */
 export async function listRecipients(pool: Pool, options: { withInactive: boolean }): Promise<Recipient[]> {
-  const { rows } = await pool.query<Recipient>(
+  const { rows } = await pool.query<RecipientRow>(
     `select ${columns}
      from email_recipients
      where is_active or $1
      order by created_at, id`,
     [options.withInactive],
   );
-  return rows;
+  return rows.map(recipientOf);
 }
 
 /**
@@ -31,23 +33,37 @@ export async function addRecipients(
   // Sorted, so that two requests with the same addresses lock them in the same order and cannot deadlock.
   const sorted = [...addresses].sort();
   const values = sorted.map((_, n) => `($${2 * n + 1}::uuid, $${2 * n + 2})`).join(', ');
-  const { rows } = await pool.query<Recipient>(
+  const { rows } = await pool.query<RecipientRow>(
     `insert into email_recipients (id, email)
      values ${values}
-     on conflict (email) do update set is_active = true
+     on conflict (email) do update set is_active = true, deactivated_at = null, deactivated_because = null
      returning ${columns}`,
     sorted.flatMap((address) => [newId(), address]),
   );
   await pool.query('delete from unsubscriptions where address = any($1::text[])', [sorted]);
   const byAddress = new Map(rows.map((row) => [row.email, row]));
-  return addresses.map((address) => byAddress.get(address)!);
+  return addresses.map((address) => recipientOf(byAddress.get(address)!));
 }
 
 /** @returns the recipient, now inactive, or undefined when there is none with this id. */
 export async function deactivateRecipient(pool: Pool, id: string): Promise<Recipient | undefined> {
-  const { rows } = await pool.query<Recipient>(
-    `update email_recipients set is_active = false where id = $1 returning ${columns}`,
+  const { rows } = await pool.query<RecipientRow>(
+    `update email_recipients
+     set is_active = false, deactivated_at = case when is_active then now() else deactivated_at end
+     where id = $1
+     returning ${columns}`,
     [id],
   );
-  return rows[0];
+  return rows[0] && recipientOf(rows[0]);
+}
+
+/** That someone asked for it needs no saying. */
+function recipientOf({
+  deactivated_at: at,
+  deactivated_because: because,
+  ...recipient
+}: RecipientRow): Recipient {
+  return because && at && !recipient.is_active
+    ? { ...recipient, deactivated_at: at, deactivated_because: because }
+    : recipient;
 }

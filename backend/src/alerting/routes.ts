@@ -1,16 +1,18 @@
 // Routes of recipients and notifications. contract.md has their words; `/test` is ours.
 
-import { Notification, Recipient, RecordDecisions } from '@log-detector/contract';
+import { ConfiguredChannel, Notification, Recipient, RecordDecisions } from '@log-detector/contract';
 import { Type } from 'typebox';
 import type { Pool } from '../db/pool.ts';
 import { newId } from '../db/record-id.ts';
 import { ErrorAnswer, HttpError, notFound } from '../http/errors.ts';
 import { errorAnswers, type Routes } from '../http/http.ts';
 import { checkAddresses } from './addresses.ts';
+import { listChannels } from './channels.ts';
 import { decisionsOfRecord } from './decisions.ts';
 import { listNotifications, notificationsOfRecord } from './history.ts';
 import type { AlertSettings } from './plan-alerts.ts';
 import { addRecipients, deactivateRecipient, listRecipients } from './recipients.ts';
+import { channelTarget, mailTo, type Target } from './targets.ts';
 import { addTestNotification } from './test-notification.ts';
 
 /** Most addresses taken in one request. */
@@ -23,7 +25,7 @@ const notifications = { tags: ['notifications'] };
 /** @param settings what a test mail needs; not read otherwise. */
 export function alertingRoutes(
   pool: Pool,
-  settings: Pick<AlertSettings, 'enabled' | 'from' | 'baseUrl'>,
+  settings: Pick<AlertSettings, 'enabled' | 'from' | 'baseUrl' | 'channels' | 'templates'>,
 ): Routes {
   return (app) => {
     app.get(
@@ -106,8 +108,40 @@ export function alertingRoutes(
         if (!recipient) throw notFound('Recipient');
         if (!settings.enabled)
           throw new HttpError(409, 'Mails are off; set ALERT_EMAIL_ENABLED=true and start again');
-        return addTestNotification(pool, newId(Date.now()), recipient.email, settings);
+        return addTestNotification(pool, newId(Date.now()), mailTo(recipient.email), settings);
       },
+    );
+
+    app.post(
+      '/api/test-notification',
+      {
+        config: { scope: 'admin' },
+        schema: {
+          ...notifications,
+          summary: 'Send a test by a channel',
+          description:
+            'It goes the way of every alert. Its status shows in `GET /api/emails`. `channel` is `email`, which needs `to`, or a name of RULES_FILE.',
+          body: Type.Object({
+            channel: Type.String({ default: 'email', examples: ['ops-slack'] }),
+            to: Type.Optional(Type.String({ examples: ['ops@example.com'] })),
+          }),
+          response: { 200: Notification, 400: ErrorAnswer, 409: ErrorAnswer, ...errorAnswers },
+        },
+      },
+      ({ body }) =>
+        addTestNotification(pool, newId(Date.now()), testTarget(body.channel, body.to, settings), settings),
+    );
+
+    app.get(
+      '/api/channels',
+      {
+        schema: {
+          ...notifications,
+          summary: 'The channels that alerts go out by, and whether they work',
+          response: { 200: Type.Array(ConfiguredChannel), ...errorAnswers },
+        },
+      },
+      () => listChannels(pool, settings),
     );
 
     app.get(
@@ -159,4 +193,22 @@ export function alertingRoutes(
       },
     );
   };
+}
+
+/** Where a test is to go. @throws {HttpError} 400 or 409. */
+function testTarget(
+  channel: string,
+  to: string | undefined,
+  { enabled, channels = [] }: Pick<AlertSettings, 'enabled' | 'channels'>,
+): Target {
+  if (channel !== 'email') {
+    if (channels.some(({ name }) => name === channel)) return channelTarget(channel);
+    const names = ['email', ...channels.map(({ name }) => name)];
+    throw new HttpError(400, `There is no channel "${channel}"; there are ${names.join(', ')}`);
+  }
+  if (!enabled) throw new HttpError(409, 'Mails are off; set ALERT_EMAIL_ENABLED=true and start again');
+  const { valid, invalid } = checkAddresses(to ?? '');
+  if (invalid.length > 0 || valid.length !== 1)
+    throw new HttpError(400, 'Send the one address that is to get the test mail in "to"');
+  return mailTo(valid[0]!);
 }

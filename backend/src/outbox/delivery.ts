@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import type { Channel } from '../channels/channel.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Metrics } from '../http/metrics.ts';
-import { Lane } from './lane.ts';
+import { Lane, type OnSettled } from './lane.ts';
 import { listen } from './listen.ts';
 import { type RetryPolicy, retryPolicy } from './notification.ts';
 import { wakeChannel } from './queue.ts';
@@ -23,6 +23,7 @@ export interface DeliveryOptions {
   metrics?: Metrics;
   /** Told after each look at the queue without an error. */
   onTurn?: () => void;
+  onSettled?: OnSettled;
   /** Sends at a time, for each channel. */
   concurrency?: number;
   sendTimeoutMs?: number;
@@ -75,6 +76,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
         worker,
         report,
         onTurn: options.onTurn,
+        onSettled: options.onSettled,
         policy: options.policy ?? retryPolicy,
         concurrency: options.concurrency ?? 5,
         sendTimeoutMs: options.sendTimeoutMs ?? 30_000,

@@ -33,9 +33,13 @@ export interface LaneOptions {
   /** The longest wait before looking again, when no NOTIFY comes. */
   pollMs: number;
   onTurn?: (() => void) | undefined;
+  onSettled?: OnSettled | undefined;
   /** Waits until the provider's rate lets one more go. */
   waitForTurn?: (signal: AbortSignal) => Promise<void>;
 }
+
+/** Told after each attempt. */
+export type OnSettled = (channel: string, notification: LeasedNotification, next: NextState) => void;
 
 export class Lane {
   readonly #options: LaneOptions;
@@ -140,6 +144,7 @@ export class Lane {
     const next =
       mayRetry && this.#isCut ? brokenOff : settle(notification, outcome, now, Math.random(), policy);
     await this.#write(notification, next, now);
+    this.#options.onSettled?.(channelName, notification, next);
     report.notificationSettled(channelName, notification, next, Math.round(performance.now() - startedAt));
   }
 

@@ -1,0 +1,101 @@
+// A channel that fails, or works again -> one message to the others, through the outbox.
+
+import type { PoolClient } from '../db/pool.ts';
+import type { ChannelHealth } from './channel-health.ts';
+import { noFacts } from './facts.ts';
+import { addOwnNotification, type OwnSettings } from './own-notification.ts';
+import { counted, readableTime } from './states.ts';
+import { channelTarget, mailTo, type Target, type TargetSettings } from './targets.ts';
+
+export type HealthSettings = OwnSettings & TargetSettings;
+
+/** Of many recipients, so many are told that a channel fails. */
+const maxMails = 3;
+
+/**
+ * Whom to tell: every other channel and the first few recipients; of mail itself, when there is no other channel, a
+ * recipient whose mails were not lost.
+ */
+export function othersThan(
+  { channel, lostTo }: Pick<ChannelHealth, 'channel' | 'lostTo'>,
+  recipients: readonly string[],
+  settings: TargetSettings,
+): Target[] {
+  const channels = (settings.channels ?? []).filter(({ name }) => name !== channel);
+  const addresses = settings.enabled ? [...new Set(recipients.length > 0 ? recipients : settings.to)] : [];
+  if (channel !== 'email')
+    return [...addresses.slice(0, maxMails).map(mailTo), ...channels.map(({ name }) => channelTarget(name))];
+  if (channels.length > 0) return channels.map(({ name }) => channelTarget(name));
+  return addresses
+    .filter((address) => lostTo.length > 0 && !lostTo.includes(address))
+    .slice(0, 1)
+    .map(mailTo);
+}
+
+/**
+ * Puts the messages into the outbox.
+ * @param health as it was before it was told. @param now ms since the epoch.
+ * @returns how many.
+ */
+export async function tellHealth(
+  client: PoolClient,
+  told: 'fails' | 'works',
+  health: ChannelHealth,
+  settings: HealthSettings,
+  now: number,
+  newId: () => string,
+): Promise<number> {
+  const { rows } = await client.query<{ email: string }>(
+    'select email from email_recipients where is_active order by created_at, email',
+  );
+  const others = othersThan(
+    health,
+    rows.map(({ email }) => email),
+    settings,
+  );
+  const { channel } = health;
+  const threadId = `channel:${channel}`;
+  const text = told === 'fails' ? failsText(health, now) : `Messages go out by ${channel} again.\n`;
+  const state = told === 'fails' ? 'channel-failing' : 'channel-works';
+  for (const target of others)
+    await addOwnNotification(
+      client,
+      target,
+      {
+        id: newId(),
+        reason: state,
+        subject: `[CHANNEL ${told.toUpperCase()}] ${channel}`,
+        text,
+        facts: {
+          ...noFacts,
+          state,
+          service: 'log-detector',
+          severity: told === 'fails' ? 'error' : 'info',
+          title: `Channel ${channel} ${told === 'fails' ? 'fails' : 'works again'}`,
+          message: text.trim(),
+          url: settings.baseUrl,
+          threadId: told === 'fails' ? threadId : null,
+          ended: told === 'fails' ? [] : [threadId],
+        },
+      },
+      settings,
+    );
+  return others.length;
+}
+
+function failsText(
+  { channel, failingSince, attempts, lastError, lost, lostTo }: ChannelHealth,
+  now: number,
+): string {
+  const lines = [
+    failingSince !== null
+      ? `No message could be sent by ${channel} since ${readableTime(new Date(failingSince).toISOString())}; ${counted(attempts, 'attempt', 'attempts')} failed.`
+      : `Messages by ${channel} were refused.`,
+    lost > 0
+      ? `${counted(lost, 'message was', 'messages were')} given up for good, to ${lostTo.join(', ')}.`
+      : 'They are tried again for a day.',
+    lastError === null ? '' : `Last error: ${lastError}`,
+    `Said at ${readableTime(new Date(now).toISOString())}, and again in an hour at the earliest.`,
+  ];
+  return `${lines.filter((line) => line !== '').join('\n')}\n`;
+}

@@ -1,0 +1,168 @@
+// What becomes of each send -> the state of its channel in the database, and a message to the others when it fails or works
+// again. Every backend that delivers runs one; the row's lock has one of them tell.
+
+import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
+import { byText } from '../db/values.ts';
+import {
+  addOutcome,
+  type ChannelHealth,
+  type HealthNews,
+  healthAfter,
+  newHealth,
+  newNews,
+  tellOfHealth,
+} from './channel-health.ts';
+import { type HealthSettings, tellHealth } from './tell-health.ts';
+
+export interface WatchChannelsOptions {
+  pool: Pool;
+  settings: HealthSettings;
+  newId: () => string;
+  log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
+  everyMs?: number;
+  now?: () => number;
+}
+
+export interface ChannelWatch {
+  /** An attempt was settled. @param error undefined: it was sent. @param isLost it will not be tried again. */
+  settled(channel: string, to: string, error: string | undefined, isLost: boolean): void;
+  /** Writes what was seen, and tells. Done every few seconds by itself. */
+  look(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function watchChannels(options: WatchChannelsOptions): ChannelWatch {
+  const { pool, settings, newId, log, everyMs = 10_000, now = Date.now } = options;
+  let news = new Map<string, HealthNews>();
+  let quietUntil = 0;
+  const look = async () => {
+    const seen = news;
+    news = new Map();
+    try {
+      await inTransaction(pool, (client) => lookAt(client, seen, settings, now(), newId, log));
+    } catch (error) {
+      // What was seen meanwhile is later than this.
+      for (const [channel, later] of news) seen.set(channel, merged(seen.get(channel), later));
+      news = seen;
+      if (now() < quietUntil) return;
+      quietUntil = now() + 60_000;
+      log.warn({ err: error }, 'cannot note whether the channels work; trying again');
+    }
+  };
+  let looking = Promise.resolve();
+  const timer = setInterval(() => {
+    looking = looking.then(look);
+  }, everyMs);
+  timer.unref();
+  return {
+    settled(channel, to, error, isLost) {
+      news.set(channel, addOutcome(news.get(channel) ?? newNews(channel), to, error, isLost, now()));
+    },
+    look,
+    async stop() {
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+function merged(earlier: HealthNews | undefined, later: HealthNews): HealthNews {
+  if (!earlier) return later;
+  if (later.didSucceed)
+    return { ...later, lost: earlier.lost + later.lost, lostTo: [...earlier.lostTo, ...later.lostTo] };
+  return {
+    ...later,
+    didSucceed: earlier.didSucceed,
+    failedSince: earlier.failedSince ?? later.failedSince,
+    attempts: earlier.attempts + later.attempts,
+    lost: earlier.lost + later.lost,
+    lostTo: [...earlier.lostTo, ...later.lostTo],
+  };
+}
+
+async function lookAt(
+  client: PoolClient,
+  news: ReadonlyMap<string, HealthNews>,
+  settings: HealthSettings,
+  now: number,
+  newId: () => string,
+  log: WatchChannelsOptions['log'],
+): Promise<void> {
+  // A channel that works and always did needs no row.
+  const names = [...news.values()]
+    .filter(({ failedSince, lost }) => failedSince !== null || lost > 0)
+    .map(({ channel }) => channel)
+    .sort(byText);
+  if (names.length > 0)
+    await client.query(
+      `insert into channel_health (channel) select * from unnest($1::text[]) on conflict do nothing`,
+      [names],
+    );
+  const known = await readHealth(client, settings);
+  for (const before of known) {
+    const seen = news.get(before.channel);
+    const health = seen ? healthAfter(before, seen) : before;
+    const { tell, health: next } = tellOfHealth(health, now, before.channel === 'email');
+    if (tell !== null) {
+      const others = await tellHealth(client, tell, health, settings, now, newId);
+      if (others === 0 && tell === 'fails')
+        log.error(
+          { channel: before.channel },
+          `channel ${before.channel} fails and there is no other to tell by: ${health.lastError}; configure a second channel in RULES_FILE`,
+        );
+    }
+    if (tell !== null || seen) await writeHealth(client, next);
+  }
+}
+
+interface HealthRow {
+  channel: string;
+  failing_since: string | null;
+  attempts: number;
+  last_error: string | null;
+  lost: number;
+  lost_to: string[];
+  told_at: string | null;
+  is_told: boolean;
+}
+
+/** Rows of the channels that are configured, locked. */
+async function readHealth(client: PoolClient, { channels = [] }: HealthSettings): Promise<ChannelHealth[]> {
+  const { rows } = await client.query<HealthRow>(
+    `select channel, failing_since, attempts, last_error, lost, lost_to, told_at, is_told
+     from channel_health
+     where channel = any($1::text[])
+     order by channel
+     for update`,
+    [['email', ...channels.map(({ name }) => name)]],
+  );
+  return rows.map((row) => ({
+    ...newHealth(row.channel),
+    failingSince: row.failing_since === null ? null : Date.parse(row.failing_since),
+    attempts: row.attempts,
+    lastError: row.last_error,
+    lost: row.lost,
+    lostTo: row.lost_to,
+    toldAt: row.told_at === null ? null : Date.parse(row.told_at),
+    isTold: row.is_told,
+  }));
+}
+
+async function writeHealth(client: PoolClient, health: ChannelHealth): Promise<void> {
+  const { channel, failingSince, attempts, lastError, lost, lostTo, toldAt, isTold } = health;
+  await client.query(
+    `update channel_health
+     set failing_since = $2, attempts = $3, last_error = $4, lost = $5, lost_to = $6, told_at = $7, is_told = $8
+     where channel = $1`,
+    [
+      channel,
+      failingSince === null ? null : new Date(failingSince),
+      attempts,
+      lastError?.slice(0, 1000) ?? null,
+      lost,
+      lostTo,
+      toldAt === null ? null : new Date(toldAt),
+      isTold,
+    ],
+  );
+}
