@@ -128,6 +128,15 @@ describe('the links of a mail', () => {
     expect(rows).toEqual([{ used: 0, gone: 0 }]);
   });
 
+  it('are not shown to whoever may read the history', async () => {
+    const mail = await mailAfter({ message: 'ERROR the key is under the mat' });
+    const { body } = await backend.call<{ items: { body: string }[] }>('GET', '/api/emails', undefined, {
+      'x-api-key': apiKey,
+    });
+    expect(body.items[0]!.body).toContain('Mute for an hour:');
+    for (const url of linksOf(mail).text) expect(JSON.stringify(body)).not.toContain(url);
+  });
+
   it('offer no one-click address that is not https, because a provider would not take it', async () => {
     const mail = await mailAfter({ message: 'ERROR the moon is full' });
     expect(mail.raw).toMatch(/^List-Unsubscribe: <mailto:alerts@example\.com\?subject=unsubscribe>\r$/m);
