@@ -1,6 +1,6 @@
 // How long the API takes to read: lists, filters, an issue, histograms, text and deep pages, over a million records and,
 // with --records=10000000, over ten million, beside a read by primary key in the same run. Requests go through the
-// backend's own routes, without the network.
+// backend's own routes, without the network. --only=text asks only the questions with that in their names.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ import { sumUp } from '../backend/src/upkeep/sum-up.ts';
 import { makeRecords, oldHost, words } from './reading/given-records.ts';
 
 const dayMs = 86_400_000;
-const rounds = 60;
+const rounds = Number(process.env.ROUNDS ?? 60);
 const goal = { medianMs: 30, p99Ms: 150 };
 
 /** Faster to fill; reading is as with the product's own settings. */
@@ -172,6 +172,7 @@ export async function measure(given: Given): Promise<Map<string, Times>> {
     ),
   );
   for (const [name, url] of await questions(given)) {
+    if (!name.includes(option('only') ?? '')) continue;
     const ask = async (round: number) => {
       const { statusCode, body } = await app.inject({ method: 'GET', url: url(round) });
       if (statusCode !== 200) throw new Error(`${name}: ${statusCode} ${body.slice(0, 300)}`);
@@ -185,13 +186,13 @@ export async function measure(given: Given): Promise<Map<string, Times>> {
   return times;
 }
 
-function asked(): number {
-  const text = process.argv.find((argument) => argument.startsWith('--records='));
-  return text === undefined ? 1_000_000 : Number(text.slice('--records='.length));
+/** `--name=value` of the command line. */
+function option(name: string): string | undefined {
+  return process.argv.find((text) => text.startsWith(`--${name}=`))?.slice(name.length + 3);
 }
 
 export async function run() {
-  const large = asked();
+  const large = Number(option('records') ?? 1_000_000);
   const sizes = [large / 10, large];
   const results: Map<string, Times>[] = [];
   const began = performance.now();

@@ -1,6 +1,7 @@
 // What GET /api/logs filters by -> conditions in SQL, for records and for counts.
 
 import { firstIdOf } from '../db/partitions.ts';
+import { bucketOf } from '../db/record-id.ts';
 
 export interface RecordFilter {
   host?: string | undefined;
@@ -66,8 +67,15 @@ function addText(conditions: Conditions, q: string): void {
   if (!isAscii) conditions.add('message ilike $', `%${escaped}%`);
 }
 
-/** Conditions on log_counts and its sums, but for time. */
+/** Conditions on log_counts, but for time. Of one source its bucket: the key begins with it. */
 export function ofCounts(filter: RecordFilter, values?: unknown[]): Conditions {
+  const conditions = ofSums(filter, values);
+  if (namesSource(filter)) conditions.add('bucket = $', bucketOf(filter.host, filter.container));
+  return conditions;
+}
+
+/** Conditions on the sums of log_counts, but for time. */
+export function ofSums(filter: RecordFilter, values?: unknown[]): Conditions {
   const conditions = new Conditions(values);
   if (filter.host !== undefined) conditions.add('host = $', filter.host);
   if (filter.container !== undefined) conditions.add('container = $', filter.container);
@@ -90,4 +98,10 @@ export function namesSource(
 /** Whether log_counts can answer for the filter. */
 export function isCounted(filter: RecordFilter): boolean {
   return filter.q === undefined && filter.issueIds === undefined;
+}
+
+/** Whether the total is known without a search: of a text, or an issue's records of some source, it is what was found. */
+export function isSummed({ q, issueIds, host, container, severity }: RecordFilter): boolean {
+  if (q !== undefined) return false;
+  return issueIds === undefined || (host === undefined && container === undefined && severity === undefined);
 }

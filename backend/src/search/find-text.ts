@@ -6,7 +6,7 @@ import type { Pool } from '../db/pool.ts';
 import { timeOfId } from '../db/record-id.ts';
 import { idRange, ofRecords } from './filter.ts';
 import type { Page, Stretch } from './page.ts';
-import { type Found, searchBack, searchMs, withinTime } from './search-back.ts';
+import { type Found, inSession, type Session, searchBack, searchMs } from './search-back.ts';
 import { minuteMs } from './sums.ts';
 
 /** How long the newest records are read before an index is asked. */
@@ -20,8 +20,11 @@ const mostStretches = 16;
 const canBeIndexed = /[a-z0-9]{3}/i;
 
 export async function findText(pool: Pool, page: Page, stretch: Stretch): Promise<Found> {
-  const search = new TextSearch(pool, page, stretch.toMs);
   const indexed = canBeIndexed.test(page.filter.q ?? '') ? await readIndexed(pool, stretch) : [];
+  return inSession(pool, (session) => walk(new TextSearch(session, page, stretch.toMs), stretch, indexed));
+}
+
+async function walk(search: TextSearch, stretch: Stretch, indexed: readonly Stretch[]): Promise<Found> {
   for (let group = 1, n = 0; n < indexed.length; ) {
     await search.readTo(indexed[n]!.toMs); // what is newer than the index
     if (n === 0) await search.readTo(indexed[n]!.fromMs, probeMs);
@@ -44,15 +47,15 @@ export async function findText(pool: Pool, page: Page, stretch: Stretch): Promis
 
 /** How far a search has come: everything received in [#toMs, …) was looked at. */
 class TextSearch {
-  readonly #pool: Pool;
+  readonly #session: Session;
   readonly #page: Page;
   readonly #ids: string[] = [];
   readonly #endAt = performance.now() + searchMs;
   #toMs: number;
   #isEnded = false;
 
-  constructor(pool: Pool, page: Page, toMs: number) {
-    this.#pool = pool;
+  constructor(session: Session, page: Page, toMs: number) {
+    this.#session = session;
     this.#page = page;
     this.#toMs = toMs;
   }
@@ -71,7 +74,7 @@ class TextSearch {
     const endAt = ms === undefined ? this.#endAt : performance.now() + ms;
     const limit = this.#page.limit - this.#ids.length;
     const walk = { fromMs, toMs: this.#toMs, firstStepMs, endAt };
-    const { ids, searchedToMs } = await searchBack(this.#pool, { ...this.#page, limit }, walk);
+    const { ids, searchedToMs } = await searchBack(this.#session, { ...this.#page, limit }, walk);
     this.#ids.push(...ids);
     this.#toMs = searchedToMs ?? fromMs;
     if (searchedToMs !== undefined && ms === undefined) this.#isEnded = true;
@@ -97,8 +100,7 @@ class TextSearch {
       // Without an order, so that no index but that of the text serves.
       return `(select ${n} as stretch, id from log_records ${conditions} limit $2)`;
     });
-    const rows = await withinTime<{ stretch: number; n: number; ids: string[] }>(
-      this.#pool,
+    const rows = await this.#session.query<{ stretch: number; n: number; ids: string[] }>(
       Math.max(50, Math.min(askMs, left)),
       `with found as materialized (${parts.join(' union all ')})
        select stretch, count(*)::int as n, (array_agg(id order by id desc))[1:$1::int] as ids

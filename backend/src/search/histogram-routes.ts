@@ -15,8 +15,11 @@ import {
 } from './histogram.ts';
 import { cleaned, instant, misfit } from './query.ts';
 import { withMergedIssues } from './read-records.ts';
-import { dayMs, hourMs, type Sums } from './sums.ts';
+import { dayMs, hourMs, minuteMs, type Sums } from './sums.ts';
 
+/** Of a source only whole hours are summed: over longer than this, minutes are drawn only when asked for. */
+const fewHoursMs = 6 * hourMs;
+const usualOfSome = { usual: hourMs };
 const stepNames = stepsMs.map((ms) => ms / 1000).join(', ');
 
 const OverTime = {
@@ -31,7 +34,7 @@ const OverTime = {
   step: Type.Optional(
     Type.Integer({
       minimum: 60,
-      description: `Seconds: ${stepNames}; an issue has none below 3600. Left out, it is chosen to make some hundred steps.`,
+      description: `Seconds: ${stepNames}; an issue has none below 3600. Left out, it is chosen to make some hundred steps at most.`,
     }),
   ),
 };
@@ -61,7 +64,8 @@ export function histogramRoutes(parts: { pool: Pool; sums: Sums; now: () => numb
       ({ query }) => {
         const { host, container, severity } = query;
         const filter = { host: cleaned(host), container: cleaned(container), severity: cleaned(severity) };
-        return histogramOf(sums, filter, rangeOf(query, now()));
+        const isOfSome = filter.host !== undefined || filter.container !== undefined;
+        return histogramOf(sums, filter, rangeOf(query, now(), isOfSome ? usualOfSome : {}));
       },
     );
 
@@ -77,7 +81,7 @@ export function histogramRoutes(parts: { pool: Pool; sums: Sums; now: () => numb
         },
       },
       async ({ params, query }) => {
-        const range = rangeOf(query, now(), hourMs);
+        const range = rangeOf(query, now(), { shortest: hourMs, usual: hourMs });
         return histogramOfIssue(pool, sums, await withMergedIssues(pool, params.id.toLowerCase()), range);
       },
     );
@@ -88,13 +92,16 @@ export function histogramRoutes(parts: { pool: Pool; sums: Sums; now: () => numb
 function rangeOf(
   query: { since?: string; until?: string; step?: number },
   now: number,
-  shortest?: number,
+  { shortest = minuteMs, usual = minuteMs }: { shortest?: number; usual?: number },
 ): Range {
   const untilMs = instant('until', query.until) ?? now;
   const sinceMs = instant('since', query.since) ?? untilMs - dayMs;
   if (sinceMs > untilMs) throw misfit('since', 'Input should not be after `until`', 'value_error');
-  const stepMs = query.step === undefined ? stepFor(sinceMs, untilMs, shortest) : query.step * 1000;
-  if (!stepsMs.includes(stepMs as never) || stepMs < (shortest ?? 0))
+  const stepMs =
+    query.step === undefined
+      ? stepFor(sinceMs, untilMs, untilMs - sinceMs > fewHoursMs ? usual : shortest)
+      : query.step * 1000;
+  if (!stepsMs.includes(stepMs as never) || stepMs < shortest)
     throw misfit('step', `Input should be one of ${stepNames}`, 'value_error');
   if ((untilMs - sinceMs) / stepMs > mostSteps)
     throw misfit(

@@ -6,7 +6,7 @@ import { timeOfId } from '../db/record-id.ts';
 import { isCounted, type RecordFilter } from './filter.ts';
 import { findByCounts } from './find-by-counts.ts';
 import { findText } from './find-text.ts';
-import { type Found, searchBack } from './search-back.ts';
+import { type Found, inSession, searchBack } from './search-back.ts';
 import { hourMs, lastMs } from './sums.ts';
 import type { Totals } from './total.ts';
 
@@ -59,9 +59,10 @@ async function findOfIssue(pool: Pool, page: Page, stretch: Stretch): Promise<Fo
   const { first, last } = rows[0]!;
   if (first === null || last === null) return { ids: [] };
   // With an hour to spare, for clocks that differ.
-  return searchBack(pool, page, {
+  const walk = {
     fromMs: Math.max(stretch.fromMs, Date.parse(first) - hourMs),
     toMs: Math.min(stretch.toMs, Date.parse(last) + hourMs),
     firstStepMs: 2 * hourMs,
-  });
+  };
+  return inSession(pool, (session) => searchBack(session, page, walk));
 }

@@ -7,7 +7,7 @@ import type { Pool } from '../db/pool.ts';
 import { ErrorAnswer, notFound } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import { instantOf } from '../ingest/instant.ts';
-import { idRange, isCounted, type RecordFilter } from './filter.ts';
+import { idRange, isCounted, isSummed, type RecordFilter } from './filter.ts';
 import { histogramRoutes } from './histogram-routes.ts';
 import { cleaned, instant, misfit } from './query.ts';
 import { type ListedRecords, listRecords, readRecord, withMergedIssues } from './read-records.ts';
@@ -95,11 +95,14 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
         const { limit, offset } = query;
         const page = { filter, beforeId: query.cursor?.toLowerCase(), limit, offset, now: now() };
 
-        if (filter.q !== undefined) return answer(await listRecords(pool, totals, page), limit);
-        const { total, isAtLeast } = await totals.of(filter);
-        // Nothing stands behind the end; and no offset is too large for that.
-        if (!isAtLeast && offset >= total) return { items: [], total, next_cursor: null };
-        const listed = await listRecords(pool, totals, page);
+        if (!isSummed(filter)) return answer(await listRecords(pool, totals, page), limit);
+        const counted = totals.of(filter);
+        if (offset > 0) {
+          // Nothing stands behind the end; and no offset is too large for that.
+          const { total, isAtLeast } = await counted;
+          if (!isAtLeast && offset >= total) return { items: [], total, next_cursor: null };
+        }
+        const [{ total, isAtLeast }, listed] = await Promise.all([counted, listRecords(pool, totals, page)]);
         return answer(listed, limit, { total: Math.max(total, isAtLeast ? listed.found : 0), isAtLeast });
       },
     );
@@ -128,7 +131,7 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
   };
 }
 
-/** Of a text, the total is what was found; there may be more unless everything was looked at. */
+/** Where the total is not known, it is what was found; there may be more unless everything was looked at. */
 function answer(
   { items, found, searchedToMs }: ListedRecords,
   limit: number,

@@ -1,7 +1,7 @@
 // Walks back through time until a page is full: each step is one statement between two ids, short at first and longer
 // while they are fast. A search that has taken long enough says how far it came, and the next page goes on from there.
 
-import { inTransaction, type Pool } from '../db/pool.ts';
+import type { Pool, PoolClient } from '../db/pool.ts';
 import { comeAgain } from '../http/errors.ts';
 import { idRange, ofRecords } from './filter.ts';
 import type { Page } from './page.ts';
@@ -30,7 +30,7 @@ const shortMs = 15;
 const longMs = 60;
 
 /** @throws {HttpError} 503 when not even one minute could be looked at in time. */
-export async function searchBack(pool: Pool, page: Page, walk: Walk): Promise<Found> {
+export async function searchBack(session: Session, page: Page, walk: Walk): Promise<Found> {
   const endAt = walk.endAt ?? performance.now() + searchMs;
   const ids: string[] = [];
   let stepMs = walk.firstStepMs;
@@ -38,7 +38,7 @@ export async function searchBack(pool: Pool, page: Page, walk: Walk): Promise<Fo
     const began = performance.now();
     if (began > endAt && toMs < walk.toMs) return { ids, searchedToMs: toMs };
     const fromMs = Math.max(walk.fromMs, toMs - stepMs);
-    const found = await lookBetween(pool, page, fromMs, toMs, page.limit - ids.length);
+    const found = await lookBetween(session, page, fromMs, toMs, page.limit - ids.length);
     if (found === 'too-long') {
       if (stepMs <= minuteMs)
         throw comeAgain('the search took too long; ask for a shorter time, or for fewer');
@@ -58,7 +58,7 @@ export async function searchBack(pool: Pool, page: Page, walk: Walk): Promise<Fo
 
 /** @returns the newest ids between two instants, or that the statement was ended. */
 async function lookBetween(
-  pool: Pool,
+  session: Session,
   page: Page,
   fromMs: number,
   toMs: number,
@@ -69,25 +69,47 @@ async function lookBetween(
     .add('id >= $', firstId)
     .add('id < $', page.beforeId !== undefined && page.beforeId < lastId ? page.beforeId : lastId);
   const text = `select id from log_records ${conditions} order by id desc limit ${conditions.parameter(limit)}`;
-  const rows = await withinTime<{ id: string }>(pool, statementMs, text, conditions.values);
+  const rows = await session.query<{ id: string }>(statementMs, text, conditions.values);
   return rows === 'too-long' ? rows : rows.map(({ id }) => id);
 }
 
-/** Runs a statement that the server ends after `ms`. */
-export async function withinTime<Row extends object>(
+/** One connection for the statements of a search, each of which the server ends when it takes too long. */
+export class Session {
+  readonly #client: PoolClient;
+  #limitMs: number | undefined;
+
+  constructor(client: PoolClient) {
+    this.#client = client;
+  }
+
+  async query<Row extends object>(ms: number, text: string, values: unknown[]): Promise<Row[] | 'too-long'> {
+    const limitMs = Math.ceil(ms);
+    try {
+      if (this.#limitMs !== limitMs) await this.#client.query(`set statement_timeout = ${limitMs}`);
+      this.#limitMs = limitMs;
+      return (await this.#client.query<Row>(text, values)).rows;
+    } catch (error) {
+      if ((error as { code?: string }).code !== '57014') throw error;
+      return 'too-long';
+    }
+  }
+}
+
+export async function inSession<Result>(
   pool: Pool,
-  ms: number,
-  text: string,
-  values: unknown[],
-): Promise<Row[] | 'too-long'> {
+  work: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  const noteBroken = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', noteBroken);
   try {
-    return await inTransaction(pool, async (client) => {
-      await client.query(`set local statement_timeout = ${Math.ceil(ms)}`);
-      const { rows } = await client.query<Row>(text, values);
-      return rows;
-    });
-  } catch (error) {
-    if ((error as { code?: string }).code !== '57014') throw error;
-    return 'too-long';
+    return await work(new Session(client));
+  } finally {
+    await client.query('reset statement_timeout').catch(noteBroken);
+    client.off('error', noteBroken);
+    client.release(broken);
   }
 }

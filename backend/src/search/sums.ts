@@ -2,7 +2,7 @@
 // and log_counts for the rest. So a total costs the same for a day and for a year.
 
 import type { Pool } from '../db/pool.ts';
-import { ofCounts, type RecordFilter } from './filter.ts';
+import { ofCounts, ofSums, type RecordFilter } from './filter.ts';
 
 /** What is counted: records, or those without a notification of their own. */
 export type Counted = 'n' | 'held';
@@ -192,7 +192,7 @@ function timeOf({ level }: Stretch): string {
 /** `from` and `where`; adds its parameters to `values`. */
 function tableOf(stretch: Stretch, filter: RecordFilter, values: unknown[]): string {
   const { level, fromMs, toMs } = stretch;
-  const conditions = ofCounts(filter, values)
+  const conditions = (level === 'open' ? ofCounts : ofSums)(filter, values)
     .add(`${timeOf(stretch)} >= $`, new Date(fromMs))
     .add(`${timeOf(stretch)} < $`, new Date(toMs));
   if (level === 'open') return `log_counts ${conditions}`;

@@ -2,7 +2,7 @@
 
 import type { Pool } from '../db/pool.ts';
 import { idRange, isCounted, ofRecords, type RecordFilter } from './filter.ts';
-import { withinTime } from './search-back.ts';
+import { inSession } from './search-back.ts';
 import { type Counted, lastMs, minuteMs, Sums } from './sums.ts';
 
 export interface Total {
@@ -24,7 +24,7 @@ export class Totals {
     this.sums = new Sums(pool);
   }
 
-  /** Of a text the search itself says how many it found: do not ask here. */
+  /** @param filter one that `isSummed`. */
   async of(filter: RecordFilter): Promise<Total> {
     if (!isCounted(filter)) return this.#ofIssue(filter);
     return { total: await this.sum('n', filter), isAtLeast: false };
@@ -57,11 +57,10 @@ export class Totals {
     return rows[0]!.n;
   }
 
-  /** Of an issue as a whole its sums say it; else it is counted, as far as a person would page. */
+  /** Of all time its sums say it; else it is counted in its index, as far as a person would page. */
   async #ofIssue(filter: RecordFilter): Promise<Total> {
-    const { host, container, severity, sinceMs, untilMs, issueIds } = filter;
-    const isWhole = [host, container, severity, sinceMs, untilMs].every((part) => part === undefined);
-    if (!isWhole) return this.#countSome(filter);
+    const { sinceMs, untilMs, issueIds } = filter;
+    if (sinceMs !== undefined || untilMs !== undefined) return this.#countSome(filter);
     const uptoMs = await this.sums.issuesUpto();
     const [summed, newer] = await Promise.all([
       this.#pool.query<{ n: number | null }>(
@@ -78,7 +77,9 @@ export class Totals {
     const conditions = ofRecords(filter).add('id >= $', firstId).add('id < $', lastId);
     const most = conditions.parameter(mostCounted);
     const text = `select count(*) as n from (select from log_records ${conditions} limit ${most}) as found`;
-    const rows = await withinTime<{ n: number }>(this.#pool, countingMs, text, conditions.values);
+    const rows = await inSession(this.#pool, (session) =>
+      session.query<{ n: number }>(countingMs, text, conditions.values),
+    );
     if (rows === 'too-long') return { total: 0, isAtLeast: true };
     return { total: rows[0]!.n, isAtLeast: rows[0]!.n === mostCounted };
   }

@@ -147,6 +147,8 @@ async function indexDay(
 ): Promise<string | undefined> {
   const [from_id, to_id] = [firstIdOf(day), firstIdOf(day + dayMs)];
   if (there.some((index) => index.from_id === from_id && index.to_id === to_id)) return undefined;
+  const { rowCount } = await client.query(`select from ${partition} limit 1`);
+  if (rowCount === 0) return undefined;
   const name = `${partition}_text_all`;
   await client.query('begin');
   try {

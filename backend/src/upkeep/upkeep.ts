@@ -11,8 +11,6 @@ import { sumUp } from './sum-up.ts';
 export interface UpkeepOptions extends Kept {
   pool: Pool;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
-  /** Whether text gets indexes; left out, it does. */
-  textIndex?: boolean;
   now?: () => number;
   /** Of the hourly jobs. */
   everyMs?: number;
@@ -30,7 +28,7 @@ export async function makePartitionsAhead(pool: Pool, now: number): Promise<numb
 
 /** Runs in the background until stopped. Nothing that the database does ends it. */
 export function startUpkeep(options: UpkeepOptions): { stop(): Promise<void> } {
-  const { pool, log, textIndex = true, now = Date.now, everyMs = 3_600_000 } = options;
+  const { pool, log, now = Date.now, everyMs = 3_600_000 } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const every = async (ms: number, name: string, job: () => Promise<unknown>) => {
@@ -47,7 +45,7 @@ export function startUpkeep(options: UpkeepOptions): { stop(): Promise<void> } {
   const jobs = Promise.all([
     every(everyMs, 'upkeep', () => runOnce(options, now())),
     every(minuteMs, 'summing up', () => sumUp(pool, now(), signal)),
-    textIndex ? every(minuteMs, 'indexing text', () => indexText({ pool, log }, now(), signal)) : undefined,
+    every(minuteMs, 'indexing text', () => indexText({ pool, log }, now(), signal)),
   ]);
   return {
     async stop() {
