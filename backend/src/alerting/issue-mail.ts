@@ -1,6 +1,7 @@
 // One alert of one issue -> its mail. The subject starts with the state and is the same for all mails of the issue
 // otherwise; Gmail leaves text in square brackets out when it compares subjects, so that they stay one conversation.
 
+import type { ImageBefore } from './image-before.ts';
 import type { ActionLink } from './links/links.ts';
 import {
   type AlertContent,
@@ -74,6 +75,8 @@ export interface ContainerLife {
   restarts?: number | null;
   /** `starting` or `stopping`. */
   phase?: string | null;
+  /** The image that the container had before, lately. */
+  before?: ImageBefore | undefined;
 }
 
 /** Longest context shown on each side, in lines and in characters of a line. */
@@ -166,6 +169,11 @@ function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
   ];
 }
 
+function imageInWords(image: string | null, imageId: string | null): string {
+  const id = imageId?.replace(/^sha256:/, '').slice(0, 12);
+  return headerSafe([image, id && (image ? `(${id})` : id)].filter(Boolean).join(' '));
+}
+
 /** Where else it was seen; nothing, when that is where this record comes from alone. */
 function placesOf(name: string, places: readonly string[], own: string): [string, string][] {
   return places.every((place) => place === own) ? [] : [[name, headerSafe(fewOf(places))]];
@@ -173,12 +181,14 @@ function placesOf(name: string, places: readonly string[], own: string): [string
 
 function lifeOf(life: ContainerLife | undefined): [string, string][] {
   if (!life) return [];
-  const { image, imageId, upMs, restarts, phase } = life;
+  const { image = null, imageId = null, upMs, restarts, phase, before } = life;
   const rows: [string, string][] = [];
-  if (image || imageId) {
-    const id = imageId?.replace(/^sha256:/, '').slice(0, 12);
-    rows.push(['Image', headerSafe([image, id && (image ? `(${id})` : id)].filter(Boolean).join(' '))]);
-  }
+  if (image || imageId) rows.push(['Image', imageInWords(image, imageId)]);
+  if (before)
+    rows.push([
+      'Image before',
+      `${imageInWords(before.image, before.imageId)} until ${readableTime(before.lastAt)}`,
+    ]);
   const ran = typeof upMs === 'number' && upMs >= 0 ? `for ${duration(upMs)}` : '';
   const again =
     typeof restarts === 'number' && restarts > 0

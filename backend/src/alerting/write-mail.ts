@@ -7,6 +7,7 @@ import { aggregateParts } from './aggregate.ts';
 import { alertHeaders } from './alert-headers.ts';
 import { itemFacts, recordFacts, rollUpFacts } from './facts.ts';
 import type { Gathered, GatheredIssue } from './gather.ts';
+import { type ImageBefore, readImageBefore } from './image-before.ts';
 import { type ContainerLife, type MailedIssue, renderIssueMail } from './issue-mail.ts';
 import type { MailLinks } from './links/links.ts';
 import type { Mail } from './mail.ts';
@@ -32,6 +33,8 @@ export interface Mailed {
   records: ReadonlyMap<string, MailedRecord>;
   /** By episode id. */
   episodes: ReadonlyMap<string, { beganAt: string; beganCount: number }>;
+  /** Of the one record of a mail about one issue. */
+  imageBefore?: ImageBefore | undefined;
 }
 
 /** What the mail of these needs. */
@@ -57,7 +60,17 @@ export async function readMailed(client: PoolClient, shown: readonly GatheredIss
     ),
     records: new Map(records.map((record) => [record.id, record])),
     episodes: new Map(episodes.map((episode) => [episode.id, episode])),
+    ...(isSingle ? { imageBefore: await imageBeforeOf(client, shown[0]!, records) } : {}),
   };
+}
+
+async function imageBeforeOf(
+  client: PoolClient,
+  { alert }: GatheredIssue,
+  records: readonly MailedRecord[],
+): Promise<ImageBefore | undefined> {
+  const record = records.find(({ id }) => id === alert.recordId);
+  return record && readImageBefore(client, { ...record, imageId: textOf(record.fields, 'image_id') });
 }
 
 export async function readIssues(
@@ -129,7 +142,7 @@ function writeIssueMail(
     receivedAt: record.receivedAt,
     contextBefore: record.contextBefore ?? [],
     contextAfter: record.contextAfter ?? [],
-    life: lifeOf(record),
+    life: { ...lifeOf(record), before: mailed.imageBefore },
   };
   const isOver = alert.reason === 'over';
   const actions = links?.ofIssue(alert.issueId, { withImage: record.image !== null, isOver });
@@ -235,16 +248,20 @@ function writeRollUp(
 
 /** As the agent says it in the record's fields; what it does not say is left out. */
 function lifeOf({ image, fields, occurredAt, receivedAt }: MailedRecord): ContainerLife {
-  const text = (name: string) => (typeof fields?.[name] === 'string' ? (fields[name] as string) : null);
-  const startedAt = Date.parse(text('started_at') ?? '');
+  const startedAt = Date.parse(textOf(fields, 'started_at') ?? '');
   const restarts = Number(fields?.restart_count ?? Number.NaN);
   return {
     image,
-    imageId: text('image_id'),
+    imageId: textOf(fields, 'image_id'),
     upMs: Number.isNaN(startedAt) ? null : Date.parse(occurredAt ?? receivedAt) - startedAt,
     restarts: Number.isInteger(restarts) ? restarts : null,
-    phase: text('phase'),
+    phase: textOf(fields, 'phase'),
   };
+}
+
+function textOf(fields: MailedRecord['fields'], name: string): string | null {
+  const value = fields?.[name];
+  return typeof value === 'string' ? value : null;
 }
 
 type Alert = GatheredIssue['alert'];

@@ -77,7 +77,7 @@ describe('an issue that is muted', () => {
     expect(body).toContain(
       '299 records were held back since the mail before, 289 of them while it was muted.',
     );
-    expect(body).toContain('Image: api:2');
+    expect(body).toContain('Image: api:2\nImage before: api:1 until 2026-11-22 14:59:00 UTC');
   });
 
   it('for an hour is told of by its first record after that', async () => {
