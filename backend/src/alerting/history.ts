@@ -53,11 +53,24 @@ export async function listNotifications(
   pool: Pool,
   page: { limit: number; offset: number },
 ): Promise<{ items: Notification[]; total: number }> {
+  // What is held back is summed up by the day and by the minute (upkeep/sum-up.ts), and counted where it is not yet.
   const { rows: totals } = await pool.query<{ total: number }>(
-    `select
+    `with upto as (
+       select
+         coalesce(max(upto) filter (where name = 'day'), '-infinity') as of_days,
+         coalesce(max(upto) filter (where name = 'minute'), '-infinity') as of_minutes
+       from sums_upto
+     )
+     select
        (select count(*) from notifications)
        - (select count(*) from notifications where channel = 'canary')
-       + (select coalesce(sum(held), 0) from log_counts) as total`,
+       + (select coalesce(sum(held), 0) from count_sums where unit = 'day' and at < (select of_days from upto))
+       + (
+         select coalesce(sum(held), 0)
+         from count_sums
+         where unit = 'minute' and at >= (select of_days from upto) and at < (select of_minutes from upto)
+       )
+       + (select coalesce(sum(held), 0) from log_counts where minute >= (select of_minutes from upto)) as total`,
   );
   const { total } = totals[0]!;
   if (page.offset >= total) return { items: [], total };
