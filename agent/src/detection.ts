@@ -1,6 +1,7 @@
 // Settings -> the stages that detect, with every pattern compiled and checked once, at start.
 
 import { SettingsError } from '@log-detector/settings';
+import { canaryText } from './canary.ts';
 import { createCoalesce } from './detect/coalesce.ts';
 import { createFind, type Found } from './detect/find.ts';
 import { createJoin } from './detect/join.ts';
@@ -68,10 +69,15 @@ export async function readDetection(
   const secrets = await compiled('REDACT_PATTERNS', settings.redactPatterns);
   if (problems.length > 0 || !traceback) throw new SettingsError(problems);
 
-  const patterns = found.filter((pattern) => pattern !== undefined);
+  // A canary is matched whatever the patterns are, and no exclude keeps it out.
+  const canary = await compilePattern('canary', canaryText.replace('/', '\\/'));
+  const patterns = [...found.filter((pattern) => pattern !== undefined), canary];
   const match = createMatch({
     patterns,
-    excludes,
+    excludes: excludes.map((exclude) => ({
+      ...exclude,
+      test: (text: string) => exclude.test(text) && !canary.test(text),
+    })),
     tracebackPattern: traceback,
     eventId,
     redact: settings.redact ? createRedact({ patterns: secrets }) : undefined,

@@ -1,5 +1,6 @@
 // What the command and the benchmarks use of the agent.
 
+export { canaryCommand } from './canary.ts';
 export { createCoalesce } from './detect/coalesce.ts';
 export { createJoin } from './detect/join.ts';
 export { readLevel } from './detect/level.ts';

@@ -28,7 +28,11 @@ create table canaries (
   container text not null,
   stage text not null,                  -- 'stored', 'dispatched', 'delivered'
   canary_id text not null,
-  printed_at timestamptz not null,      -- Docker's timestamp of the line
+  printed_at timestamptz not null,      -- by the clock of whoever printed it
   at timestamptz not null,
   primary key (host, container, stage)
 );
+
+-- What canaries leave behind, and is swept away after an hour.
+create index notifications_canary on notifications (created_at) where channel = 'canary';
+create index alerts_canary on alerts (created_at) where channel = 'canary';

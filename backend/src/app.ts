@@ -4,12 +4,15 @@ import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { apiKeyGuard } from './access/api-key.ts';
 import { actingRoutes } from './acting/routes.ts';
+import { canariesStored, groupCanaries, planWithCanaries } from './alerting/canary.ts';
 import { createOwnRecords, groupOwn, type OwnRecords } from './alerting/own-records.ts';
 import { planAlerts } from './alerting/plan-alerts.ts';
 import { alertingRoutes } from './alerting/routes.ts';
+import type { AbsenceWatch } from './alerting/rules/absence.ts';
 import { countForRules } from './alerting/rules/count-for-rules.ts';
 import { rulesRoutes } from './alerting/rules/routes.ts';
 import { createRuleBook, type RuleBook } from './alerting/rules/rule-book.ts';
+import { canTell } from './alerting/targets.ts';
 import type { Pool, PoolClient } from './db/pool.ts';
 import { newId, timeOfId } from './db/record-id.ts';
 import type { FetchText } from './feedback/certificates.ts';
@@ -46,6 +49,8 @@ export interface AppOptions {
   logger: Logger;
   version: string;
   metrics?: Metrics;
+  /** Hears every record that is stored, to notice silence. */
+  absence?: Pick<AbsenceWatch, 'heard'>;
   /** The rules in force; when left out, those of the database as its routes change them. */
   rules?: RuleBook;
   /** When left out, one of its own that nobody acts on. */
@@ -76,13 +81,20 @@ export async function buildApp(options: AppOptions): Promise<App> {
     faults.add();
     sayFault(error, 'bug: a record met a fault');
   };
-  const grouping = groupOwn(groupSafely(createGrouping(pool), onFault));
+  const grouping = groupCanaries(groupOwn(groupSafely(createGrouping(pool), onFault)));
+  const delivers = canTell(settings.alerts);
   const parts = {
     pool: options.ingestPool ?? pool,
     grouping,
     dedupeWindowMs: settings.dedupeWindowMs,
-    planAlerts: (question: Parameters<typeof planAlerts>[0]) =>
-      planAlerts(question, { ...settings.alerts, rules: rules.current() }, () => newId(question.now)),
+    planAlerts: (question: AlertQuestion) =>
+      planWithCanaries(
+        question,
+        delivers,
+        (others) =>
+          planAlerts(others, { ...settings.alerts, rules: rules.current() }, () => newId(question.now)),
+        () => newId(question.now),
+      ),
     countForRules: (client: PoolClient, records: readonly StoredRecord[], now: number) =>
       countForRules(client, rules.current(), records, now),
   };
@@ -91,13 +103,21 @@ export async function buildApp(options: AppOptions): Promise<App> {
     store: async (drafts, mayBeStored) => {
       await cover(timeOfId(drafts.at(-1)!.id));
       let decisions: readonly Decision[] = [];
+      let asked: AlertQuestion['records'] = [];
+      let stored: AlertQuestion | undefined;
       const planAlerts = (question: AlertQuestion) => {
         const plan = parts.planAlerts(question);
         decisions = plan.decisions;
+        asked = question.records;
+        stored = question;
         return plan;
       };
       const records = await acceptBatch({ ...parts, planAlerts }, drafts, mayBeStored);
       watch.pulse.ingestCommitted();
+      canariesStored(pool, asked, delivers).catch((error: Error) =>
+        logger.debug({ err: error }, 'cannot note a canary'),
+      );
+      if (stored) options.absence?.heard(stored.records, stored.now);
       for (const { notify, reason } of decisions) decided.add(1, { notify: String(notify), reason });
       return records;
     },

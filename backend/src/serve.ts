@@ -6,9 +6,12 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from '@log-detector/settings';
 import { type Logger, pino } from 'pino';
+import { canaryNoteTaker, sweepCanaries } from './alerting/canary-channel.ts';
 import { tellOwnOver } from './alerting/own-over.ts';
 import { defaultPolicy } from './alerting/policy.ts';
+import { createAbsenceWatch } from './alerting/rules/absence.ts';
 import { createRuleBook } from './alerting/rules/rule-book.ts';
+import { startAbsence } from './alerting/rules/start-absence.ts';
 import { startDispatch } from './alerting/start-dispatch.ts';
 import { canTell } from './alerting/targets.ts';
 import { watchChannels } from './alerting/watch-channels.ts';
@@ -24,6 +27,7 @@ import { Metrics } from './http/metrics.ts';
 import { startDelivery } from './outbox/delivery.ts';
 import { type BackendSettings, readBackendSettings } from './settings.ts';
 import { makePartitionsAhead, startUpkeep } from './upkeep/upkeep.ts';
+import type { Telling } from './watch/incidents.ts';
 import { deadMansPing } from './watch/ping.ts';
 import { startWatching } from './watch/start-watching.ts';
 import { Watch } from './watch/watch.ts';
@@ -40,6 +44,7 @@ interface Closing {
 /** An ingest statement that takes longer is ended, and its senders come again. */
 const ingestStatementMs = 10_000;
 const readStatementMs = 30_000;
+const sweepMs = 600_000;
 // In a compose file the database may start at the same time: it is given so many seconds.
 const databaseAttempts = 60;
 const endingSignals = ['SIGTERM', 'SIGINT'] as const;
@@ -146,7 +151,19 @@ async function start(
   await rules.refresh();
   const metrics = new Metrics();
   const watch = new Watch({ pool, bounds: settings.watch, metrics });
-  const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics, watch, rules });
+  // Own records go the way of all others, which begins in the app.
+  const telling: Telling = {
+    raise: (record) => app.ownRecords.raise(record),
+    over: (record) =>
+      tellOwnOver(
+        { pool, ownRecords: app.ownRecords, settings: settings.alerts, newId: () => newId(Date.now()) },
+        record,
+        Date.now(),
+      ),
+  };
+  const { absence: absences } = settings.rules;
+  const absence = createAbsenceWatch({ pool, absence: absences, telling, startedAt: Date.now() });
+  const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics, watch, rules, absence });
   if (signal.aborted) return;
   await listen(app, settings);
   closing.work.push(() => app.close());
@@ -160,20 +177,21 @@ async function start(
     dedupeWindowMs: settings.dedupeWindowMs,
   });
   closing.work.push(() => upkeep.stop());
-  const { ownRecords } = app;
+  if (absences.length > 0) {
+    const listening = startAbsence({ watch: absence, log: logger });
+    closing.work.push(() => listening.stop());
+  }
   const { pingUrl } = settings.watch;
-  const ownOver = { pool, ownRecords, settings: settings.alerts, newId: () => newId(Date.now()) };
   const watching = startWatching({
     pool,
     watch,
-    telling: {
-      raise: (record) => ownRecords.raise(record),
-      over: (record) => tellOwnOver(ownOver, record, Date.now()),
-    },
+    telling,
     log: logger,
     ...(pingUrl ? { ping: deadMansPing(pingUrl, settings.allowPrivateWebhooks) } : {}),
   });
   closing.work.push(() => watching.stop());
+  const sweeping = setInterval(() => sweepCanaries(pool).catch(() => {}), sweepMs);
+  closing.work.push(async () => clearInterval(sweeping));
   if (canTell(settings.alerts)) {
     const { from, enabled } = settings.alerts;
     const { email, ...others } = makeChannels(
@@ -191,7 +209,7 @@ async function start(
     const delivery = startDelivery({
       pool,
       connectionString,
-      channels,
+      channels: { ...channels, canary: canaryNoteTaker(pool) },
       log: logger,
       metrics,
       onTurn: () => watch.pulse.turned('delivery'),

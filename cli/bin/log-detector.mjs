@@ -14,9 +14,10 @@ if (existsSync(join(root, 'cli', 'build.mjs'))) {
   await buildIfStale();
 }
 
-// The agent runs on every host, so it loads its own single file and nothing of the rest.
+// The agent runs on every host, so it loads its own single file and nothing of the rest; the canary runs in its image.
 const [verb] = process.argv.slice(2);
-const entry = verb === 'agent' && existsSync(join(dist, 'agent.mjs')) ? 'agent.mjs' : 'cli.mjs';
+const isOfTheAgent = verb === 'agent' || verb === 'canary';
+const entry = isOfTheAgent && existsSync(join(dist, 'agent.mjs')) ? 'agent.mjs' : 'cli.mjs';
 if (!existsSync(join(dist, entry))) {
   console.error(`log-detector: ${join(dist, entry)} is missing; run "npm run build"`);
   process.exit(1);

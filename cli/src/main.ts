@@ -11,6 +11,7 @@ const verbs: Record<string, (args: string[]) => Promise<number | undefined>> = {
     return 0;
   },
   agent: async (args) => (await import('@log-detector/agent')).agentCommand(args, process.env),
+  canary: async () => (await import('@log-detector/agent')).canaryCommand(process.env),
   migrate: async () => {
     await (await import('@log-detector/backend')).migrateCommand(process.env);
     return 0;

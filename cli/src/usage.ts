@@ -7,6 +7,7 @@ export const usage = `Usage: log-detector <verb>
   start       backend and agent together, on this machine (what "npm start" runs)
   serve       the backend: takes in records, groups them, sends the mails
   agent       follows this host's containers and posts what matches  [--check: is the running one healthy?]
+  canary      prints a line now and then that goes through every stage (docs/watching.md)
   migrate     brings the database up to date, and ends
   explain     shows what the detector sees in log files or standard input  [FILE…] [--json] [--each-line]
 

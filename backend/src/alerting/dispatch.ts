@@ -7,6 +7,7 @@ import type { NewNotification } from '../ingest/types.ts';
 import { addNotifications } from '../outbox/add-notifications.ts';
 import { type BudgetRow, lockBudgets, readBudgets, writeBudgets } from '../outbox/budgets.ts';
 import { quotaLimits } from '../outbox/quota.ts';
+import { canaryChannel, canaryIn, noteCanary, sourceOf } from './canary.ts';
 import { beginEpisodes, endQuietEpisodes } from './episodes.ts';
 import { type Gathered, gather, type WaitingAlert } from './gather.ts';
 import { alertsChannel } from './keep-alerts.ts';
@@ -71,11 +72,15 @@ export function dispatch(
     const untils = nextOver === null ? [] : [nextOver];
     const mails: NewNotification[] = [];
     for (const recipient of recipients) {
-      const quietUntil = settings.quiet?.quietUntil(recipient, now) ?? null;
+      // A canary goes to nobody: no quiet hours, no budgets.
+      const isCanary = recipient.channel === canaryChannel;
+      const quietUntil = isCanary ? null : (settings.quiet?.quietUntil(recipient, now) ?? null);
       if (quietUntil !== null) untils.push(quietUntil);
       const loud = quietUntil === null ? null : loudOf(recipient, settings);
       if (loud?.length === 0) continue;
-      const result = planFor(recipient, budgets, settings.policy, now);
+      const result = isCanary
+        ? { send: true as const, rows: [] }
+        : planFor(recipient, budgets, settings.policy, now);
       if (!result.send) {
         untils.push(result.until);
         continue;
@@ -88,12 +93,18 @@ export function dispatch(
         mailLinks(key, settings, to, id, now),
       );
       mails.push(mail);
+      if (isCanary) await noteDispatched(client, mail);
       if (isMoreWaiting) untils.push(now + settings.policy.digestMs);
     }
     await addNotifications(client, mails, new Date(now).toISOString());
     await writeBudgets(client, [...changed.values()]);
     return { mails: mails.length, nextAt: untils.length > 0 ? Math.min(...untils) : null };
   });
+}
+
+async function noteDispatched(client: PoolClient, { toAddress, body }: NewNotification): Promise<void> {
+  const canary = canaryIn(body);
+  if (canary) await noteCanary(client, { ...canary, ...sourceOf(toAddress), stage: 'dispatched' });
 }
 
 interface WaitingRecipient extends Target {
@@ -141,7 +152,7 @@ async function readWaiting(
      ) as a
      order by a.has_first desc, a.oldest, a.channel <> 'email', a.to_address`,
   );
-  const known = new Set([...(enabled ? ['email'] : []), ...channels.map(({ name }) => name)]);
+  const known = new Set([canaryChannel, ...(enabled ? ['email'] : []), ...channels.map(({ name }) => name)]);
   const gone = rows.filter(
     ({ channel, oldest, isInactive }) =>
       isInactive || (!known.has(channel) && Date.parse(oldest) + strangerMs <= now),

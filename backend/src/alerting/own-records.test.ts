@@ -66,10 +66,14 @@ describe('an own record', () => {
   it('makes an issue by its kind and subject, however its text reads', async () => {
     await backend.app.ownRecords.raise(missing({ event: '2', message: 'Quite another text' }));
     await backend.app.ownRecords.raise(missing({ event: '3', subject: 'web-3' }));
-    const { rows } = await backend.database.pool.query<{ n: number }>(
-      `select count(*)::int as n from log_records group by issue_id order by 1`,
+    const { rows } = await backend.database.pool.query<{ n: number; title: string }>(
+      `select count::int as n, title from issues where fingerprint like 'own:agent-missing:%' order by first_seen`,
     );
-    expect(rows.map(({ n }) => n)).toEqual([1, 1, 2]);
+    expect(rows).toEqual([
+      { n: 2, title: 'No sign of life from the agent on web-1' },
+      { n: 1, title: 'No sign of life from web-2' },
+      { n: 1, title: 'No sign of life from the agent on web-1' },
+    ]);
   });
 
   it('cannot be forged: a sender that says it is of a kind is grouped by its text', async () => {

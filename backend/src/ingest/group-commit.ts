@@ -207,6 +207,7 @@ function draftOf(
     contextBefore: record.contextBefore,
     contextAfter: record.contextAfter,
     coalesceId: record.coalesceId,
+    group: record.group,
   };
 }
 

@@ -23,7 +23,7 @@ export interface IncomingRecord {
   contextAfter: string[] | null;
   coalesceId: string | null;
   /** The issue of Log Detector's own records (alerting/own-records.ts); what others send is grouped by its text. */
-  group?: Group;
+  group?: Group | undefined;
 }
 
 /** What grouping says of a record: equal fingerprint and service make one issue. */

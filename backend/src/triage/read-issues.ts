@@ -50,7 +50,8 @@ export async function listIssues(pool: Pool, page: IssuePage): Promise<{ items: 
   const { filter, sort, order, limit, after, now } = page;
   const values: unknown[] = [now];
   const value = (given: unknown): string => `$${values.push(given)}`;
-  const conditions = ['merged_into is null'];
+  // Those of canaries are nobody's faults.
+  const conditions = ['merged_into is null', `fingerprint not like 'own:canary:%'`];
   if (filter.state !== undefined) conditions.push(`${stateNow} = ${value(filter.state)}`);
   if (filter.service !== undefined) conditions.push(`service = ${value(filter.service)}`);
   if (filter.host !== undefined) conditions.push(`${value(filter.host)} = any(hosts)`);

@@ -1,9 +1,10 @@
 // A look -> what is amiss and what is in order. Pure.
 
 import type { Agent } from '@log-detector/contract';
+import { canaryChannel } from '../alerting/canary.ts';
 import { stoppedFactor } from './agents.ts';
 import type { Finding } from './incidents.ts';
-import { type CanaryTimes, canaryChannel, type Look } from './look.ts';
+import type { CanaryTimes, Look } from './look.ts';
 
 export interface Bounds {
   /** AGENT_MISSING_SECONDS. 0: nobody is told. */

@@ -1,6 +1,7 @@
 // One look at everything there is to watch: agents, what waits to be sent, canaries. Ages are by the database's clock.
 
 import type { Agent } from '@log-detector/contract';
+import { canaryChannel } from '../alerting/canary.ts';
 import type { Pool } from '../db/pool.ts';
 import { type AgentTimes, listAgents } from './agents.ts';
 import { type Incident, listIncidents } from './incidents.ts';
@@ -31,9 +32,6 @@ export interface CanaryTimes {
 
 /** A canary that did not come for so long was taken away on purpose. */
 const canaryForgottenAfter = '1 day';
-/** Sent to nobody: neither a mail that waits nor an alert. */
-export const canaryChannel = 'canary';
-
 export async function look(pool: Pool, times: AgentTimes, now: number): Promise<Look> {
   const [agents, pending, alerts, canaries, incidents] = await Promise.all([
     listAgents(pool, times),

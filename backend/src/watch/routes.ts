@@ -2,13 +2,13 @@
 
 import { Agent, Heartbeat } from '@log-detector/contract';
 import { Type } from 'typebox';
+import { canaryChannel } from '../alerting/canary.ts';
 import type { Pool } from '../db/pool.ts';
 import { ErrorAnswer, HttpError, notFound } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import { cleanText } from '../ingest/clean.ts';
 import { forgetAgent, listAgents, storeHeartbeat } from './agents.ts';
 import { forgetCanaries } from './canaries.ts';
-import { canaryChannel } from './look.ts';
 import type { Watch } from './watch.ts';
 
 const Seconds = Type.Number();

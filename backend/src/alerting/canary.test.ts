@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../db/record-id.ts';
+import { type GivenBackend, givenBackend } from '../http/test-help.ts';
+import { type Delivery, startDelivery } from '../outbox/delivery.ts';
+import { silentLog, until } from '../outbox/test-help.ts';
+import { canaryOf } from './canary.ts';
+import { canaryNoteTaker, sweepCanaries } from './canary-channel.ts';
+import { dispatch } from './dispatch.ts';
+import { defaultPolicy } from './policy.ts';
+
+const settings = {
+  enabled: true,
+  to: ['ops@example.org'],
+  from: 'alerts@example.com',
+  baseUrl: 'https://logs.example.com',
+  policy: { ...defaultPolicy, grouping: 'on' as const },
+};
+let backend: GivenBackend;
+let delivery: Delivery;
+
+beforeAll(async () => {
+  backend = await givenBackend({ alerts: settings });
+  const { pool, url } = backend.database;
+  delivery = startDelivery({
+    pool,
+    connectionString: url,
+    channels: { canary: canaryNoteTaker(pool) },
+    log: silentLog,
+  });
+});
+afterAll(async () => {
+  await delivery.stop();
+  await backend.close();
+});
+
+const line = (at = new Date()) => `INFO log-detector-canary/1 id=${randomUUID()} at=${at.toISOString()}`;
+const printed = (parts = {}) =>
+  backend.post({ container: 'canary', severity: 'info', message: line(), event_id: randomUUID(), ...parts });
+const rows = async (sql: string) => (await backend.database.pool.query<Record<string, unknown>>(sql)).rows;
+const stages = async (host: string) =>
+  (await rows(`select stage from canaries where host = '${host}' order by at`)).map(({ stage }) => stage);
+const tell = () => dispatch(backend.database.pool, settings, Date.now(), () => newId(Date.now()));
+
+describe('a canary', () => {
+  it('goes through every stage to a rendered mail, and leaves no trace in lists, counts and budgets', async () => {
+    const { id } = await printed({ host: 'web-7' });
+    await until(async () => (await stages('web-7')).length === 1, 'it is stored');
+    expect((await tell()).mails).toBe(1);
+    await until(async () => (await stages('web-7')).length === 3, 'it is delivered');
+    expect(await stages('web-7')).toEqual(['stored', 'dispatched', 'delivered']);
+    const [sent] = await rows(
+      `select channel, to_address, body from notifications where record_id = '${id}'`,
+    );
+    expect(sent).toMatchObject({ channel: 'canary', to_address: 'web-7 canary' });
+    expect(sent!.body).toMatch(/log-detector-canary\/1/);
+    await until(async () => (await rows('select 1 from log_records')).length === 0, 'it is not kept');
+
+    const lists = ['/api/logs', '/api/emails'];
+    for (const list of lists)
+      expect((await backend.call('GET', list)).body).toMatchObject({ items: [], total: 0 });
+    expect((await backend.call('GET', '/api/issues')).body).toMatchObject({ items: [] });
+    expect(await rows('select 1 from log_counts')).toEqual([]);
+    expect(await rows('select 1 from mail_budgets')).toEqual([]);
+  });
+
+  it('comes through however often it is sent, beside records of all kinds', async () => {
+    for (let n = 0; n < 20; n += 1) {
+      await backend.call('POST', '/api/logs', [
+        { host: 'web-8', container: 'api', message: `ERROR order ${n} is lost` },
+        { host: 'web-8', container: 'canary', message: line() },
+      ]);
+      await tell();
+    }
+    await until(async () => (await stages('web-8')).includes('delivered'), 'it is delivered');
+    const { body } = await backend.call<{ items: unknown[]; total: number }>('GET', '/api/logs');
+    expect([body.items.length, body.total]).toEqual([20, 20]);
+    const mails = await rows(`select reason from notifications where channel = 'email'`);
+    expect(mails.map(({ reason }) => reason)).toEqual(['new']);
+  });
+
+  it('is shown while it waits, in no list either', async () => {
+    await printed({ host: 'web-9' });
+    const { body } = await backend.call<{ items: { host: string }[] }>('GET', '/api/logs?host=web-9');
+    expect(body.items).toEqual([]);
+    await tell();
+  });
+
+  it('is nothing that could hide a fault: a line with more in it is a record as ever', async () => {
+    expect(canaryOf(line())).toBeDefined();
+    for (const text of [
+      `${line()} ERROR`,
+      `ERROR ${line()}`,
+      `${line()}\nERROR`,
+      line().replace('id=', 'id=x'),
+    ])
+      expect(canaryOf(text)).toBeUndefined();
+    const { id } = await printed({ host: 'web-10', message: `${line()} ERROR disk full` });
+    const { body } = await backend.call<{ items: { id: string }[] }>('GET', '/api/logs?host=web-10');
+    expect(body.items.map((item) => item.id)).toEqual([id]);
+  });
+
+  it('is shown by GET /api/watch', async () => {
+    const { body } = await backend.call<{ canaries: Record<string, unknown>[] }>('GET', '/api/watch');
+    expect(body.canaries.filter(({ host }) => host === 'web-7')).toEqual([
+      expect.objectContaining({ stage: 'delivered', latency_seconds: expect.any(Number) }),
+      expect.objectContaining({ stage: 'dispatched' }),
+      expect.objectContaining({ stage: 'stored' }),
+    ]);
+    expect((await backend.call('DELETE', '/api/watch/canaries/web-7')).status).toBe(200);
+    expect((await backend.call('DELETE', '/api/watch/canaries/web-7')).status).toBe(404);
+  });
+
+  it('leaves the queue and its history after an hour', async () => {
+    const { pool } = backend.database;
+    await pool.query(`update notifications set created_at = created_at - interval '2 hours'`);
+    await pool.query(`update alerts set created_at = created_at - interval '2 hours'`);
+    await sweepCanaries(pool);
+    expect(await rows(`select 1 from notifications where channel = 'canary'`)).toEqual([]);
+    expect((await rows(`select 1 from notifications where channel = 'email'`)).length).toBe(1);
+  });
+});
