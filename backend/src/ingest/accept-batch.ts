@@ -124,17 +124,18 @@ function askKnown(parts: AcceptParts, grouped: readonly GroupedDraft[]): Ask<Kno
   const drafts = grouped.map(({ draft }) => draft);
   const { steps, read } = together([
     askDuplicates(drafts, parts.dedupeWindowMs),
+    askRecipients,
+    askCoalesced(drafts),
+    // Last, because other transactions wait for the issues' rows until this one has ended.
     askOccurrences(
       drafts,
       grouped.map(({ group }) => group),
     ),
-    askRecipients,
-    askCoalesced(drafts),
   ] as const);
   return {
     steps,
     read(results) {
-      const [duplicateOf, occurred, recipients, coalesced] = read(results);
+      const [duplicateOf, recipients, coalesced, occurred] = read(results);
       return { duplicateOf, occurred, recipients, coalesced };
     },
   };

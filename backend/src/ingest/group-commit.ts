@@ -14,6 +14,7 @@ import { OutOfOrder } from './accept-batch.ts';
 import { instantOf } from './instant.ts';
 import type { Draft } from './store.ts';
 import type { IncomingRecord } from './types.ts';
+import { understandAhead } from './understand-ahead.ts';
 
 /** The answer to a record: as stored, or why it never can be. */
 export type Outcome = { record: LogRecord } | { refusedBecause: string };
@@ -22,10 +23,15 @@ export interface GroupCommitOptions {
   /** Stores all drafts or none: acceptBatch. */
   store: (drafts: readonly Draft[], mayBeStored: boolean) => Promise<LogRecord[]>;
   now?: () => number;
-  /** Transactions at a time. A second one works while the first waits for the disk. */
+  /**
+   * Transactions at a time. Another one is begun only when it would be full, or when those under way take long: nearly all
+   * meet in the rows of the same issues, where the second waits for the first, and smaller ones cost more for each record.
+   */
   transactions?: number;
   /** Most records of a transaction that several requests share. */
   maxRecords?: number;
+  /** A transaction that takes longer no longer keeps others from beginning, in ms. */
+  slowMs?: number;
   /** Waits before each further attempt, in ms. */
   retryAfterMs?: readonly number[];
   /** Told of each attempt that failed and is tried again, or given up. */
@@ -45,7 +51,10 @@ export class GroupCommit {
     Pick<GroupCommitOptions, 'onTrouble' | 'onFault'>;
   readonly #makeId = idMaker();
   #waiting: Waiting[] = [];
+  #waitingRecords = 0;
   #underWay = 0;
+  /** Of those under way. */
+  #slow = 0;
   #idle: (() => void)[] = [];
   /** Later than the latest equal record that was ahead of a draft, perhaps by another backend's clock. */
   #notBeforeMs = 0;
@@ -55,6 +64,7 @@ export class GroupCommit {
       now: Date.now,
       transactions: 2,
       maxRecords: 1000,
+      slowMs: 100,
       retryAfterMs: [50, 250, 1000],
       ...options,
     };
@@ -73,7 +83,9 @@ export class GroupCommit {
     if (records.length === 0) return Promise.resolve([]);
     return new Promise((answer, fail) => {
       this.#waiting.push({ records, answer, fail });
+      this.#waitingRecords += records.length;
       this.#startNext();
+      if (this.#waiting.length > 0) understandAhead(records);
     });
   }
 
@@ -84,14 +96,28 @@ export class GroupCommit {
   }
 
   #startNext(): void {
-    while (this.#underWay < this.#options.transactions && this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && this.#mayStart()) {
       this.#underWay += 1;
+      let isSlow = false;
+      const clock = setTimeout(() => {
+        isSlow = true;
+        this.#slow += 1;
+        this.#startNext();
+      }, this.#options.slowMs);
       void this.#run(this.#takeTogether()).finally(() => {
+        clearTimeout(clock);
+        if (isSlow) this.#slow -= 1;
         this.#underWay -= 1;
         this.#startNext();
         if (this.#underWay === 0) for (const done of this.#idle.splice(0)) done();
       });
     }
+  }
+
+  #mayStart(): boolean {
+    const { transactions, maxRecords } = this.#options;
+    if (this.#underWay >= transactions) return false;
+    return this.#underWay === this.#slow || this.#waitingRecords >= maxRecords;
   }
 
   /** As many requests as share the next transaction: at least one, in the order they came. */
@@ -103,7 +129,9 @@ export class GroupCommit {
       if (records > this.#options.maxRecords) break;
       count += 1;
     }
-    return this.#waiting.splice(0, count);
+    const together = this.#waiting.splice(0, count);
+    for (const { records } of together) this.#waitingRecords -= records.length;
+    return together;
   }
 
   async #run(together: readonly Waiting[]): Promise<void> {

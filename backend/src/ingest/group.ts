@@ -3,10 +3,11 @@
 
 import type { Pool } from '../db/pool.ts';
 import { Doorkeeper } from './doorkeeper.ts';
-import { titled, type Understood, understand, versioned } from './fingerprint.ts';
+import { titled, type Understood, versioned } from './fingerprint.ts';
 import { createTemplateStore, titleOfTemplate } from './template-store.ts';
 import { createTemplateMiner, type TemplateMiner } from './templates.ts';
 import type { Group, Grouping, IncomingRecord } from './types.ts';
+import { understandNow } from './understand-ahead.ts';
 
 const refreshEveryMs = 1000;
 /** Messages already understood, by their hash: a storm is one message many times. */
@@ -27,7 +28,7 @@ export function createGrouping(pool?: Pool, now: () => number = Date.now): Group
   function understandOnce({ logHash, message }: Pick<IncomingRecord, 'logHash' | 'message'>): Understood {
     const known = understood.get(logHash);
     if (known) return known;
-    const fresh = understand(message);
+    const fresh = understandNow({ logHash, message });
     // Remembered when it comes again: where all messages differ, remembering each would only make work for the collector.
     if (!seenOnce.passes(Number.parseInt(logHash.slice(0, 8), 16))) return fresh;
     if (understood.size >= maxUnderstood) understood.clear();

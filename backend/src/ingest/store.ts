@@ -128,8 +128,6 @@ export function countSteps(records: readonly StoredRecord[], decisions: readonly
   for (const [index, { bucket, receivedAt, host, container, severity, isDuplicate }] of records.entries()) {
     // A canary is in no list and no count.
     if (decisions[index]!.reason === 'canary') continue;
-    // A canary is in no list and no count.
-    if (decisions[index]!.reason === 'canary') continue;
     const minute = receivedAt.slice(0, 16);
     const key = `${padded(bucket)}\0${minute}\0${host}\0${container}\0${severity}`;
     let count = counts.get(key);

@@ -1,0 +1,30 @@
+// Messages of requests that wait for a transaction -> what they are instances of, found out while the database is busy with
+// the transaction before. A cache of this process, by the hash of the message: what is missing is found out later.
+
+import { type Understood, understand } from './fingerprint.ts';
+import type { IncomingRecord } from './types.ts';
+
+type Message = Pick<IncomingRecord, 'logHash' | 'message'>;
+
+const ahead = new Map<string, Understood>();
+const maxAhead = 5000;
+
+/** Never throws: what fails here fails again where it can be told. */
+export function understandAhead(records: readonly Message[]): void {
+  for (const { logHash, message } of records) {
+    if (ahead.size >= maxAhead) ahead.clear();
+    try {
+      if (!ahead.has(logHash)) ahead.set(logHash, understand(message));
+    } catch {
+      return;
+    }
+  }
+}
+
+/** As `understand`. */
+export function understandNow({ logHash, message }: Message): Understood {
+  const known = ahead.get(logHash);
+  if (!known) return understand(message);
+  ahead.delete(logHash);
+  return known;
+}
