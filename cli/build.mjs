@@ -65,10 +65,20 @@ export async function buildAgent(folder) {
 
 /** Builds into a folder aside and moves it in place, so that a process that starts meanwhile finds the old build or the new one, never half of one. */
 export async function build() {
+  const aside = join(root, `dist.${process.pid}`);
+  try {
+    await buildInto(aside);
+    moveInPlace(aside);
+  } finally {
+    // Left by a build that failed, or one that another was faster than.
+    rmSync(aside, { recursive: true, force: true });
+  }
+}
+
+async function buildInto(aside) {
   const { build: bundle, stop } = await import('esbuild');
   const shared = options();
   const started = Date.now();
-  const aside = join(root, `dist.${process.pid}`);
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside);
   const backend = JSON.parse(readFileSync(join(root, 'backend/package.json'), 'utf8'));
@@ -91,6 +101,9 @@ export async function build() {
   writeFileSync(join(aside, '.built'), '');
   // The build is as old as its start: a source changed meanwhile is newer.
   utimesSync(join(aside, '.built'), started / 1000, started / 1000);
+}
+
+function moveInPlace(aside) {
   const old = `${aside}.old`;
   try {
     renameSync(dist, old);
@@ -102,7 +115,6 @@ export async function build() {
   } catch (error) {
     // Another process built at the same time and was first: its build is as good.
     if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    rmSync(aside, { recursive: true, force: true });
   }
   rmSync(old, { recursive: true, force: true });
 }
