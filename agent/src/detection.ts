@@ -3,6 +3,7 @@
 import { SettingsError } from '@log-detector/settings';
 import { canaryText } from './canary.ts';
 import { createCoalesce } from './detect/coalesce.ts';
+import { createContext } from './detect/context.ts';
 import { createFind, type Found } from './detect/find.ts';
 import { createJoin } from './detect/join.ts';
 import { createMatch, type Match } from './detect/match.ts';
@@ -18,6 +19,8 @@ export interface Detection {
   multilineStart: Pattern | undefined;
   /** What looks over whole chunks, or why each line has to be looked at. */
   finding: Found;
+  /** Takes secrets out; does nothing with REDACT=false. */
+  redact(text: string): string;
 }
 
 /** The environment -> all that an agent is told by it. @throws {SettingsError} that lists every mistake, patterns too. */
@@ -72,6 +75,7 @@ export async function readDetection(
   // A canary is matched whatever the patterns are, and no exclude keeps it out.
   const canary = await compilePattern('canary', canaryText.replace('/', '\\/'));
   const patterns = [...found.filter((pattern) => pattern !== undefined), canary];
+  const redact = settings.redact ? createRedact({ patterns: secrets }) : (text: string) => text;
   const match = createMatch({
     patterns,
     excludes: excludes.map((exclude) => ({
@@ -80,16 +84,16 @@ export async function readDetection(
     })),
     tracebackPattern: traceback,
     eventId,
-    redact: settings.redact ? createRedact({ patterns: secrets }) : undefined,
+    redact,
   });
   const finding = createFind({ patterns, tracebackPattern: traceback, multilineStart });
-  return { match, traceback, multilineStart, finding };
+  return { match, traceback, multilineStart, finding, redact };
 }
 
 /** The stages of one agent; each container gets its own join and coalesce. */
 export function stagesFor(
   settings: AgentSettings,
-  { match, traceback, multilineStart, finding: { find } }: Detection,
+  { match, traceback, multilineStart, finding: { find }, redact }: Detection,
 ): Stages {
   return {
     find,
@@ -105,6 +109,21 @@ export function stagesFor(
         emit,
       ),
     match: (entry, container, now) => match(entry, container, settings.host, now),
+    ...(settings.contextLines > 0
+      ? {
+          context: (emit) =>
+            createContext(
+              {
+                before: settings.contextLines,
+                after: Math.ceil(settings.contextLines / 2),
+                // As long as a line alone waits in join.
+                waitMs: settings.tracebackIdleMs / 2,
+                redact,
+              },
+              emit,
+            ),
+        }
+      : {}),
     coalesce: (emit) =>
       createCoalesce(
         {

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pino from 'pino';
+import { usefulLabels } from './detect/match.ts';
 import { type Detection, readAgent, stagesFor } from './detection.ts';
 import type { Engine } from './follow/engine.ts';
 import { createEngineApi } from './follow/engine-api.ts';
@@ -13,12 +13,15 @@ import { createFollower } from './follow/follow.ts';
 import { ownContainerId } from './follow/select.ts';
 import { checkHealth, type Health, serveHealth, writeHealth } from './health.ts';
 import { startHeart } from './heartbeat.ts';
+import { createLife } from './life/life.ts';
 import { metricsOf } from './metrics.ts';
 import { createPipeline, tickMs } from './pipeline.ts';
 import { type AgentSettings, type DockerSettings, readAgentSettings } from './settings.ts';
+import { lifeId } from './ship/event-id.ts';
 import { createSender } from './ship/send.ts';
 import { openSpool } from './ship/spool.ts';
 import { createWatched } from './watched.ts';
+import { createLog } from './write-log.ts';
 
 /** How often, in ms, the health file is written. */
 const healthEveryMs = 5000;
@@ -46,7 +49,7 @@ export async function runAgent(
   detection: Detection,
   signal: AbortSignal,
 ): Promise<void> {
-  const log = pino({ level: settings.logLevel, base: undefined }, pino.destination({ sync: true }));
+  const log = createLog(settings.logLevel);
   for (const name of settings.ignored) {
     log.info(
       { setting: name },
@@ -63,9 +66,19 @@ export async function runAgent(
   if (!finding.find)
     log.info({ why: finding.why }, 'every line is looked at, which costs several times as much');
   const watched = createWatched(spool);
+  const life = createLife({
+    host: settings.host,
+    enabled: settings.containerEvents,
+    eventId: lifeId,
+    inspect: (id) => engine.inspect(id, AbortSignal.any([signal, AbortSignal.timeout(5000)])),
+    redact: detection.redact,
+    labelsOf: usefulLabels,
+    since: watched.since,
+  });
   const pipeline = createPipeline({
     stages: stagesFor(settings, detection),
     disk: spool,
+    life,
     note: watched.note,
   });
   const { logSource } = settings.docker;
@@ -82,11 +95,18 @@ export async function runAgent(
     knownSince: watched.since,
     open: (container) => pipeline.open(container),
     hole: (hole) => pipeline.hole(hole),
+    event: life.event,
+    inspected: life.inspected,
     log,
     maxLineBytes: settings.maxLineBytes,
     retryMs: settings.restartDelayMs,
   });
-  watched.follow(() => follower.status().watchedUntil);
+  // What waits to be told is asked for again after a crash.
+  watched.follow(() => {
+    const until = follower.status().watchedUntil;
+    const held = life.heldSince();
+    return until !== undefined && held !== undefined && held < until ? held : until;
+  });
   const sender = createSender({
     spool,
     url: settings.backendUrl,
@@ -120,7 +140,10 @@ export async function runAgent(
     : undefined;
 
   const ticking = setInterval(() => pipeline.tick(), tickMs);
-  const tellHealth = () => writeHealth(settings.spoolDir, health(), Date.now());
+  const tellHealth = () => {
+    writeHealth(settings.spoolDir, health(), Date.now());
+    life.tick();
+  };
   tellHealth();
   const telling = setInterval(tellHealth, healthEveryMs);
   log.info(

@@ -97,8 +97,20 @@ const shown = (records: readonly MatchedRecord[]) =>
     return [record.event_id.slice(0, 8), record.stream, record.severity, last.at, last.ordinal, ...lines];
   });
 
+const withoutContext = ({ record, ...rest }: MatchedRecord) => {
+  const { context_before: _, context_after: __, ...own } = record;
+  return { ...rest, record: own };
+};
+
+/** Of the lines around a match some may be missing at the far end, and none in between. */
+function expectLinesOf(some: MatchedRecord['record'], all: MatchedRecord['record']): void {
+  const [before, after] = [some.context_before ?? [], some.context_after ?? []];
+  expect(before).toEqual((all.context_before ?? []).slice((all.context_before ?? []).length - before.length));
+  expect(after).toEqual((all.context_after ?? []).slice(0, after.length));
+}
+
 /** Through the engine and from the file, in any pieces: the records of looking at every line. */
-async function expectSameRecords(log: Log, cuts: readonly number[]): Promise<void> {
+async function expectSameRecords(log: Log, cuts: readonly number[], hasTies = false): Promise<void> {
   const all = await recordsOf(log, 'mux', [1 << 20], false);
   for (const [source, passesOver] of [
     ['mux', true],
@@ -107,7 +119,11 @@ async function expectSameRecords(log: Log, cuts: readonly number[]): Promise<voi
   ] as const) {
     const some = await recordsOf(log, source, cuts, passesOver);
     expect([source, passesOver, shown(some.records)]).toEqual([source, passesOver, shown(all.records)]);
-    expect(some.records).toEqual(all.records);
+    expect(some.records.map(withoutContext)).toEqual(all.records.map(withoutContext));
+    // Lines of one instant may stand in any order.
+    if (!hasTies)
+      for (const [index, { record }] of some.records.entries())
+        expectLinesOf(record, all.records[index]!.record);
     for (const stream of streams) {
       // A quiet stream follows the other one run by run.
       const [cursor, expected] = [some.cursors[stream], all.cursors[stream]];
@@ -217,7 +233,7 @@ const habitOf = (habit: string) =>
 const breaksNoHabit = (habit: string) => habit !== 'a time, and lines below';
 
 /** Some output of one program: of its habit, with a traceback now and then. */
-const outputOf = (habit: string) =>
+const outputOf = (habit: string, shortestPause = 0) =>
   fc.array(
     fc.tuple(
       fc.oneof(
@@ -226,7 +242,7 @@ const outputOf = (habit: string) =>
         { weight: breaksNoHabit(habit) ? 1 : 0, arbitrary: long },
       ),
       fc.constantFrom<Stream>('stdout', 'stdout', 'stdout', 'stderr'),
-      fc.constantFrom(0, 1000, 2_000_000, 30_000_000, 90_000_000, 1_500_000_000),
+      fc.constantFrom(shortestPause, 1000, 2_000_000, 30_000_000, 90_000_000, 1_500_000_000),
     ),
     { minLength: 40, maxLength: 120 },
   );
@@ -248,9 +264,28 @@ describe('passing over what does not matter', () => {
               texts.map((text, index) => ({ stream, text, after: index === 0 ? after : 1000 })),
             ),
           ]);
-          await expectSameRecords(bytes, lengths);
+          await expectSameRecords(bytes, lengths, true);
         }),
         { numRuns: 60, seed: 22 },
+      );
+    },
+    120_000,
+  );
+
+  it.each(['a time on each line', 'a time, and lines below', 'JSON'])(
+    'gives the lines around them, some missing at the far end but none in between, with %s',
+    async (habit) => {
+      await fc.assert(
+        fc.asyncProperty(outputOf(habit, 1000), cuts, async (outputs, lengths) => {
+          const bytes = logOf([
+            ...streams.flatMap((stream) => habitOf(habit).map((text) => ({ stream, text, after: 1000 }))),
+            ...outputs.flatMap(([texts, stream, after]) =>
+              texts.map((text, index) => ({ stream, text, after: index === 0 ? after : 1000 })),
+            ),
+          ]);
+          await expectSameRecords(bytes, lengths);
+        }),
+        { numRuns: 20, seed: 22, endOnFailure: true },
       );
     },
     120_000,
@@ -283,6 +318,12 @@ describe('passing over what does not matter', () => {
       const { records, lines } = await recordsOf(bytes, source, [1 << 16], true);
       expect(records).toHaveLength(100);
       expect(lines).toBeLessThan(400);
+      // The lines around them are told, all of them.
+      for (const { record } of records.slice(1, -1)) {
+        const n = Number(record.message.split(' ').at(-1));
+        expect(record.context_before).toEqual([5, 4, 3, 2, 1].map((less) => text(n - less)));
+        expect(record.context_after).toEqual([1, 2, 3].map((more) => text(n + more)));
+      }
     }
   });
 });

@@ -1,10 +1,23 @@
-// The map of the agent: follow > lines > join > match > coalesce > spool, per container; one writer for all of them.
+// The map of the agent: follow > lines > join > match > context > coalesce > spool, per container; one writer for all.
 // Surprise: the resume cursor of a stream never passes a line that is still held by a stage, because what is held is only
 // in memory. It stands on the line before the oldest one held.
 
 import type { Coalesce } from './detect/coalesce.ts';
+import type { Context } from './detect/context.ts';
 import type { Join } from './detect/join.ts';
-import type { Container, Cursor, Entry, Find, Hole, Line, MatchedRecord, Position, Stream } from './types.ts';
+import { addFields, tellTogether } from './life/together.ts';
+import type {
+  Container,
+  Cursor,
+  Entry,
+  Find,
+  Hole,
+  Line,
+  MatchedRecord,
+  Near,
+  Position,
+  Stream,
+} from './types.ts';
 
 const streams = ['stdout', 'stderr'] as const;
 
@@ -14,7 +27,18 @@ export interface Stages {
   find?: Find | undefined;
   join(emit: (entry: Entry, now: number) => void): Join;
   match(entry: Entry, container: Container, now: number): MatchedRecord | undefined;
+  /** When there, records get the lines around them. */
+  context?(emit: (record: MatchedRecord, now: number) => void): Context;
   coalesce(emit: (records: MatchedRecord[], now: number) => void): Coalesce;
+}
+
+/** What becomes of containers, as the pipeline needs it: life/life.ts. */
+export interface Lives {
+  fieldsOf(containerId: string, at: string): Record<string, unknown> | undefined;
+  isEnding(containerId: string): boolean;
+  whenTold(containerId: string): Promise<void>;
+  due(): string[];
+  take(containerId: string, lastLines: (at: string) => string[]): MatchedRecord[];
 }
 
 /** A word kept beside the cursors: under a container's id its name, for the day when it is gone. */
@@ -34,6 +58,7 @@ export interface Disk {
 export interface PipelineOptions {
   stages: Stages;
   disk: Disk;
+  life?: Lives;
   /** A note to write beside the cursors, when there is one. */
   note?(now: number): Note | undefined;
   /** Records waiting for the disk, in bytes of text: above this the readers are stopped. */
@@ -56,7 +81,7 @@ export const tickMs = 50;
 const cursorEveryMs = 1000;
 
 export function createPipeline(options: PipelineOptions) {
-  const { stages, disk, maxWaitingBytes = 4 * 1024 * 1024, now: clock = Date.now } = options;
+  const { stages, disk, life, maxWaitingBytes = 4 * 1024 * 1024, now: clock = Date.now } = options;
   const sinks = new Set<ContainerSink>();
   const stats: PipelineStats = { lines: 0, entries: 0, records: 0, holes: 0, waitingBytes: 0 };
   let waitingRecords: MatchedRecord[] = [];
@@ -80,6 +105,8 @@ export function createPipeline(options: PipelineOptions) {
     const holes = waitingHoles;
     waitingRecords = [];
     waitingHoles = [];
+    // As late as can be: an event that tells of the same instant may come a little after the line.
+    if (life) for (const record of records) addFields(record, life);
     // The cursors are read in the same turn as the records are taken, so that they cover just those.
     const cursors = [...sinks].flatMap((sink) => sink.takeCursors());
     const notes = [...sinks].flatMap((sink) => sink.takeNote() ?? []);
@@ -110,6 +137,7 @@ export function createPipeline(options: PipelineOptions) {
         write,
         full: () => stats.waitingBytes > maxWaitingBytes,
         closed: () => sinks.delete(sink),
+        life,
       });
       sinks.add(sink);
       return sink;
@@ -125,6 +153,17 @@ export function createPipeline(options: PipelineOptions) {
     tick(): void {
       const now = clock();
       for (const sink of sinks) sink.tick(now);
+      for (const id of life?.due() ?? []) {
+        const open = [...sinks].filter((sink) => sink.containerId === id);
+        for (const sink of open) sink.tellEnd(now);
+        if (open.length === 0)
+          take(
+            tellTogether(
+              [],
+              life!.take(id, () => []),
+            ),
+          );
+      }
       if (writing) return;
       if (waitingRecords.length + waitingHoles.length > 0 || now - cursorsWrittenAt >= cursorEveryMs) {
         write().catch(() => {
@@ -167,11 +206,18 @@ interface StreamState {
 /** One container's stages. The follower pushes lines; records come out to the pipeline's writer. */
 export class ContainerSink {
   readonly find: Find | undefined;
+  /** Told of lines next to those pushed. */
+  readonly near: Near | undefined;
   #container: Container;
   readonly #join: Join;
+  readonly #context: Context | undefined;
   readonly #coalesce: Coalesce;
+  readonly #take: (records: MatchedRecord[]) => void;
+  /** Records that wait for the container's end, to be told with it. */
+  #lastRecords: MatchedRecord[] = [];
+  #isAwaited = false;
   readonly #stats: PipelineStats;
-  readonly #writer: { write(): Promise<void>; full(): boolean; closed(): void };
+  readonly #writer: Writer;
   #noted: string | undefined;
   readonly #streams: Record<Stream, StreamState> = { stdout: newState(), stderr: newState() };
 
@@ -180,19 +226,21 @@ export class ContainerSink {
     stages: Stages,
     take: (records: MatchedRecord[]) => void,
     stats: PipelineStats,
-    writer: { write(): Promise<void>; full(): boolean; closed(): void },
+    writer: Writer,
   ) {
     this.find = stages.find;
+    this.#take = take;
     this.#container = container;
     this.#stats = stats;
     this.#writer = writer;
     this.#coalesce = stages.coalesce((records) => {
-      for (const record of records) {
-        record.containerId = this.#container.id;
-        this.#streams[record.stream].held.shift();
-      }
-      take(records);
+      for (const record of records) record.containerId = this.#container.id;
+      this.#lastRecords.push(...records);
+      const waits = this.#isAwaited || writer.life?.isEnding(container.id) === true;
+      if (!waits || this.#lastRecords.length >= mostLastRecords) this.#giveOut();
     });
+    this.#context = stages.context?.((record, now) => this.#coalesce.push(record, now));
+    this.near = this.#context && nearOf(this.#context, stages);
     this.#join = stages.join((entry, now) => {
       stats.entries++;
       const record = stages.match(entry, this.#container, now);
@@ -200,8 +248,29 @@ export class ContainerSink {
       const { trail, held } = this.#streams[entry.stream];
       const at = trail.findIndex((position, index) => index > 0 && same(position, entry.first));
       held.push(at > 0 ? trail[at - 1] : trail[0]);
-      this.#coalesce.push(record, now);
+      if (this.#context) this.#context.push(record, now);
+      else this.#coalesce.push(record, now);
     });
+  }
+
+  get containerId(): string {
+    return this.#container.id;
+  }
+
+  #giveOut(end: MatchedRecord[] = []): void {
+    const records = this.#lastRecords;
+    this.#lastRecords = [];
+    for (const { stream } of records) this.#streams[stream].held.shift();
+    const told = tellTogether(records, end);
+    if (told.length > 0) this.#take(told);
+  }
+
+  /** What happened to the container is told, with the records that waited for it. */
+  tellEnd(now: number): void {
+    this.#context?.flush(now);
+    this.#coalesce.flush(now);
+    const lastLines = (at: string) => this.#context?.lastLines(lastLineCount, at) ?? [];
+    this.#giveOut(this.#writer.life?.take(this.#container.id, lastLines));
   }
 
   push(line: Line, now: number): void {
@@ -210,7 +279,10 @@ export class ContainerSink {
     state.trail.push(line.position);
     state.passed = false;
     state.latest = line.position;
+    this.#context?.add(line.stream, line.position, line.text, now);
     this.#join.push(line, now);
+    if (this.#context && this.#join.firstPending(line.stream) === line.position)
+      this.#context.pin(line.stream, line.position);
     this.#trim(line.stream);
   }
 
@@ -248,20 +320,29 @@ export class ContainerSink {
 
   tick(now: number): void {
     this.#join.tick(now);
+    this.#context?.tick(now);
     this.#coalesce.tick(now);
     for (const stream of streams) this.#trim(stream);
   }
 
   /** The log has ended: nothing can follow what is held. */
   async end(now: number): Promise<void> {
+    // First, or what is complete by now would be told alone.
+    this.#isAwaited = true;
+    const { life } = this.#writer;
+    if (life) await life.whenTold(this.#container.id);
+    this.#isAwaited = false;
     this.#join.flush(now);
+    if (life?.isEnding(this.#container.id)) this.tellEnd(now);
     this.giveOutRecords(now);
     await this.#writer.write();
     this.#writer.closed();
   }
 
   giveOutRecords(now: number): void {
+    this.#context?.flush(now);
     this.#coalesce.flush(now);
+    this.#giveOut();
     for (const stream of streams) this.#trim(stream);
   }
 
@@ -312,6 +393,23 @@ export class ContainerSink {
     while (first < state.trail.length && !same(state.trail[first], pending)) first++;
     if (first > 1 && first < state.trail.length) state.trail.splice(0, first - 1);
   }
+}
+
+/** How many of a container's last lines a record of its end shows. */
+export const lastLineCount = 10;
+/** So many records of a container wait for its end at most. */
+const mostLastRecords = 200;
+
+interface Writer {
+  write(): Promise<void>;
+  full(): boolean;
+  closed(): void;
+  life?: Lives | undefined;
+}
+
+function nearOf(context: Context, { find }: Stages): Near | undefined {
+  if (!find) return undefined;
+  return { ...context.wants, last: lastLineCount, tell: context.tell, gap: context.gap };
 }
 
 function newState(): StreamState {

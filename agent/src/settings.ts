@@ -35,6 +35,10 @@ export interface AgentSettings {
   tracebackMaxLines: number;
   tracebackIdleMs: number;
   multilineStart: string | undefined;
+  /** Lines shown before a match, half as many after it; 0: none. */
+  contextLines: number;
+  /** Whether the ends of containers are told. */
+  containerEvents: boolean;
   redact: boolean;
   redactPatterns: string | undefined;
   coalesceSeconds: number;
@@ -92,6 +96,8 @@ export function collectAgentSettings(env: NodeJS.ProcessEnv): {
     tracebackIdleMs:
       1000 * read.number('TRACEBACK_IDLE_SECONDS', { default: 0.5, min: 0.05, max: 3600, unit: 'seconds' }),
     multilineStart: read.raw('MULTILINE_START'),
+    contextLines: read.integer('CONTEXT_LINES', { default: 5, min: 0, max: 50 }),
+    containerEvents: read.boolean('CONTAINER_EVENTS', { default: true }),
     redact: read.boolean('REDACT', { default: true }),
     redactPatterns: read.raw('REDACT_PATTERNS'),
     coalesceSeconds: read.number('ALERT_COALESCE_SECONDS', {

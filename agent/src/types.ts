@@ -140,6 +140,19 @@ export interface Find {
   readonly lastStderr: number;
 }
 
+/** How a sink is told of lines that were passed over next to lines given: the surroundings that a record shows. */
+export interface Near {
+  /** So many before a line that is given, and after it. */
+  before: number;
+  after: number;
+  /** So many of the last ones, when the log is quiet or ends. */
+  last: number;
+  /** `isGap`: lines between this and the one given or told before it are not told. */
+  tell(stream: Stream, at: string, text: string, isGap: boolean, now: number): void;
+  /** Whether lines are missing before the next one is not known. */
+  gap(): void;
+}
+
 /**
  * Every stage of the pipeline has this shape: no stage owns a timer, `now` is milliseconds since the epoch, and what
  * a stage gives out goes to the `emit` it was made with.

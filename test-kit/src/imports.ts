@@ -14,7 +14,7 @@ export interface Arrow {
 }
 
 /** Folders of agent/src: they know each other by agent/src/types.ts alone. */
-const agentStages = ['follow', 'detect', 'ship'];
+const agentStages = ['follow', 'detect', 'life', 'ship'];
 /** Folders of backend/src, in the order of the work: each may call those after it. */
 const backendChain = ['ingest', 'issues', 'alerting', 'outbox', 'channels'];
 /** Folders of backend/src that anyone there may stand on, and that stand on nothing but each other. */

@@ -148,7 +148,7 @@ const useful =
   /^(?:com\.docker\.compose\.(?:project|service|container-number)|com\.docker\.(?:stack\.namespace|swarm\.(?:service\.name|task\.name))|io\.kubernetes\.(?:pod\.name|pod\.namespace|container\.name)|org\.opencontainers\.image\.(?:version|revision|title)|(?:service|app|version|team|env|environment|component|release))$/;
 
 /** The labels that tell a reader whose container it is; those of tools are left out. */
-function usefulLabels(labels: Record<string, string>): Record<string, string> | undefined {
+export function usefulLabels(labels: Record<string, string>): Record<string, string> | undefined {
   const kept = Object.entries(labels).filter(([name]) => useful.test(name));
   if (kept.length === 0) return undefined;
   return Object.fromEntries(

@@ -16,6 +16,10 @@ const marks = {
 /** Lines that join.ts may take together with the one that matters, and how far back they are looked for, in lines of any stream. */
 const mostBefore = 25;
 const furthestBack = 200;
+/** Of the last bytes, how many are kept for lines that are told when nothing follows. */
+const tailBytes = 4096;
+/** Bytes of a told line's text that are looked at. */
+const longestTold = 12_288;
 
 export interface JsonLinesOptions {
   lines: Lines;
@@ -26,6 +30,9 @@ export interface JsonLinesOptions {
   passedOver(stream: Stream): void;
   /** A line that was passed over, and matters after all. */
   give(stream: Stream, position: Position, text: string): void;
+  /** So many lines behind one that was given are told: lines that are passed over, next to those that matter. */
+  owed(): number;
+  tell(stream: Stream, at: string, text: string, isGap: boolean): void;
   /** Told the begin of a line that is none of Docker's. */
   invalid(text: string): void;
 }
@@ -40,6 +47,13 @@ export function createJsonLines(options: JsonLinesOptions) {
   let before = 0;
   const givenTo: Record<Stream, number> = { stdout: 0, stderr: 0 };
   const hasPassed: Record<Stream, boolean> = { stdout: false, stderr: false };
+  /** Counted so too, where the last line ends that was given or told. */
+  let toldTo = 0;
+  /** The line at hand, which lines before it may be told for. */
+  let here: { bytes: Buffer; runFrom: number; from: number; to: number } | undefined;
+  /** The end of the bytes read last, for the last lines of a log. */
+  const tail = Buffer.alloc(tailBytes);
+  let tailLength = 0;
   let attributes = 0;
   let payload = Buffer.alloc(4096);
 
@@ -132,15 +146,71 @@ export function createJsonLines(options: JsonLinesOptions) {
     }
   }
 
+  /** The lines behind one that was given, from `from` on. */
+  function tellAfter(bytes: Buffer, runFrom: number, from: number, to: number): void {
+    for (let at = from; at < to && options.owed() > 0; ) {
+      const end = bytes.indexOf(newline, at);
+      const line = readJsonLine(bytes, at, end);
+      if (!line?.whole) return;
+      options.tell(line.stream, line.at, textOf(bytes, line), false);
+      at = end + 1;
+      toldTo = before + at - runFrom;
+    }
+  }
+
+  /** The last lines before `from` that were not told, `count` at most. */
+  function tellLines(bytes: Buffer, from: number, lowest: number, count: number): void {
+    const above: JsonLine[] = [];
+    for (const [line] of linesBefore(bytes, from, Math.max(0, lowest))) {
+      if (above.length === count || !line.whole) break;
+      above.push(line);
+    }
+    // A line that cannot be read is passed over silently by linesBefore: what is told must be in one piece.
+    const whole = above.findIndex(({ from: at }, index) => {
+      const end = index === 0 ? from : above[index - 1]!.from;
+      return bytes.indexOf(newline, at) + 1 !== end;
+    });
+    const told = whole < 0 ? above : above.slice(0, whole);
+    const isGap = (told.at(-1)?.from ?? from) !== lowest;
+    told.reverse().forEach((line, index) => {
+      options.tell(line.stream, line.at, textOf(bytes, line), isGap && index === 0);
+    });
+  }
+
+  /** A long line's begin: enough for what is shown, however much of it is escaped. */
+  function textOf(bytes: Buffer, { textFrom, textTo }: JsonLine): string {
+    if (textTo - textFrom <= longestTold)
+      return (readText(bytes, { textFrom, textTo }) ?? '').replace(/\r+$/, '');
+    // Not through the middle of an escaped character.
+    for (let less = 0; less < 12; less++) {
+      const text = readText(bytes, { textFrom, textTo: textFrom + longestTold - less });
+      if (text !== undefined) return text;
+    }
+    return '';
+  }
+
   /** One line by itself, with what must come before it. */
   function takeNext(bytes: Buffer, runFrom: number, from: number, to: number): void {
     const found = readLine(bytes, from, to);
     if (!found) return;
+    here = { bytes, runFrom, from, to };
+    take(found, bytes, runFrom, from, to);
+    here = undefined;
+  }
+
+  function take(
+    found: { line: JsonLine; text: string },
+    bytes: Buffer,
+    runFrom: number,
+    from: number,
+    to: number,
+  ): void {
     const { line, text } = found;
     const { stream } = line;
     if (mayPassOver(stream) && line.whole && !find!.mattersText(text.replace(/\r+$/, ''))) {
       hasPassed[stream] = true;
       lines.place(stream, line.at, 1, true);
+      tellAfter(bytes, runFrom, from, to);
       return;
     }
     if (hasPassed[stream]) giveBefore(bytes, runFrom, from, stream);
@@ -170,7 +240,10 @@ export function createJsonLines(options: JsonLinesOptions) {
       for (let at = from; at < to; ) {
         const found = nextToTake(bytes, at, to);
         if (found >= 0) {
-          if (found > at) count(bytes, at);
+          if (found > at) {
+            count(bytes, at);
+            tellAfter(bytes, from, at, found);
+          }
           at = found;
           if (at >= to) break;
         }
@@ -179,6 +252,27 @@ export function createJsonLines(options: JsonLinesOptions) {
         at = end + 1;
       }
       before += to - from;
+      // A line longer than this is not told.
+      tailLength = Math.min(before - toldTo, tailBytes, to);
+      if (tailLength > 0) bytes.copy(tail, 0, to - tailLength, to);
+    },
+
+    /** The line at hand is given later, with those that follow it. */
+    noteGiven(): void {
+      if (here) toldTo = before + here.to + 1 - here.runFrom;
+    },
+
+    /** Tells the last lines before the one at hand, or before the end of what was read, that were not told or given. */
+    tellBefore(count: number): void {
+      if (here) {
+        const { bytes, runFrom, from, to } = here;
+        const lowest = runFrom + toldTo - before;
+        if (lowest < from) tellLines(bytes, from, lowest, count);
+        toldTo = before + to + 1 - runFrom;
+      } else if (toldTo < before) {
+        tellLines(tail, tailLength, tailLength - (before - toldTo), count);
+        toldTo = before;
+      }
     },
 
     /** Bytes of the log that were taken. */

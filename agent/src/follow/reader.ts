@@ -6,6 +6,7 @@ import { createFrames } from './frames.ts';
 import { createJsonLines } from './json-lines.ts';
 import { createLines } from './lines.ts';
 import { createLookback, type Lookback } from './lookback.ts';
+import { createRecent, toldOf } from './recent.ts';
 import { type Cursors, comparePositions, createResume, type Resume } from './resume.ts';
 import type { Sink } from './sink.ts';
 import { isStamp, moved, msOf, msOfDay, stampLength } from './timestamps.ts';
@@ -79,6 +80,11 @@ export function createReader(options: ReaderOptions) {
   const told: Record<Stream, Told> = { stdout: newTold(), stderr: newTold() };
   /** The next place in the bytes at hand of a text that lines may matter for. */
   let hit = 0;
+  const { near } = sink;
+  const recent = createRecent(near ? Math.max(near.before, near.last) : 1);
+  /** So many lines after one that was given are told still. */
+  let owed = 0;
+  let atHand: Buffer | undefined;
 
   function give(line: Line): void {
     if (resume.reached === 'gap' && !isGapKnown) {
@@ -87,13 +93,29 @@ export function createReader(options: ReaderOptions) {
     }
     if (held) {
       held.push(line);
+      jsonLines.noteGiven();
       return;
     }
     const state = told[line.stream];
     state.pushed = true;
     state.lookback.clear();
+    if (near) {
+      tellRecent(near.before);
+      owed = near.after;
+    }
     sink.push(line, now);
     if (sink.find) state.wantsAll = sink.wantsAll(line.stream);
+  }
+
+  /** Tells of lines that were passed over: the last `count` before a line that is given, or before a pause. */
+  function tellRecent(count: number): void {
+    if (!near) return;
+    jsonLines.tellBefore(count);
+    if (recent.isEmpty) return;
+    const { lines: before, isGap } = recent.take(atHand, count);
+    before.forEach(({ stream, at, text }, index) => {
+      near.tell(stream, at, text, isGap && index === 0, now);
+    });
   }
 
   function hold(from: Cursors, check: Promise<void>): void {
@@ -101,6 +123,7 @@ export function createReader(options: ReaderOptions) {
     check.catch(() => {});
     checks.push(check);
     if (held) return;
+    tellRecent(near?.before ?? 0);
     held = [];
     heldFrom = from;
   }
@@ -125,10 +148,17 @@ export function createReader(options: ReaderOptions) {
       watchTime(stream, bytes, from);
       return mayPassOver(stream, bytes, from, to);
     },
-    passedOver(stream, _bytes, from, to) {
+    passedOver(stream, bytes, from, to) {
       const state = told[stream];
       state.passed = true;
       state.lookback.add(from, to, lines.ordinal(stream));
+      if (!near) return;
+      if (owed === 0) recent.add(stream, from, to);
+      else {
+        owed--;
+        const { at, text } = toldOf(stream, bytes, from, to);
+        near.tell(stream, at, text, false, now);
+      }
     },
     onRegion: findFirst,
     onRegionEnd: settle,
@@ -170,6 +200,11 @@ export function createReader(options: ReaderOptions) {
         !held && isInSight() && !resume.isWaiting(stream) && !told[stream].wantsAll && !lines.isOpen(stream),
       passedOver: (stream) => sink.passedOver(stream, now),
       give: (stream, position, text) => give({ stream, position, text }),
+      owed: () => owed,
+      tell(stream, at, text, isGap) {
+        if (owed > 0) owed--;
+        near?.tell(stream, at, text, isGap, now);
+      },
       invalid: (text) => options.invalid?.(text),
     });
   let jsonLines = makeJsonLines();
@@ -177,6 +212,7 @@ export function createReader(options: ReaderOptions) {
   function findFirst(bytes: Buffer, from: number, to: number): void {
     sink.find?.look(bytes, from, to);
     hit = -1;
+    atHand = bytes;
   }
 
   /** Whether the whole line does not matter. If it does, the lines before it are given to the sink first. */
@@ -237,6 +273,8 @@ export function createReader(options: ReaderOptions) {
       }
     }
     lines.settle();
+    recent.settle(bytes);
+    atHand = undefined;
   }
 
   /** The same after a run of a json-file's lines, where what may still be looked back to lies in the file. */
@@ -313,6 +351,9 @@ export function createReader(options: ReaderOptions) {
     /** The next request begins. What an earlier one left unfinished is read again. */
     begin(next: Reading): void {
       now = clock();
+      tellRecent(near?.last ?? 0);
+      near?.gap();
+      owed = 0;
       reading = next;
       connectedMs = now;
       lastBytesAt = now;
@@ -357,6 +398,8 @@ export function createReader(options: ReaderOptions) {
     tick(): void {
       now = clock();
       lines.tick(now);
+      // Quiet for a moment: the container may have ended, and these are its last lines.
+      if (now - lastBytesAt >= 500 && !held) tellRecent(near?.last ?? 0);
       if (now - lastBytesAt < 2000) return;
       noteQuiet();
       tellAllSeen();
@@ -365,6 +408,7 @@ export function createReader(options: ReaderOptions) {
     /** The log has ended: gives out the open line. */
     flush(): void {
       now = clock();
+      tellRecent(near?.last ?? 0);
       lines.flush(now);
     },
 

@@ -1,6 +1,6 @@
 // What the follower needs of those who take its lines, one for each run of a container.
 
-import type { Container, Find, Line, Position, Stream } from '../types.ts';
+import type { Container, Find, Line, Near, Position, Stream } from '../types.ts';
 
 export interface Sink {
   push(line: Line, now: number): void;
@@ -20,6 +20,8 @@ export interface Sink {
   isOpen(stream: Stream): boolean;
   /** When there: lines that do not matter are passed over undecoded. */
   find?: Find | undefined;
+  /** When there, with `find`: told of lines next to those given. */
+  near?: Near | undefined;
   /** Asked with `find`: whether every further line of the stream matters. */
   wantsAll(stream: Stream): boolean;
   /** Lines of the stream were passed over before the next that is pushed. */

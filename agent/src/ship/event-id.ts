@@ -15,6 +15,11 @@ export function eventId(containerId: string, stream: Stream, position: Position,
   return uuidOf(`record\0${containerId}\0${stream}\0${position.at}\0${position.ordinal}\0${part}`);
 }
 
+/** The `event_id` of what happened to a container: told again by Docker after a restart, it gets the same. */
+export function lifeId(containerId: string, at: string, kind: string): string {
+  return uuidOf(`life\0${containerId}\0${at}\0${kind}`);
+}
+
 /** The `event_id` of a hole, from the container, stream, both ends and the reason. The detail's wording does not count. */
 export function holeId(hole: Hole): string {
   return uuidOf(`hole\0${hole.containerId}\0${hole.stream ?? ''}\0${hole.from}\0${hole.to}\0${hole.reason}`);
