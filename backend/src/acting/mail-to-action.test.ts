@@ -128,6 +128,16 @@ describe('the links of a mail', () => {
     expect(rows).toEqual([{ used: 0, gone: 0 }]);
   });
 
+  it('are kept for channels too, which show them in their own way', async () => {
+    const mail = await mailAfter({ message: 'ERROR the door is ajar' });
+    const { rows } = await backend.database.pool.query<{ links: { label: string; url: string }[] }>(
+      `select facts->'links' as links from notifications order by id desc limit 1`,
+    );
+    const urls = rows[0]!.links.map(({ url }) => url);
+    expect(linksOf(mail).text.filter((url) => url.includes('/act/') && !urls.includes(url))).toEqual([]);
+    expect(rows[0]!.links.map(({ label }) => label)).toContain('Mute until the next deployment');
+  });
+
   it('are not shown to whoever may read the history', async () => {
     const mail = await mailAfter({ message: 'ERROR the key is under the mat' });
     const { body } = await backend.call<{ items: { body: string }[] }>('GET', '/api/emails', undefined, {

@@ -101,8 +101,17 @@ function itemText(item: RollUpItem, baseUrl: string, withMessage: boolean): stri
 }
 
 function itemHtml(item: RollUpItem, baseUrl: string, withMessage: boolean): string {
-  const title = shorten(headerSafe(item.issue.title), maxTitleChars);
-  return `<div style="margin:0 0 12px">${badge(stateWord(item.reason))} <b style="overflow-wrap:anywhere">${escapeHtml(title)}</b><br>
-<span class="quiet" style="color:#5f6672;font-size:13px;overflow-wrap:anywhere">${escapeHtml(headerSafe(lineOf(item)))}</span><br>
-${anchor(recordUrl(item.recordId, baseUrl), 'record')} &middot; ${anchor(issueUrl(item.issue.id, baseUrl), 'all records')}${item.act ? ` &middot; ${anchor(item.act.url, item.act.label)}` : ''}</div>${withMessage ? log(extractOf(item, baseUrl)) : ''}`;
+  const title = escapeHtml(shorten(headerSafe(item.issue.title), maxTitleChars));
+  const state = stateWord(item.reason);
+  const line = `<span class="quiet" style="color:#5f6672;font-size:13px;overflow-wrap:anywhere">${escapeHtml(headerSafe(lineOf(item)))}</span>`;
+  const links = [
+    anchor(recordUrl(item.recordId, baseUrl), 'record'),
+    // A long list has to do with less, to stay under the size at which Gmail clips.
+    ...(withMessage || !item.act ? [anchor(issueUrl(item.issue.id, baseUrl), 'all records')] : []),
+    ...(item.act ? [anchor(item.act.url, item.act.label)] : []),
+  ].join(' &middot; ');
+  const head = `${withMessage ? badge(state) : `<b>[${escapeHtml(state)}]</b>`} <b style="overflow-wrap:anywhere">${title}</b>`;
+  return `<div style="margin:0 0 12px">${head}<br>
+${line}<br>
+${links}</div>${withMessage ? log(extractOf(item, baseUrl)) : ''}`;
 }

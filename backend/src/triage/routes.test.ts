@@ -108,6 +108,25 @@ describe('PATCH /api/issues/{id}', () => {
     expect((await list('?state=muted')).total).toBe(0);
   });
 
+  it('mutes until it is worse, and keeps who did what', async () => {
+    const { issue_id } = await post('ERROR mute until worse');
+    const muted = await change(issue_id!, { state: 'muted', muted_until_state: 'worse' });
+    expect(muted.body).toMatchObject({ state: 'muted', mute: { by: 'api', until: 'worse', count: 1 } });
+    const refused = await change(issue_id!, { state: 'muted', muted_until_state: 'deployed' });
+    expect(refused.status).toBe(409);
+    expect(JSON.stringify(refused.body)).toContain('names its image');
+    await change(issue_id!, { state: 'open' });
+    expect((await read(issue_id!)).mute).toBeNull();
+    const history = await backend.call<object[]>('GET', `/api/issues/${issue_id}/history`);
+    expect(history.body).toMatchObject([
+      { who: 'api', what: 'opened' },
+      { who: 'api', what: 'muted' },
+    ]);
+    expect(
+      (await backend.call('GET', '/api/issues/019aabcd-0000-7000-9000-000000000001/history')).status,
+    ).toBe(404);
+  });
+
   it('mutes until a time, which must be to come', async () => {
     const { issue_id } = await post('disk is full');
     const muted = await change(issue_id!, { state: 'muted', muted_until: '2099-01-01T00:00:00Z' });
