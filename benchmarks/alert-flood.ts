@@ -22,6 +22,8 @@ const records = 600_000;
 const perBatch = 1000;
 const batches = records / perBatch;
 const batchMs = 60_000 / batches;
+/** Batches whose speed is taken. */
+const rated = 12;
 const recipients = ['a@example.org', 'b@example.org'];
 const newFault = 'ERROR certificate of payments expired, refusing to start';
 const kinds: ((n: number) => string)[] = [
@@ -102,8 +104,8 @@ async function speed(pool: Pool, enabled: boolean, from: number): Promise<number
   const { accept } = acceptor(pool, { ...defaultPolicy, grouping: 'on' }, enabled);
   await accept(batchOf(0, from), from);
   const started = performance.now();
-  for (let n = 1; n <= 40; n += 1) await accept(batchOf(n, from + n * batchMs), from + n * batchMs);
-  return Math.round((40 * perBatch * 1000) / (performance.now() - started));
+  for (let n = 1; n <= rated; n += 1) await accept(batchOf(n, from + n * batchMs), from + n * batchMs);
+  return Math.round((rated * perBatch * 1000) / (performance.now() - started));
 }
 
 async function flood(pool: Pool, start: number) {
@@ -117,7 +119,12 @@ async function flood(pool: Pool, start: number) {
     await accept(drafts, now);
     await tell(now);
   }
-  for (let now = start + 60_000; now <= start + 3_600_000; now += 1000) await tell(now);
+  // The rest of the hour, in which the dispatcher is woken by the clock alone.
+  const end = start + 3_600_000;
+  for (let now = start + 60_000; now <= end; ) {
+    const { nextAt } = await tell(now);
+    now = nextAt === null ? end + 1 : Math.max(nextAt, now + 100);
+  }
   const { rows: mails } = await pool.query<{ to_address: string; n: number }>(
     'select to_address, count(*)::int as n from notifications group by 1 order by 1',
   );
