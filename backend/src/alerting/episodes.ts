@@ -5,7 +5,7 @@ import type { PoolClient } from '../db/pool.ts';
 import type { NewAlert } from '../ingest/types.ts';
 import type { WaitingAlert } from './gather.ts';
 import { issueSubject } from './issue-mail.ts';
-import { insertAlerts } from './keep-alerts.ts';
+import { alertsChannel, insertAlerts } from './keep-alerts.ts';
 import { type AlertPolicy, quietMs } from './policy.ts';
 import { type AlertChannel, isPager, type Target } from './targets.ts';
 import { readIssues } from './write-mail.ts';
@@ -132,6 +132,14 @@ export async function endEpisodeOf(
   const episode = { id, issue_id: issue.id, fingerprint, service: issue.service };
   if (issue.state === 'open') await tellOver(client, [{ episode, issue, isForAll: true }], [], now, newId);
   return true;
+}
+
+/** Has the dispatcher look at once whether the issue's episodes are over. */
+export async function lookAtEpisodesOf(client: PoolClient, issueId: string): Promise<void> {
+  await client.query('update episodes set check_at = began_at where issue_id = $1 and ended_at is null', [
+    issueId,
+  ]);
+  await client.query(`select pg_notify($1, '')`, [alertsChannel]);
 }
 
 export interface OverSettings {

@@ -9,7 +9,12 @@ import { alertingRoutes } from './routes.ts';
 
 let database: TestDatabase;
 let app: App;
-const settings = { enabled: true, from: 'alerts@example.com', baseUrl: 'https://logs.example.com' };
+const settings = {
+  enabled: true,
+  from: 'alerts@example.com',
+  baseUrl: 'https://logs.example.com',
+  channels: [{ name: 'ops-slack', type: 'slack' }],
+};
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -156,6 +161,49 @@ describe('POST /api/recipients/{id}/test', () => {
 
   it('says 404 of an unknown recipient', async () => {
     expect((await call('POST', `/api/recipients/${newId(Date.now())}/test`)).status).toBe(404);
+  });
+});
+
+describe('POST /api/test-notification', () => {
+  const send = (body: object) => call<Notification>('POST', '/api/test-notification', body);
+
+  it('puts a test into the outbox of a channel, or of an address', async () => {
+    const { status, body } = await send({ channel: 'ops-slack' });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      channel: 'ops-slack',
+      to_address: 'ops-slack',
+      status: 'pending',
+      reason: 'test',
+    });
+    expect((await send({ to: 'A@x.io' })).body).toMatchObject({ channel: 'email', to_address: 'a@x.io' });
+    expect((await call<{ total: number }>('GET', '/api/emails')).body.total).toBe(2);
+  });
+
+  it('names the channels that there are, and asks for one address', async () => {
+    const unknown = await send({ channel: 'nope' });
+    expect([unknown.status, unknown.body]).toEqual([
+      400,
+      { detail: 'There is no channel "nope"; there are email, ops-slack' },
+    ]);
+    for (const to of [undefined, 'nope', 'a@x.io, b@x.io']) expect((await send({ to })).status).toBe(400);
+  });
+});
+
+describe('GET /api/channels', () => {
+  it('says which there are and whether they work, and nothing of their options', async () => {
+    await database.pool.query(
+      `insert into channel_health (channel, failing_since, last_error) values ('ops-slack', '2026-11-22T10:00:00Z', 'HTTP 500')`,
+    );
+    expect((await call('GET', '/api/channels')).body).toEqual([
+      { name: 'email', type: 'email', failing_since: null, last_error: null },
+      {
+        name: 'ops-slack',
+        type: 'slack',
+        failing_since: '2026-11-22T10:00:00.000000Z',
+        last_error: 'HTTP 500',
+      },
+    ]);
   });
 });
 

@@ -210,6 +210,6 @@ function samples(): { mail: Mail; facts: MessageFacts }[] {
   const mail = { subject: `[${stateWord('new')}] api on web-1`, text: 'text', html: '<p>text</p>' };
   return [
     { mail, facts: issue },
-    { mail, facts: { ...noFacts, state: 'roll-up', title: '2 issues', items: [item, item] } },
+    { mail, facts: { ...issue, state: 'roll-up', title: '2 issues', items: [item, item] } },
   ];
 }

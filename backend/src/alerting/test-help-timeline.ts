@@ -2,6 +2,7 @@
 // dispatcher and the database are the real ones; grouping goes by a record's name for its issue, and nothing is sent.
 
 import { createHash } from 'node:crypto';
+import type { MessageFacts } from '../channels/channel.ts';
 import { channelTypes } from '../channels/registry.ts';
 import { makePartitions } from '../db/partitions.ts';
 import { inTransaction, type Pool } from '../db/pool.ts';
@@ -18,6 +19,7 @@ import { countForRules } from './rules/count-for-rules.ts';
 import { readRulesText } from './rules/read-file.ts';
 import { namedRules } from './rules/rule-book.ts';
 import { compileRules, emptyRuleSet, type RuleSet } from './rules/rule-set.ts';
+import type { AlertChannel } from './targets.ts';
 
 export const seconds = (n: number) => n * 1000;
 export const minutes = (n: number) => n * 60_000;
@@ -45,12 +47,14 @@ export interface TimelineRecord {
 export interface TimelineMail {
   /** Ms since the timeline's start. */
   at: number;
+  channel: string;
   to: string;
   subject: string;
   reason: string;
   body: string;
   html: string;
   headers: Record<string, string>;
+  facts: MessageFacts;
   /** Names of the issues that it carries. */
   issues: string[];
 }
@@ -65,6 +69,8 @@ export interface TimelineOptions {
   start?: number;
   /** As in RULES_FILE. */
   rules?: string;
+  /** Told like a recipient each. */
+  channels?: readonly AlertChannel[];
 }
 
 /** The rules of a text as in RULES_FILE, which must be right. */
@@ -88,6 +94,8 @@ export class Timeline {
   /** Ms since the epoch. */
   readonly start: number;
   readonly mails: TimelineMail[] = [];
+  /** What was taken in, in order; `at` in ms since the epoch. */
+  readonly batches: { at: number; drafts: readonly Draft[] }[] = [];
   readonly policy: AlertPolicy;
   readonly rules: RuleSet;
   readonly #pool: Pool;
@@ -144,7 +152,8 @@ export class Timeline {
   dispatch(ms: number): ReturnType<typeof dispatch> {
     const now = this.start + ms;
     const settings = {
-      to: this.#recipients,
+      enabled: this.#options.enabled ?? true,
+      channels: this.#options.channels ?? [],
       from: 'Log Detector <alerts@example.com>',
       baseUrl: 'https://logs.example.com',
       policy: this.policy,
@@ -159,6 +168,7 @@ export class Timeline {
     const drafts = records.flatMap((record) =>
       Array.from({ length: record.times ?? 1 }, () => this.#draft(record, now)),
     );
+    this.batches.push({ at: now, drafts });
     const answers = await acceptBatch(
       {
         pool: this.#pool,
@@ -170,6 +180,7 @@ export class Timeline {
             {
               enabled: this.#options.enabled ?? true,
               to: this.#recipients,
+              channels: this.#options.channels ?? [],
               from: 'alerts@example.com',
               baseUrl: 'https://logs.example.com',
               policy: this.policy,
@@ -219,7 +230,7 @@ export class Timeline {
     const { rows } = await this.#pool.query<
       Omit<TimelineMail, 'at' | 'to'> & { created_at: string; to_address: string }
     >(
-      `select n.to_address, n.subject, n.body, n.html, n.reason, n.headers, n.created_at,
+      `select n.channel, n.to_address, n.facts, n.subject, n.body, n.html, n.reason, n.headers, n.created_at,
          array(select distinct fingerprint from alerts a where a.notification_id = n.id order by 1) as issues
        from notifications n
        order by n.created_at, n.to_address
@@ -246,6 +257,6 @@ export async function emptyTables(pool: Pool): Promise<void> {
   await inTransaction(pool, async (client) => {
     await lockBudgets(client);
     await client.query(`truncate log_records, record_events, dedupe_state, log_counts, issues, notifications, alerts, episodes,
-      mail_budgets, email_recipients, channel_health`);
+      mail_budgets, email_recipients, rules, rule_counts, absences, channel_health`);
   });
 }

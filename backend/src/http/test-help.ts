@@ -29,7 +29,7 @@ export interface GivenBackend {
   close(): Promise<void>;
 }
 
-type Overrides = Partial<AppOptions['settings']> & Partial<Pick<AppOptions, 'maxHeldBytes'>>;
+type Overrides = Partial<AppOptions['settings']> & Partial<Pick<AppOptions, 'maxHeldBytes' | 'fetchText'>>;
 
 export const aRecord = { host: 'web-1', container: 'api', message: 'ERROR: it broke' };
 
@@ -37,7 +37,7 @@ export async function givenBackend(overrides: Overrides = {}): Promise<GivenBack
   const database = await createTestDatabase();
   const apps: App[] = [];
   const start = async () => {
-    const { maxHeldBytes, ...settings } = overrides;
+    const { maxHeldBytes, fetchText, ...settings } = overrides;
     const app = await buildApp({
       settings: {
         apiKey: undefined,
@@ -49,6 +49,7 @@ export async function givenBackend(overrides: Overrides = {}): Promise<GivenBack
       logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
       version: '0.0.0-test',
       maxHeldBytes,
+      ...(fetchText ? { fetchText } : {}),
     });
     apps.push(app);
     return app;

@@ -1,6 +1,7 @@
 // What a person does to issues: open, mute or resolve one, merge some into one, split one off again.
 
 import type { IssueState } from '@log-detector/contract';
+import { lookAtEpisodesOf } from '../alerting/episodes.ts';
 import { addHistory, type HistoryEntry } from '../alerting/issue-history.ts';
 import { type RateFacts, worseLimit } from '../alerting/mute.ts';
 import { readableTime } from '../alerting/states.ts';
@@ -80,6 +81,8 @@ export async function changeStateIn(
       mute && JSON.stringify(mute),
     ],
   );
+  // A pager closes what it has open.
+  if (state === 'resolved') await lookAtEpisodesOf(client, leader.id);
   const { what, detail } = wordsOf(change, mute);
   const said = [detail, doer.how].filter((part) => part !== '').join(', ');
   await addHistory(client, { issueId: leader.id, at: now, who: doer.who, what, detail: said });

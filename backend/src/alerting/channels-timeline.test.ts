@@ -1,0 +1,157 @@
+// Timelines of alerts that go to channels beside mail: who is told what, and when, and that the bound holds for each.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
+import { changeState } from '../triage/change-issues.ts';
+import { days, emptyTables, hours, minutes, seconds, Timeline } from './test-help-timeline.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(() => emptyTables(database.pool));
+
+const slack = { name: 'ops-slack', type: 'slack' };
+const pager = { name: 'on-call', type: 'pagerduty' };
+const given = (options: ConstructorParameters<typeof Timeline>[1]) => new Timeline(database.pool, options);
+
+describe('a channel beside mail', () => {
+  it('gets every alert, under its own name, with facts and without HTML', async () => {
+    const line = await given({ channels: [slack] })
+      .at(0, { issue: 'a' })
+      .run(minutes(1));
+    expect(line.mails.map(({ channel, to }) => [channel, to]).sort()).toEqual([
+      ['email', 'ops@example.org'],
+      ['ops-slack', 'ops-slack'],
+    ]);
+    const told = line.mails.find(({ channel }) => channel === 'ops-slack')!;
+    expect(told.html).toBeNull();
+    expect(told.facts).toMatchObject({
+      state: 'new',
+      service: 'api',
+      host: 'web-1',
+      title: 'a',
+      message: 'ERROR a 1',
+      items: [],
+      ended: [],
+      threadId: expect.any(String),
+    });
+  });
+
+  it('has a digest window and buckets of its own', async () => {
+    const line = await given({
+      channels: [slack],
+      policy: { digestMs: seconds(60), maxPerHour: 2 },
+    })
+      .at(0, { issue: 'a' })
+      .at(seconds(10), { issue: 'b' }, { issue: 'c' })
+      .run(minutes(5));
+    const times = (channel: string) =>
+      line.mails
+        .filter((mail) => mail.channel === channel)
+        .map(({ at, subject }) => [at / 1000, subject.slice(0, 10)]);
+    expect(times('ops-slack')).toEqual([
+      [0, '[NEW] api '],
+      [60, '[2 ISSUES]'],
+    ]);
+    expect(times('email')).toEqual(times('ops-slack'));
+  });
+
+  it('keeps to the documented bound in a flood, as every recipient does', async () => {
+    const policy = { digestMs: seconds(30), maxPerHour: 6, maxPerHourTotal: 9 };
+    const line = given({ channels: [slack, pager], policy });
+    for (let n = 0; n < 240; n += 1) line.at(seconds(15 * n), { issue: `issue ${n}` });
+    await line.run(hours(1));
+    const T = 3600;
+    for (const channel of ['email', 'ops-slack', 'on-call']) {
+      const sent = line.mails.filter((mail) => mail.channel === channel).length;
+      expect(sent).toBeGreaterThan(0);
+      expect(sent).toBeLessThanOrEqual(Math.min(1 + T / 30, 6 + (6 * T) / 3600));
+    }
+    expect(line.mails.length).toBeLessThanOrEqual(9 + (9 * T) / 3600);
+  });
+
+  it('is told alone when mails are off', async () => {
+    const line = await given({ channels: [slack], enabled: false })
+      .at(0, { issue: 'a' })
+      .run(minutes(1));
+    expect(line.mails.map(({ channel }) => channel)).toEqual(['ops-slack']);
+  });
+
+  it('gets a message for each record with ALERT_GROUPING=off', async () => {
+    const line = given({ channels: [slack], policy: { grouping: 'off' } });
+    await line.at(0, { issue: 'a', times: 2 }).run(seconds(1));
+    const { rows } = await database.pool.query(
+      `select channel, subject, html is null as is_text, facts->>'message' as message from notifications order by id`,
+    );
+    expect(rows).toEqual(
+      [1, 2].flatMap((n) =>
+        ['email', 'ops-slack'].map((channel) => ({
+          channel,
+          subject: '[Log Alert] ERROR api on web-1',
+          is_text: channel !== 'email',
+          message: `ERROR a ${n}`,
+        })),
+      ),
+    );
+  });
+
+  it('that has left the configuration keeps its alerts for a day, and then drops them', async () => {
+    await given({ channels: [slack] }).ingest(0, [{ issue: 'a' }]);
+    const later = given({ channels: [] });
+    await later.dispatch(hours(23));
+    const statuses = async () =>
+      (await database.pool.query(`select status from alerts where channel = 'ops-slack'`)).rows;
+    expect(await statuses()).toEqual([{ status: 'waiting' }]);
+    await later.dispatch(days(1) + 1);
+    expect(await statuses()).toEqual([{ status: 'dropped' }]);
+  });
+});
+
+describe('a pager', () => {
+  const pagesOf = (line: Timeline) => line.mails.filter(({ channel }) => channel === 'on-call');
+
+  it('is told that an episode is over although mail is not', async () => {
+    const line = given({ channels: [pager] }).at(0, { issue: 'a' });
+    // The dispatcher looks now and then; a timeline has to be told to.
+    await line.do(minutes(1), async () => {}).run(hours(3));
+    const [opened, closed] = pagesOf(line);
+    expect(opened!.facts).toMatchObject({ state: 'new', ended: [] });
+    expect(closed!.facts).toMatchObject({
+      state: 'over',
+      threadId: null,
+      ended: [opened!.facts.threadId],
+    });
+    expect(pagesOf(line)).toHaveLength(2);
+    expect(line.mails.filter(({ channel }) => channel === 'email')).toHaveLength(1);
+  });
+
+  it('closes at once what a person resolves', async () => {
+    const line = given({ channels: [pager] }).at(0, { issue: 'a' });
+    line.do(minutes(5), async () => {
+      const { rows } = await database.pool.query<{ id: string }>('select id from issues');
+      await changeState(database.pool, rows[0]!.id, { state: 'resolved' }, new Date().toISOString());
+    });
+    await line.run(minutes(6));
+    const [opened, closed] = pagesOf(line);
+    expect(closed!.at).toBe(minutes(5));
+    expect(closed!.facts.ended).toEqual([opened!.facts.threadId]);
+    expect(line.mails.filter(({ channel }) => channel === 'email')).toHaveLength(1);
+  });
+
+  it('closes a roll-up when the last of its issues is over', async () => {
+    const line = given({ channels: [pager], policy: { cooldownMs: hours(1) } })
+      .at(0, { issue: 'first' })
+      .at(seconds(10), { issue: 'b' }, { issue: 'c' })
+      .every(minutes(10), minutes(10), hours(2), { issue: 'c' });
+    await line.run(hours(6));
+    const pages = pagesOf(line);
+    const rollUp = pages.find(({ reason }) => reason === 'roll-up')!;
+    expect(rollUp.facts.items.map(({ title }) => title)).toEqual(['b', 'c']);
+    const closing = pages.filter(({ facts }) => facts.ended.includes(rollUp.facts.threadId!));
+    expect(closing).toHaveLength(1);
+    expect(closing[0]!.issues).toContain('c');
+    expect(closing[0]!.at).toBeGreaterThan(hours(2));
+  });
+});
