@@ -20,6 +20,7 @@ const verbs: Record<string, (args: string[]) => Promise<number | undefined>> = {
     const { stdin, stdout, stderr } = process;
     return (await import('./explain.ts')).explain(args, { stdin, stdout, stderr });
   },
+  rules: async (args) => (await import('./rules.ts')).rules(args, { stdout: process.stdout }),
 };
 
 await runVerb(async () => {
@@ -38,7 +39,7 @@ await runVerb(async () => {
     process.stdout.write(usage);
     return 0;
   }
-  // Explain takes files too, and looks at its arguments itself.
-  if (verb !== 'explain') refuseUnknownArguments(verb, args);
+  // These take files too, and look at their arguments themselves.
+  if (!['explain', 'rules'].includes(verb)) refuseUnknownArguments(verb, args);
   return run(args);
 });

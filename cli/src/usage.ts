@@ -10,6 +10,8 @@ export const usage = `Usage: log-detector <verb>
   canary      prints a line now and then that goes through every stage (docs/watching.md)
   migrate     brings the database up to date, and ends
   explain     shows what the detector sees in log files or standard input  [FILE…] [--json] [--each-line]
+  rules test  says what a file of rules would have sent, replaying stored records or a file's
+              FILE [--since 24h] [--fixtures FILE] [--api URL] [--json]
 
 Settings come from the environment; see docs/configuration.md.
 `;

@@ -107,14 +107,14 @@ async function noteDispatched(client: PoolClient, { toAddress, body }: NewNotifi
   if (canary) await noteCanary(client, { ...canary, ...sourceOf(toAddress), stage: 'dispatched' });
 }
 
-interface WaitingRecipient extends Target {
+export interface WaitingRecipient extends Target {
   hasFirst: boolean;
   /** In small letters. */
   severities: string[];
 }
 
 /** Of what waits, the severities that quiet hours do not hold. */
-function loudOf(recipient: WaitingRecipient, { quiet }: DispatchSettings): string[] {
+export function loudOf(recipient: WaitingRecipient, { quiet }: DispatchSettings): string[] {
   const except = quiet?.quietExcept(recipient) ?? [];
   return recipient.severities.filter((severity) => except.includes(severity));
 }
@@ -168,7 +168,7 @@ async function readWaiting(
   return rows.filter(({ channel, isInactive }) => known.has(channel) && !isInactive);
 }
 
-function planFor(
+export function planFor(
   recipient: WaitingRecipient,
   budgets: ReadonlyMap<string, BudgetRow>,
   policy: AlertPolicy,

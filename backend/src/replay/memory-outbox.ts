@@ -1,0 +1,270 @@
+// Alerts that wait, episodes and budgets in memory: what alerting/dispatch.ts and alerting/episodes.ts keep in tables. What
+// decides is theirs: planFor, gather, quietMs and writeMail are called as they are.
+
+import type { AlertMemory } from '../alerting/decide.ts';
+import { type DispatchSettings, loudOf, planFor, type WaitingRecipient } from '../alerting/dispatch.ts';
+import { type Gathered, gather, type WaitingAlert } from '../alerting/gather.ts';
+import { issueSubject, type MailedIssue } from '../alerting/issue-mail.ts';
+import { quietMs } from '../alerting/policy.ts';
+import { isPager, type Target } from '../alerting/targets.ts';
+import { type Mailed, type MailedRecord, writeMail } from '../alerting/write-mail.ts';
+import { byText } from '../db/values.ts';
+import type { NewAlert } from '../ingest/types.ts';
+import type { BudgetRow } from '../outbox/budgets.ts';
+import type { MemoryIssue, MemoryIssues } from './memory-issues.ts';
+
+/** A message that would have been sent. */
+export interface ReplayedMail {
+  /** Ms since the epoch. */
+  at: number;
+  to: Target;
+  subject: string;
+  reason: string;
+  alerts: readonly WaitingAlert[];
+}
+
+type KeptAlert = WaitingAlert & Target;
+
+interface Episode {
+  id: string;
+  issueId: string;
+  fingerprint: string;
+  service: string;
+  subject: string;
+  beganAt: string;
+  beganCount: number;
+  checkAt: number;
+  isOpen: boolean;
+}
+
+/** Most episodes looked at in one go. */
+const maxChecked = 500;
+
+export class MemoryOutbox {
+  readonly #issues: MemoryIssues;
+  readonly #records: ReadonlyMap<string, MailedRecord>;
+  readonly #settings: DispatchSettings;
+  readonly #newId: () => string;
+  readonly #waiting = new Map<string, KeptAlert[]>();
+  /** Whom each episode was told to. */
+  readonly #told = new Map<string, Map<string, Target>>();
+  readonly #episodes = new Map<string, Episode>();
+  readonly #budgets = new Map<string, BudgetRow>();
+
+  constructor(
+    issues: MemoryIssues,
+    records: ReadonlyMap<string, MailedRecord>,
+    settings: DispatchSettings,
+    newId: () => string,
+  ) {
+    this.#issues = issues;
+    this.#records = records;
+    this.#settings = settings;
+    this.#newId = newId;
+  }
+
+  keep(alerts: readonly NewAlert[], createdAt: string): void {
+    for (const { recipients, ...alert } of alerts)
+      for (const { id, channel, toAddress } of recipients) {
+        const kept: KeptAlert = {
+          ...alert,
+          id,
+          channel,
+          toAddress,
+          heldMuted: alert.heldMuted ?? 0,
+          muteNote: alert.muteNote ?? null,
+          severity: alert.severity ?? null,
+          createdAt,
+        };
+        const place = placeOf(kept);
+        const waiting = this.#waiting.get(place);
+        if (waiting) waiting.push(kept);
+        else this.#waiting.set(place, [kept]);
+        const told = this.#told.get(alert.episode) ?? new Map<string, Target>();
+        if (!told.has(place)) told.set(place, { channel, toAddress });
+        this.#told.set(alert.episode, told);
+      }
+  }
+
+  /** As `dispatch`. */
+  dispatch(now: number): { mails: ReplayedMail[]; nextAt: number | null } {
+    const { policy, quiet } = this.#settings;
+    const nextOver = this.#endQuietEpisodes(now);
+    const untils = nextOver === null ? [] : [nextOver];
+    const mails: ReplayedMail[] = [];
+    for (const recipient of this.#recipients()) {
+      const quietUntil = quiet?.quietUntil(recipient, now) ?? null;
+      if (quietUntil !== null) untils.push(quietUntil);
+      const loud = quietUntil === null ? null : loudOf(recipient, this.#settings);
+      if (loud?.length === 0) continue;
+      const result = planFor(recipient, this.#budgets, policy, now);
+      if (!result.send) {
+        untils.push(result.until);
+        continue;
+      }
+      for (const row of result.rows) this.#budgets.set(row.name, row);
+      const { mail, isMoreWaiting } = this.#mailFor(recipient, loud, now);
+      mails.push(mail);
+      if (isMoreWaiting) untils.push(now + policy.digestMs);
+    }
+    return { mails, nextAt: untils.length > 0 ? Math.min(...untils) : null };
+  }
+
+  /** In the order of `readWaiting`. */
+  #recipients(): WaitingRecipient[] {
+    const { enabled = true, channels = [] } = this.#settings;
+    const known = new Set([...(enabled ? ['email'] : []), ...channels.map(({ name }) => name)]);
+    return [...this.#waiting.values()]
+      .filter((alerts) => alerts.length > 0 && known.has(alerts[0]!.channel))
+      .map((alerts) => ({
+        channel: alerts[0]!.channel,
+        toAddress: alerts[0]!.toAddress,
+        hasFirst: alerts.some(({ isFirst }) => isFirst),
+        severities: [...new Set(alerts.map(({ severity }) => (severity ?? '').toLowerCase()))],
+        oldest: alerts.reduce((oldest, { createdAt }) => Math.min(oldest, Date.parse(createdAt)), Infinity),
+      }))
+      .sort(
+        (a, b) =>
+          Number(b.hasFirst) - Number(a.hasFirst) ||
+          a.oldest - b.oldest ||
+          Number(a.channel !== 'email') - Number(b.channel !== 'email') ||
+          byText(a.toAddress, b.toAddress),
+      );
+  }
+
+  #mailFor(
+    target: Target,
+    only: readonly string[] | null,
+    now: number,
+  ): { mail: ReplayedMail; isMoreWaiting: boolean } {
+    const place = placeOf(target);
+    const waiting = this.#waiting.get(place) ?? [];
+    const taken = only
+      ? waiting.filter(({ severity }) => only.includes((severity ?? '').toLowerCase()))
+      : waiting;
+    const gathered = gather(taken.toSorted((a, b) => byText(a.id, b.id)));
+    const subjects = this.#beginEpisodes(gathered.shown.map(({ alert }) => alert));
+    const { mail, reason } = writeMail(gathered, this.#mailed(gathered), subjects, {
+      ...this.#settings,
+      id: this.#newId(),
+    });
+    const carried = new Set([...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds));
+    this.#waiting.set(
+      place,
+      waiting.filter(({ id }) => !carried.has(id)),
+    );
+    return {
+      mail: {
+        at: now,
+        to: { channel: target.channel, toAddress: target.toAddress },
+        subject: mail.subject,
+        reason,
+        alerts: taken.filter(({ id }) => carried.has(id)),
+      },
+      isMoreWaiting: gathered.later.length > 0,
+    };
+  }
+
+  #beginEpisodes(alerts: readonly WaitingAlert[]): Map<string, string> {
+    const subjects = new Map<string, string>();
+    for (const { issueId } of alerts) {
+      if (subjects.has(issueId)) continue;
+      const [first] = [...this.#episodes.values()]
+        .filter((episode) => episode.issueId === issueId)
+        .sort((a, b) => byText(a.beganAt, b.beganAt));
+      const issue = this.#issues.get(issueId);
+      subjects.set(issueId, first?.subject ?? (issue ? issueSubject(issue) : ''));
+    }
+    for (const alert of alerts) {
+      const { episode: id, issueId, fingerprint, service, createdAt, count, isFirst } = alert;
+      if (!this.#episodes.has(id))
+        this.#episodes.set(id, {
+          id,
+          issueId,
+          fingerprint,
+          service,
+          subject: subjects.get(issueId)!,
+          beganAt: createdAt,
+          beganCount: isFirst ? 0 : count,
+          checkAt: Date.parse(createdAt),
+          isOpen: true,
+        });
+      const began = this.#episodes.get(id)!;
+      for (const other of this.#episodes.values())
+        if (other.issueId === issueId && other.id !== id && other.beganAt < began.beganAt)
+          other.isOpen = false;
+    }
+    return subjects;
+  }
+
+  #mailed({ shown }: Gathered): Mailed {
+    const issues = new Map<string, MailedIssue>();
+    for (const { alert } of shown) {
+      const issue = this.#issues.get(alert.issueId);
+      if (issue) issues.set(issue.id, issue);
+    }
+    return { issues, records: this.#records, episodes: this.#episodes };
+  }
+
+  /** As `endQuietEpisodes`. */
+  #endQuietEpisodes(now: number): number | null {
+    const open = [...this.#episodes.values()].filter(({ isOpen }) => isOpen);
+    const due = open
+      .filter(({ checkAt }) => checkAt <= now)
+      .sort((a, b) => a.checkAt - b.checkAt)
+      .slice(0, maxChecked);
+    const over: { episode: Episode; issue: MemoryIssue }[] = [];
+    for (const episode of due) {
+      const issue = this.#issues.get(episode.issueId);
+      if (!issue) {
+        episode.isOpen = false;
+        continue;
+      }
+      const overAt = this.#overAt(issue);
+      // Whole ms, as the database keeps it.
+      if (overAt > now && issue.state !== 'resolved') episode.checkAt = Math.trunc(overAt);
+      else {
+        episode.isOpen = false;
+        over.push({ episode, issue });
+      }
+    }
+    this.#tellOver(over, now);
+    const next = open.filter(({ isOpen }) => isOpen).map(({ checkAt }) => checkAt);
+    return next.length > 0 ? Math.min(...next) : null;
+  }
+
+  #overAt({ rhythm, lastSeen, previousSeen, alertState }: MemoryIssue): number {
+    const last = Date.parse(lastSeen);
+    const longest = Math.max(rhythm * 1000, previousSeen === null ? 0 : last - Date.parse(previousSeen));
+    const own = (alertState as AlertMemory | null)?.cooldownMs ?? 0;
+    return last + quietMs(longest, Math.max(this.#settings.policy.cooldownMs, own));
+  }
+
+  #tellOver(over: readonly { episode: Episode; issue: MemoryIssue }[], now: number): void {
+    const { policy, channels } = this.#settings;
+    const alerts = over.map(({ episode, issue }): NewAlert => {
+      const isForAll = policy.whenOver && issue.state === 'open';
+      return {
+        recordId: issue.lastRecordId,
+        bucket: 0,
+        partIds: [],
+        issueId: issue.id,
+        fingerprint: episode.fingerprint,
+        service: episode.service,
+        reason: 'over',
+        isFirst: false,
+        episode: episode.id,
+        held: Math.max(0, issue.count - (issue.notifiedCount ?? 0)),
+        count: issue.count,
+        recipients: [...(this.#told.get(episode.id)?.values() ?? [])]
+          .filter(({ channel }) => isForAll || isPager(channel, channels))
+          .map((target) => ({ ...target, id: this.#newId() })),
+      };
+    });
+    this.keep(alerts, new Date(now).toISOString());
+  }
+}
+
+function placeOf({ channel, toAddress }: Target): string {
+  return `${channel}\0${toAddress}`;
+}
