@@ -222,20 +222,29 @@ function kept(text: string): string {
 /** A line of a key whose begin is not among the lines. */
 const keyLine = /^[A-Za-z0-9+/]{40,80}={0,2}$/;
 const keyEnd = /-----END [A-Z0-9 ]{0,32}PRIVATE KEY/;
+const key = '[redacted:private-key]';
 const keyBegin = /-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY/;
+
+/** Lines of a private key whose begin is not among them: redaction would not know them. */
+function withoutKeys(texts: string[]): string[] {
+  const end = texts.findIndex((text) => text.includes('PRIVATE KEY') && keyEnd.test(text));
+  const begin = end < 0 ? -1 : texts.findIndex((text) => keyBegin.test(text));
+  const from = end >= 0 && (begin < 0 || begin > end) ? end + 1 : 0;
+  const rest = texts.slice(from).map((text) => (isKeyLine(text) ? key : text));
+  return from > 0 ? [key, ...rest] : rest;
+}
+
+function isKeyLine(text: string): boolean {
+  return text.length >= 40 && text.length <= 90 && keyLine.test(text.trim());
+}
 
 /** Lines as they are sent: what a reader sees of them, without secrets, and cut; of too many the nearest. */
 function shownLines(texts: readonly string[], redact: (text: string) => string, isBefore: boolean): string[] {
   if (texts.length === 0) return [];
-  const seen = texts.map(visible);
-  const end = seen.findIndex((text) => keyEnd.test(text));
-  const begin = seen.findIndex((text) => keyBegin.test(text));
-  const from = end >= 0 && (begin < 0 || begin > end) ? end + 1 : 0;
-  const key = '[redacted:private-key]';
-  const rest = seen.slice(from).map((text) => (keyLine.test(text.trim()) ? key : text));
-  const shown = [...(from > 0 ? [key] : []), ...redact(rest.join('\n')).split('\n')].map((text) =>
-    text.length > shownChars ? `${text.slice(0, shownChars)}…` : text,
-  );
+  const joined = redact(withoutKeys(texts.map(visible)).join('\n'));
+  const shown = joined.split('\n').map((text) => {
+    return text.length > shownChars ? `${text.slice(0, shownChars)}…` : text;
+  });
   const near = isBefore ? shown.toReversed() : shown;
   let room = sideChars;
   const fits = near.filter((text) => {

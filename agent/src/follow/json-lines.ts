@@ -7,6 +7,7 @@ import { type JsonLine, readJsonLine, readText } from './file/json-line.ts';
 import type { Lines } from './lines.ts';
 
 const newline = 0x0a;
+const backslash = 0x5c;
 const streams = ['stdout', 'stderr'] as const;
 /** No text holds it: its quotes would be escaped. */
 const marks = {
@@ -179,6 +180,9 @@ export function createJsonLines(options: JsonLinesOptions) {
 
   /** A long line's begin: enough for what is shown, however much of it is escaped. */
   function textOf(bytes: Buffer, { textFrom, textTo }: JsonLine): string {
+    const escapedAt = bytes.indexOf(backslash, textFrom);
+    if (textTo - textFrom <= longestTold && (escapedAt < 0 || escapedAt >= textTo))
+      return bytes.toString('utf8', textFrom, textTo);
     if (textTo - textFrom <= longestTold)
       return (readText(bytes, { textFrom, textTo }) ?? '').replace(/\r+$/, '');
     // Not through the middle of an escaped character.
