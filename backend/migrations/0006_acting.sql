@@ -44,3 +44,12 @@ create table unsubscriptions (
   address text primary key,
   at timestamptz not null
 );
+
+-- Read together with email_recipients, which is a reference table too.
+do $$
+begin
+  if exists (select 1 from pg_extension where extname = 'citus') then
+    perform create_reference_table('unsubscriptions');
+  end if;
+end
+$$;

@@ -1,13 +1,18 @@
 // The links of mails, pressed: what they do, what they refuse, and that looking at them does nothing.
 
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { rotateLinkKey, signingKey } from '../alerting/links/keys.ts';
 import { actionLinkMs } from '../alerting/links/lifetimes.ts';
 import { mailLinks } from '../alerting/links/links.ts';
 import type { IssuePurpose, Purpose } from '../alerting/links/purposes.ts';
 import { type LinkKey, signLink } from '../alerting/links/token.ts';
+import { createPool } from '../db/pool.ts';
 import { newId } from '../db/record-id.ts';
+import { buildHttp } from '../http/http.ts';
+import { Metrics } from '../http/metrics.ts';
 import { type GivenBackend, givenBackend } from '../http/test-help.ts';
+import { actingRoutes } from './routes.ts';
 
 let backend: GivenBackend;
 let key: LinkKey;
@@ -112,6 +117,28 @@ describe('a link that is looked at', () => {
     for (const token of ['x', 'a'.repeat(900), '%00', 'ä']) {
       const page = await get(`/act/${encodeURIComponent(token)}`);
       expect([page.statusCode, page.body.includes('not valid')]).toEqual([403, true]);
+    }
+  });
+});
+
+describe('while the database is away', () => {
+  it('the page says to try again, and nothing that only we can read', async () => {
+    const pool = createPool({ connectionString: 'postgresql://nobody@127.0.0.1:1/none', max: 1 });
+    const app = await buildHttp({
+      logger: pino({ level: 'silent' }),
+      metrics: new Metrics(),
+      version: '0',
+      guard: () => {},
+    });
+    actingRoutes({ pool, linkSecrets: [] })(app);
+    try {
+      const url = `/act/${signed('resolve', '019aabcd-0000-7000-9000-000000000001')}`;
+      const page = await app.inject({ method: 'POST', url });
+      expect([page.statusCode, page.headers['retry-after']]).toEqual([503, '5']);
+      expect(page.body).toContain('the link still works');
+    } finally {
+      await app.close();
+      await pool.end();
     }
   });
 });

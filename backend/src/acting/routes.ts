@@ -5,10 +5,11 @@ import { Type } from 'typebox';
 import { rotateLinkKey } from '../alerting/links/keys.ts';
 import type { RuleBook } from '../alerting/rules/rule-book.ts';
 import type { Pool } from '../db/pool.ts';
-import { ErrorAnswer, HttpError } from '../http/errors.ts';
+import { ErrorAnswer, HttpError, isDatabaseAway } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import { type Answer, answerAct, showAct } from './act.ts';
 import { answerUnsubscribe, showUnsubscribe } from './answer-unsubscribe.ts';
+import { messagePage } from './fault-pages.ts';
 import { pageHeaders } from './page.ts';
 
 export interface ActingParts {
@@ -29,6 +30,7 @@ export function actingRoutes(parts: ActingParts): Routes {
     keyRoutes(parts, app);
     app.register(async (scope) => {
       takeForms(scope as App);
+      answerTroubleWithPages(scope as App);
       serve(scope as App, '/act/:token', 'What a link of a mail does', showAct, answerAct);
       serve(
         scope as App,
@@ -82,6 +84,23 @@ function keyRoutes({ pool, linkSecrets, now }: ActingParts, app: App): void {
       return { id: await rotateLinkKey(pool, body.revoke, now?.() ?? Date.now()) };
     },
   );
+}
+
+/** A person reads it: what the database's absence means is said in words. Everything else goes the way of all faults. */
+function answerTroubleWithPages(app: App): void {
+  app.setErrorHandler((error, _request, reply) => {
+    if (!isDatabaseAway(error)) throw error;
+    const { status, html } = messagePage(
+      503,
+      'Try again in a moment',
+      'The database cannot be reached right now. Nothing was changed, and the link still works.',
+      [],
+    );
+    return reply
+      .code(status)
+      .headers({ ...pageHeaders, 'retry-after': '5' })
+      .send(html);
+  });
 }
 
 /** What is in a form says nothing that the link does not: it is read and forgotten, whatever its type. */

@@ -27,6 +27,8 @@ export interface GroupedSettings {
   /** The default ones, each once. */
   recipients: readonly Target[];
   policy: AlertPolicy;
+  /** Whether mails are sent, beside channels; left out: they are. */
+  mailsOn?: boolean;
   /** The rules in force; left out: none. */
   rules?: RuleSet | undefined;
 }
@@ -38,7 +40,7 @@ export function planGrouped(
   newId: () => string,
 ): AlertPlan {
   const { records, now } = question;
-  const { enabled, recipients, policy, rules } = settings;
+  const { enabled, recipients, policy, mailsOn = true, rules } = settings;
   const judge = createJudge(rules, question.ruleCounts, now);
   if (!enabled) return holdAll(records, 'disabled');
   if (recipients.length === 0 && !judge.routes) return holdAll(records, 'no-recipients');
@@ -58,7 +60,7 @@ export function planGrouped(
     const { thresholds, cooldownMs: ownCooldownMs } = judge.verdictOf(first);
     const facts = factsOf(issue, muteState, thresholds.length > 0);
     const asked = decide(facts, now, policy, newId, ownCooldownMs);
-    const routed = routeOf({ issue, first, records, asked, judge, recipients, now });
+    const routed = routeOf({ issue, first, records, asked, judge, recipients, mailsOn, now });
     const { decision, record, places, severity } = routed;
     if (decision.memory) {
       const before = issue.alertState as AlertMemory | null;
@@ -73,8 +75,10 @@ export function planGrouped(
     decisions.set(issue, isTold ? { notify: false, reason: 'coalesced' } : decision);
     telling.set(issue, record);
     const tells = decision.notify && !isTold;
-    if (ended !== null || (tells && heldMuted > 0))
-      muteChanges.push({ issue, ended, mutedHeld: tells ? 0 : heldMuted });
+    // Those who hear of it beside the others were sent nothing before.
+    const tellsHeld = tells && !routed.isExtra;
+    if (ended !== null || (tellsHeld && heldMuted > 0))
+      muteChanges.push({ issue, ended, mutedHeld: tellsHeld ? 0 : heldMuted });
     if (!tells) continue;
     if (record.coalesceId !== null) told.add(record.coalesceId);
     alerts.push({
@@ -88,7 +92,7 @@ export function planGrouped(
       isFirst: issue.notifiedAt === null || routed.isExtra,
       episode: decision.memory.episode,
       held: routed.isExtra ? 0 : heldSince(issue),
-      heldMuted,
+      heldMuted: routed.isExtra ? 0 : heldMuted,
       muteNote: ended,
       count: issue.count - issue.added,
       recipients: places.map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),
