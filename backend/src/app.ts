@@ -87,6 +87,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     pool: options.ingestPool ?? pool,
     grouping,
     dedupeWindowMs: settings.dedupeWindowMs,
+    isUngrouped: settings.alerts.policy?.grouping !== 'on',
     planAlerts: (question: AlertQuestion) =>
       planWithCanaries(
         question,

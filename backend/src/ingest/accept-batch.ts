@@ -28,6 +28,8 @@ export interface AcceptParts {
   /** 0: no record is ever a duplicate. */
   dedupeWindowMs: number;
   planAlerts: (question: AlertQuestion) => AlertPlan;
+  /** ALERT_GROUPING=off: each record may make a notification for each recipient. */
+  isUngrouped?: boolean;
   /** What the thresholds of rules have counted, these records included; left out: there are none. */
   countForRules?: (
     client: PoolClient,
@@ -41,8 +43,21 @@ interface GroupedDraft {
   group: Group;
 }
 
+/** Most notifications that one transaction writes: about a second of the database's time. */
+const mostNotifications = 20_000;
+
+/** A transaction would write too many notifications; `records` at a time are all right. */
+class TooMany extends Error {
+  readonly records: number;
+  constructor(records: number) {
+    super('too many notifications for one transaction');
+    this.records = records;
+  }
+}
+
 /**
- * Stores the drafts, all or none.
+ * Stores the drafts, all or none; but when their notifications are too many for one transaction, in several, one after the
+ * other, and an error may then leave the first ones stored.
  * @param mayBeStored an attempt before this one ended without a word, and may have been committed.
  * @returns the answer to each, in order: the record as stored, or for an event sent before, the first record.
  * @throws {OutOfOrder} when an equal record was stored that is later than its draft; else what PostgreSQL or the connection
@@ -55,6 +70,27 @@ export async function acceptBatch(
 ): Promise<LogRecord[]> {
   const groups = await parts.grouping.group(drafts);
   const grouped = drafts.map((draft, index) => ({ draft, group: groups[index]! }));
+  let atATime = grouped.length;
+  const answers: LogRecord[] = [];
+  while (answers.length < grouped.length) {
+    const some = grouped.slice(answers.length, answers.length + atATime);
+    try {
+      // Once a part of them is stored, the others keep their ids too.
+      const answered = await acceptTogether(parts, some, mayBeStored || answers.length > 0);
+      for (const answer of answered) answers.push(answer);
+    } catch (error) {
+      if (!(error instanceof TooMany)) throw error;
+      atATime = error.records;
+    }
+  }
+  return answers;
+}
+
+function acceptTogether(
+  parts: AcceptParts,
+  grouped: readonly GroupedDraft[],
+  mayBeStored: boolean,
+): Promise<LogRecord[]> {
   return onConnection(parts.pool, async (client) => {
     if (!mayBeStored) {
       const stored = await storeAllFresh(parts, client, grouped);
@@ -149,6 +185,7 @@ async function storeFresh(
   mayBeStored: boolean,
 ): Promise<StoredRecord[]> {
   if (!mayBeStored) refuseLater(duplicateOf);
+  if (parts.isUngrouped) refuseTooMany(fresh.length, fresh.length * recipients.recipients.length);
   const issues = await settleOccurrences(client, occurred);
   const records = fresh.map(({ draft }, index): StoredRecord => {
     draft.duplicateOfId = duplicateOf.get(draft.id) ?? null;
@@ -159,6 +196,7 @@ async function storeFresh(
   const { receivedAt, receivedAtMs } = fresh[0]!.draft;
   const ruleCounts = await parts.countForRules?.(client, records, receivedAtMs);
   const plan = parts.planAlerts({ records, ...recipients, coalesced, ruleCounts, now: receivedAtMs });
+  refuseTooMany(fresh.length, plan.notifications.length);
   const othersAlert = await addNotifications(client, plan.notifications, receivedAt);
   await keepAlerts(client, plan, receivedAt);
   const decisions =
@@ -170,6 +208,11 @@ async function storeFresh(
         );
   await pipeline(client, [...countSteps(records, decisions), ...recordSteps(records, decisions), commit]);
   return records;
+}
+
+function refuseTooMany(records: number, notifications: number): void {
+  if (notifications <= mostNotifications || records === 1) return;
+  throw new TooMany(Math.max(1, Math.floor((records * mostNotifications) / notifications)));
 }
 
 /**

@@ -72,4 +72,27 @@ describe('addNotifications', () => {
     ]);
     expect(lost).toEqual(new Set());
   });
+
+  it('writes what several are told alike once, and gives it out to each', async () => {
+    const recordId = randomUUID();
+    const alike = { recordId, body: 'alike', html: '<p>alike</p>' };
+    const told = ['a@example.org', 'b@example.org'].map((toAddress) =>
+      aNotification({ ...alike, toAddress }),
+    );
+    const other = aNotification({ recordId, body: 'other', toAddress: 'c@example.org' });
+    await add([...told, other]);
+    const { rows } = await database.pool.query('select body from notification_texts where record_id = $1', [
+      recordId,
+    ]);
+    expect(rows).toEqual([{ body: 'alike' }]);
+    const lease = { channel: 'email', limit: 1000, worker: 'w', leaseMs: 1000, except: [] };
+    const leased = (await leaseDueNotifications(database.pool, lease)).filter(({ id }) =>
+      [...told, other].some((notification) => notification.id === id),
+    );
+    expect(leased.map(({ to, text, html }) => [to, text, html]).sort()).toEqual([
+      ['a@example.org', 'alike', '<p>alike</p>'],
+      ['b@example.org', 'alike', '<p>alike</p>'],
+      ['c@example.org', 'other', null],
+    ]);
+  });
 });

@@ -42,8 +42,10 @@ export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<L
         leased_until = now() + $4 * interval '1 millisecond'
       from due
       where n.id = due.id
-      returning n.id, n.to_address, n.subject, n.body, n.html, n.headers, n.facts, n.message_id, n.attempts,
-        n.created_at`,
+      returning n.id, n.to_address, n.subject, n.headers, n.message_id, n.attempts, n.created_at,
+        coalesce(n.body, (select t.body from notification_texts t where t.id = n.text_id)) as body,
+        coalesce(n.html, (select t.html from notification_texts t where t.id = n.text_id)) as html,
+        coalesce(n.facts, (select t.facts from notification_texts t where t.id = n.text_id)) as facts`,
     values: [lease.channel, lease.limit, lease.worker, lease.leaseMs, lease.except],
   });
   return rows.map((row) => ({

@@ -60,6 +60,14 @@ export async function dropOld(
   rows += await deleteInSteps(pool, 'notifications', 'id', `created_at < $1 and status <> 'pending'`, [
     new Date(before),
   ]);
+  rows += await deleteInSteps(
+    pool,
+    'notification_texts',
+    'id',
+    `created_at < $1
+     and not exists (select from notifications n where n.record_id = notification_texts.record_id and n.text_id is not null)`,
+    [new Date(before)],
+  );
   rows += await deleteInSteps(pool, 'alerts', 'id', `created_at < $1 and status <> 'waiting'`, [
     new Date(before),
   ]);
