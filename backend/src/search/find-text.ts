@@ -4,23 +4,21 @@
 
 import type { Pool } from '../db/pool.ts';
 import { timeOfId } from '../db/record-id.ts';
-import { idRange, ofRecords } from './filter.ts';
+import { idRange, ofRecords, trigramsOf } from './filter.ts';
 import type { Page, Stretch } from './page.ts';
 import { type Found, inSession, type Session, searchBack, searchMs } from './search-back.ts';
 import { minuteMs } from './sums.ts';
 
 /** How long the newest records are read before an index is asked. */
-const probeMs = 40;
+const probeMs = 20;
 const firstStepMs = 5 * minuteMs;
 const askMs = 700;
 /** A text that a stretch has more often is common there: reading it from its newest record on is faster. */
 const mostByIndex = 2_000;
 const mostStretches = 16;
-/** Trigrams need three letters or digits in a row. */
-const canBeIndexed = /[a-z0-9]{3}/i;
 
 export async function findText(pool: Pool, page: Page, stretch: Stretch): Promise<Found> {
-  const indexed = canBeIndexed.test(page.filter.q ?? '') ? await readIndexed(pool, stretch) : [];
+  const indexed = trigramsOf(page.filter.q ?? '') > 0 ? await readIndexed(pool, stretch) : [];
   return inSession(pool, (session) => walk(new TextSearch(session, page, stretch.toMs), stretch, indexed));
 }
 
@@ -94,7 +92,7 @@ class TextSearch {
     const parts = stretches.map(({ fromMs, toMs }, n) => {
       const { firstId, lastId } = idRange(fromMs, Math.min(toMs, this.#toMs));
       const { filter, beforeId } = this.#page;
-      const conditions = ofRecords(filter, values)
+      const conditions = ofRecords(filter, values, 'ask')
         .add('id >= $', firstId)
         .add('id < $', beforeId !== undefined && beforeId < lastId ? beforeId : lastId);
       // Without an order, so that no index but that of the text serves.

@@ -7,7 +7,7 @@ import { isCounted, type RecordFilter } from './filter.ts';
 import { findByCounts } from './find-by-counts.ts';
 import { findText } from './find-text.ts';
 import { type Found, inSession, searchBack } from './search-back.ts';
-import { hourMs, lastMs } from './sums.ts';
+import { dayMs, hourMs, lastMs } from './sums.ts';
 import type { Totals } from './total.ts';
 
 export interface Page {
@@ -28,11 +28,12 @@ export async function findPage(pool: Pool, totals: Totals, page: Page): Promise<
     const ids = await findByCounts(pool, totals, page, stretch);
     return { ids, found: page.offset + ids.length };
   }
+  // Records of what no count says are looked for only where there are any.
+  const there = { ...stretch, toMs: Math.min(stretch.toMs, page.now + dayMs) };
+  there.fromMs = Math.max(stretch.fromMs, await oldestMs(pool));
   const depth = { ...page, limit: page.offset + page.limit };
   const found =
-    page.filter.q === undefined
-      ? await findOfIssue(pool, depth, stretch)
-      : await findText(pool, depth, stretch);
+    page.filter.q === undefined ? await findOfIssue(pool, depth, there) : await findText(pool, depth, there);
   return { ...found, ids: found.ids.slice(page.offset), found: found.ids.length };
 }
 
@@ -65,4 +66,13 @@ async function findOfIssue(pool: Pool, page: Page, stretch: Stretch): Promise<Fo
     firstStepMs: 2 * hourMs,
   };
   return inSession(pool, (session) => searchBack(session, page, walk));
+}
+
+/** When the oldest counted minute began. */
+async function oldestMs(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ minute: string | null }>({
+    name: 'oldest-minute',
+    text: 'select min(minute) as minute from log_counts',
+  });
+  return rows[0]?.minute ? Date.parse(rows[0].minute) : 0;
 }

@@ -155,6 +155,7 @@ async function indexDay(
     // Waits for nobody in front of others: readers and writers of other days do not notice.
     await client.query(`set local lock_timeout = '3s'`);
     await build(client, `create index ${name} on ${partition} ${ofTrigrams}`);
+    await client.query(fewStatistics(partition));
     await client.query('delete from text_indexes where partition = $1', [partition]);
     await client.query(
       `insert into text_indexes (name, partition, from_id, to_id, records)
@@ -202,6 +203,7 @@ async function indexMinutes(
   const to_id = firstIdOf(toMs);
   const minuteOfDay = (ms: number) => String(Math.floor((ms - day) / minuteMs)).padStart(4, '0');
   const name = `${partition}_text_${minuteOfDay(timeOf(from_id))}_${minuteOfDay(toMs)}`;
+  await client.query(fewStatistics(partition));
   await build(client, `analyze ${partition}`);
   await build(
     client,
@@ -222,6 +224,14 @@ async function indexMinutes(
 
 /** Collation "C", as the search asks (search/filter.ts). */
 const ofTrigrams = 'using gin (message collate "C" gin_trgm_ops) with (fastupdate = off)';
+
+/**
+ * The planner tries a text that is looked for on each value that the statistics keep of a partition: with the usual
+ * hundred of them, that takes longer than the search (0.6 ms for each partition; 0.1 ms with these).
+ */
+function fewStatistics(partition: string): string {
+  return `alter table ${partition} alter column message set statistics 5`;
+}
 
 /** Indexes of a large day take longer than the pool lets a query take. */
 function build(client: PoolClient, text: string): Promise<unknown> {
