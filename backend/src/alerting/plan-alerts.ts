@@ -38,7 +38,7 @@ export function planAlerts(question: AlertQuestion, settings: AlertSettings, new
   const { policy, rules } = settings;
   const enabled = canTell(settings);
   return policy?.grouping === 'on'
-    ? planGrouped(question, { enabled, recipients, policy, rules }, newId)
+    ? planGrouped(question, { enabled, recipients, policy, mailsOn: settings.enabled, rules }, newId)
     : planUngrouped(question, settings, recipients, newId);
 }
 

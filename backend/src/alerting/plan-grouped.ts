@@ -20,6 +20,7 @@ import type { AlertPolicy } from './policy.ts';
 import { oweRegressions, remembering, routeOf } from './rules/apply.ts';
 import { createJudge } from './rules/judge.ts';
 import type { RuleSet } from './rules/rule-set.ts';
+import { hasPhase, judgeNoise } from './startup-noise.ts';
 import type { Target } from './targets.ts';
 
 export interface GroupedSettings {
@@ -59,6 +60,10 @@ export function planGrouped(
     const heldMuted = heldByMutes(issue, muteState);
     const { thresholds, cooldownMs: ownCooldownMs } = judge.verdictOf(first);
     const facts = factsOf(issue, muteState, thresholds.length > 0);
+    if (hasPhase(first)) {
+      const together = first.coalesceId === null ? [] : (parts.get(first.coalesceId) ?? []);
+      facts.noise = judgeNoise(recordsOf(issue, records), together, facts.memory?.noise, now);
+    }
     const asked = decide(facts, now, policy, newId, ownCooldownMs);
     const routed = routeOf({ issue, first, records, asked, judge, recipients, mailsOn, now });
     const { decision, record, places, severity } = routed;

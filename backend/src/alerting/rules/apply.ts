@@ -22,6 +22,8 @@ export interface RouteQuestion {
   judge: Judge;
   /** The default ones. */
   recipients: readonly Target[];
+  /** Whether mails are sent; else channels alone are told. */
+  mailsOn: boolean;
   now: number;
 }
 
@@ -50,9 +52,12 @@ export function routeOf(question: RouteQuestion): Routed {
     else held ??= told.held;
   }
   const speaker = allowed.find(({ record }) => !record.isDuplicate) ?? allowed[0];
-  const places = placesOf(
-    allowed.map(({ verdict }) => verdict),
-    recipients,
+  const places = reachable(
+    placesOf(
+      allowed.map(({ verdict }) => verdict),
+      recipients,
+    ),
+    question,
   );
   if (!speaker || places.length === 0)
     return {
@@ -64,8 +69,13 @@ export function routeOf(question: RouteQuestion): Routed {
   return { decision: asked, record, places, severity: verdict.severity ?? record.severity, isExtra: false };
 }
 
+function reachable(places: readonly Target[], { mailsOn }: RouteQuestion): Target[] {
+  return places.filter(({ channel }) => mailsOn || channel !== 'email');
+}
+
 /** A place that this record is routed to, and that was not told of the episode, hears of it though it is in its cooldown. */
-function extra({ issue, first, asked, judge, recipients, now }: RouteQuestion): Routed | undefined {
+function extra(question: RouteQuestion): Routed | undefined {
+  const { issue, first, asked, judge, recipients, now } = question;
   const memory = issue.alertState as AlertMemory | null;
   if (asked.notify || asked.reason !== 'in-cooldown' || !memory?.told || memory.told.length >= maxTold)
     return undefined;
@@ -73,7 +83,9 @@ function extra({ issue, first, asked, judge, recipients, now }: RouteQuestion): 
   const { held, verdict } = judge.whenTold(first, 'new');
   if (held !== null) return undefined;
   const known = new Set(memory.told);
-  const places = placesOf([verdict], recipients).filter((place) => !known.has(placeName(place)));
+  const places = reachable(placesOf([verdict], recipients), question).filter(
+    (place) => !known.has(placeName(place)),
+  );
   if (places.length === 0) return undefined;
   const taken = take(memory.bucket, issueLimits, now, true);
   if (!taken.taken) return undefined;

@@ -136,6 +136,7 @@ recipients:
     expect(problemsOf(text)[0]).toBe(
       `rules.yaml:4: the environment has no HOOK; set it, or HOOK_FILE, or write "$\${HOOK}" if the text itself is meant`,
     );
+    expect(problemsOf(text)).toHaveLength(2);
     const told = problemsOf(text, { HOOK: 'a secret' }).join('\n');
     expect(told).toContain('rules.yaml:5: "colour" is not known here');
     expect(told).not.toContain('a secret');

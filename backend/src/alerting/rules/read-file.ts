@@ -62,8 +62,14 @@ export function readRulesText(text: string, name: string, options: ReadOptions):
       problems: [`${name}: ${(error as Error).message}; write out what is repeated`],
     };
   }
+  // What stands where a variable is missing is wrong for that reason alone.
+  const unfilled = new Set(checker.problems.map(({ path }) => path.join('\0')));
+  const missing = checker.problems.length;
   const config = checkConfig(value, checker, options.channelTypes);
-  for (const { path, message } of checker.problems)
+  const problems = checker.problems.filter(
+    ({ path }, index) => index < missing || !unfilled.has(path.join('\0')),
+  );
+  for (const { path, message } of problems)
     placed.push({ line: lineOf(document.contents as Node | null, path, lines), message });
   return { config, problems: toTexts(placed, name) };
 }
