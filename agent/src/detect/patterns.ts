@@ -2,7 +2,7 @@
 // fastest and then cannot blow up; others run in RE2 (linear time); what RE2 cannot do (a lookahead, a back reference)
 // runs in V8 when recheck finds it harmless, on a bounded piece of each line.
 
-import { RE2JS } from 're2js';
+import type { RE2JS as Re2 } from 're2js';
 import { literalsOf } from './literals.ts';
 
 /** One compiled pattern. */
@@ -87,7 +87,7 @@ export async function compilePattern(name: string, source: string): Promise<Patt
   }
   const literals = literalsOf(body, flags);
   if (!canRepeat(body)) return inV8(source, regexp, literals);
-  const re2 = inRe2(source, body, flags, literals);
+  const re2 = await inRe2(source, body, flags, literals);
   if (re2) return re2;
   const bounded = await checked(name, source, regexp);
   return inV8(source, regexp, literals, bounded);
@@ -158,14 +158,16 @@ function inV8(source: string, regexp: RegExp, literals: string[] | undefined, bo
   };
 }
 
-function inRe2(
+async function inRe2(
   source: string,
   body: string,
   flags: string,
   literals: string[] | undefined,
-): Pattern | undefined {
-  let compiled: RE2JS;
+): Promise<Pattern | undefined> {
+  let compiled: Re2;
   try {
+    // Loaded when it is needed: its tables take megabytes.
+    const { RE2JS } = await import('re2js');
     let bits = RE2JS.MULTILINE;
     if (flags.includes('i')) bits |= RE2JS.CASE_INSENSITIVE;
     if (flags.includes('s')) bits |= RE2JS.DOTALL;

@@ -3,9 +3,7 @@
 // bytes as they are, and a raw socket reads them into one buffer that all containers share.
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { type DockerHost, type DockerHostSettings, readDockerHost, unreachable } from './docker-host.ts';
 import {
   type Engine,
@@ -51,7 +49,10 @@ export function createEngineApi({ connectTimeoutMs = 2000, ...settings }: Engine
           ? { socketPath: where.socketPath }
           : { host: where.host, port: where.port, ...where.tls }),
       } as const;
-      const outgoing = where.tls ? httpsRequest(options) : httpRequest(options);
+      // Loaded when they are needed: most agents speak to a socket.
+      const outgoing = where.tls
+        ? process.getBuiltinModule('node:https').request(options)
+        : httpRequest(options);
       const connecting = setTimeout(() => outgoing.destroy(timedOut()), connectTimeoutMs);
       const answering = setTimeout(() => outgoing.destroy(timedOut()), answerMs);
       outgoing.on('socket', (socket) => {
@@ -265,7 +266,7 @@ function streamLogs(
     }
 
     const socket: Socket = where.tls
-      ? connectTls({ host: where.host, port: where.port, ...where.tls })
+      ? process.getBuiltinModule('node:tls').connect({ host: where.host, port: where.port, ...where.tls })
       : connectSocket({
           ...(where.socketPath !== undefined
             ? { path: where.socketPath }

@@ -1,4 +1,4 @@
-// The logger as the follower uses it; pino's has this shape.
+// The logger as the follower uses it (write-log.ts).
 
 type Say = (fields: object, message: string) => void;
 

@@ -1,4 +1,4 @@
-// What this folder needs of a logger. pino's fits.
+// What this folder needs of a logger (write-log.ts).
 
 type Say = (fields: Record<string, unknown>, text: string) => void;
 

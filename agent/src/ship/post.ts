@@ -7,7 +7,6 @@ import {
   request as httpRequest,
   type IncomingHttpHeaders,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { codeOf } from './log.ts';
 
 export interface Answer {
@@ -38,8 +37,10 @@ export interface Connection {
 /** One kept-alive connection to one address. Credentials in the URL go out as basic authentication. */
 export function connectTo(url: URL): Connection {
   const secure = url.protocol === 'https:';
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 1 });
-  const open = secure ? httpsRequest : httpRequest;
+  // Loaded when it is needed.
+  const https = secure ? process.getBuiltinModule('node:https') : undefined;
+  const agent = new (https?.Agent ?? HttpAgent)({ keepAlive: true, maxSockets: 1 });
+  const open = https?.request ?? httpRequest;
 
   function send(body: Buffer, headers: Record<string, string>, options: PostOptions): Promise<Answer> {
     let request: ClientRequest;

@@ -11,6 +11,8 @@ const mostFiles = 1000;
 /** Enough to hold a whole line, whose text Docker cuts at 16 KiB and may write six times as long. */
 const headBytes = 256 * 1024;
 const newline = 0x0a;
+/** What is looked at of a file lies here until the next look: one for each of fifty logs would be megabytes. */
+const scratch = Buffer.allocUnsafeSlow(headBytes);
 
 export interface LogFile {
   fd: number;
@@ -67,7 +69,7 @@ export function openSuccessors(path: string, { fd, id }: LogFile): LogFile[] | u
   let own = files.findIndex((file) => file.id === id);
   if (own < 0) {
     // It may have been compressed meanwhile.
-    const head = readHead({ fd, compressed: false }, 512);
+    const head = Buffer.from(readHead({ fd, compressed: false }, 512));
     own = files.findIndex((file) => file.compressed && head.length > 0 && readHead(file, 512).equals(head));
   }
   closeAll(own < 0 ? files : files.slice(own));
@@ -76,8 +78,8 @@ export function openSuccessors(path: string, { fd, id }: LogFile): LogFile[] | u
 
 /** The first bytes of its text. */
 function readHead({ fd, compressed }: Pick<LogFile, 'fd' | 'compressed'>, bytes: number): Buffer {
-  const head = Buffer.alloc(compressed ? Math.max(bytes, 64 * 1024) : bytes);
-  const read = head.subarray(0, readSync(fd, head, 0, head.length, 0));
+  const wanted = compressed ? Math.max(bytes, 64 * 1024) : bytes;
+  const read = scratch.subarray(0, readSync(fd, scratch, 0, wanted, 0));
   if (!compressed) return read;
   try {
     // Without an end, because it was cut off; 2 is Z_SYNC_FLUSH.
@@ -89,7 +91,10 @@ function readHead({ fd, compressed }: Pick<LogFile, 'fd' | 'compressed'>, bytes:
 
 /** The timestamp of its first whole line; undefined when it has none. */
 export function firstTime(file: LogFile): string | undefined {
-  const head = readHead(file, headBytes);
+  return firstTimeIn(readHead(file, 4096)) ?? firstTimeIn(readHead(file, headBytes));
+}
+
+function firstTimeIn(head: Buffer): string | undefined {
   for (let from = 0; from < head.length; ) {
     const end = head.indexOf(newline, from);
     if (end < 0) return undefined;
@@ -107,7 +112,7 @@ export function firstTime(file: LogFile): string | undefined {
 export function placeOf(file: LogFile, since: string): number {
   let low = 0;
   let high = fstatSync(file.fd).size;
-  const bytes = Buffer.alloc(headBytes);
+  const bytes = scratch;
   while (high - low > headBytes) {
     const middle = low + Math.floor((high - low) / 2);
     const size = readSync(file.fd, bytes, 0, bytes.length, middle);
@@ -128,8 +133,9 @@ export function placeOf(file: LogFile, since: string): number {
 /** The begin of its last whole line, and its end; undefined when it has none. */
 export function lastLine(file: LogFile): { bytes: Buffer; from: number; to: number } | undefined {
   const { size } = fstatSync(file.fd);
-  const bytes = Buffer.alloc(Math.min(size, headBytes));
-  const read = readSync(file.fd, bytes, 0, bytes.length, size - bytes.length);
+  const bytes = scratch;
+  const length = Math.min(size, headBytes);
+  const read = readSync(file.fd, bytes, 0, length, size - length);
   for (let to = bytes.subarray(0, read).lastIndexOf(newline) + 1; to > 0; ) {
     const from = to < 2 ? 0 : bytes.lastIndexOf(newline, to - 2) + 1;
     if (readJsonLine(bytes, from, to - 1)) return { bytes, from, to };
