@@ -10,10 +10,11 @@ import type { HeldReason, NotifyReason } from '../ingest/types.ts';
 import { type Bucket, take } from '../outbox/token-bucket.ts';
 import type { MuteEnd } from './mute.ts';
 import { type AlertPolicy, issueLimits, quietMs } from './policy.ts';
+import type { Noise, NoiseVerdict } from './startup-noise.ts';
 
 /** What is remembered of an issue's alerts; kept as JSON in `issues.alert_state`. */
 export interface AlertMemory {
-  /** The episode that its mails belong to. */
+  /** The episode that its mails belong to; empty: none began yet. */
   episode: string;
   /** Its bucket of alerts. */
   bucket: Bucket;
@@ -24,6 +25,8 @@ export interface AlertMemory {
   told?: string[];
   /** Its own cooldown, when a rule gave one. */
   cooldownMs?: number;
+  /** It was held back as noise of containers that start or stop. */
+  noise?: Noise;
 }
 
 /** An issue after a batch was counted. Times in ms since the epoch. */
@@ -45,6 +48,8 @@ export interface IssueFacts {
   /** When an alert of it was last made; null: never. */
   alertedAt: number | null;
   memory: AlertMemory | null;
+  /** Left out: it is no noise. */
+  noise?: NoiseVerdict;
 }
 
 export type IssueDecision =
@@ -71,6 +76,7 @@ export function decide(
   const quietAfterMs = quietMs(facts.usualPauseMs, Math.max(policy.cooldownMs, ownCooldownMs));
   const reason = reasonToNotify(facts, now, ownCooldownMs, quietAfterMs);
   if (!reason) return { notify: false, reason: 'in-cooldown' };
+  if (facts.noise?.isNoise) return holdAsNoise(facts, facts.noise, reason, now);
   const { memory } = facts;
   const taken = take(memory?.bucket, issueLimits, now, true);
   if (!taken.taken) {
@@ -85,12 +91,26 @@ export function decide(
     notify: true,
     reason,
     memory: {
-      episode: memory && reason !== 'regressed' ? memory.episode : newEpisode(),
+      episode: memory?.episode && reason !== 'regressed' ? memory.episode : newEpisode(),
       bucket: taken.bucket,
       spikedAt: reason === 'spike' ? now : (memory?.spikedAt ?? null),
       owesRegression: false,
     },
   };
+}
+
+/** Held back until it stays; then it is told as what it would have been told as now. */
+function holdAsNoise(
+  { memory }: IssueFacts,
+  { noise }: NoiseVerdict,
+  reason: NotifyReason,
+  now: number,
+): IssueDecision {
+  const held = { notify: false, reason: 'starting-or-stopping' } as const;
+  const owesRegression = memory?.owesRegression === true || reason === 'regressed';
+  if (memory && memory.noise === noise && memory.owesRegression === owesRegression) return held;
+  const fresh = { episode: '', bucket: { tokens: issueLimits.capacity, at: now }, spikedAt: null };
+  return { ...held, memory: { ...(memory ?? fresh), owesRegression, ...(noise ? { noise } : {}) } };
 }
 
 function reasonToNotify(
@@ -100,7 +120,7 @@ function reasonToNotify(
   quietAfterMs: number,
 ): NotifyReason | undefined {
   const { alertedAt, memory } = facts;
-  if (facts.isNew) return 'new';
+  if (facts.isNew || (alertedAt === null && memory?.noise)) return 'new';
   // Seen before, but nobody was told: alerts were off, or nobody was there to send to.
   if (alertedAt === null) return 'still-failing';
   if (facts.isRegressed || memory?.owesRegression) return 'regressed';

@@ -16,6 +16,8 @@ const sentences: Record<string, string> = {
   muted: 'Its issue is muted.',
   'in-cooldown':
     'Its issue was told of within the cooldown; the next mail of the issue says how many were held back.',
+  'starting-or-stopping':
+    'Its container was being restarted, replaced or stopped (fields.phase); it is told when it goes on after that.',
   'rate-limited':
     'Its issue had used up its alerts; the next mail of the issue says how many were held back.',
   excluded: 'A rule holds what matches it (`hold: true`; GET /api/rules and RULES_FILE).',
