@@ -113,6 +113,8 @@ export type HeldReason =
   | 'coalesced'
   | 'muted'
   | 'in-cooldown'
+  /** All that came of its issue came of containers that were starting or stopping. */
+  | 'starting-or-stopping'
   | 'rate-limited'
   /** A rule holds it, maintenance is under way, a rule's mute window is open, or a rule's threshold is not reached. */
   | 'excluded'
