@@ -122,7 +122,7 @@ function rulesOf(config: RulesConfig, stored: readonly StoredRule[]): RuleSet {
 function replayOf(
   records: readonly ReplayRecord[],
   { known, recipients }: ReplaySource,
-  { alerts, dedupeWindowMs }: BackendSettings,
+  { alerts, dedupeWindowMs, rules: inForce }: BackendSettings,
   config: RulesConfig,
   rules: RuleSet,
 ): Replayed {
@@ -137,9 +137,9 @@ function replayOf(
   const { from, baseUrl, to } = alerts;
   return new Replay(
     {
-      // As if mails were on, and somebody there to get them.
+      // Where nothing is set up to be told, as if mails were on, and somebody there to get them.
       alerts: {
-        enabled: true,
+        enabled: alerts.enabled || inForce.channels.length === 0,
         to: to.length > 0 ? to : ['(default recipients)'],
         from: from || 'log-detector@localhost',
         baseUrl,
