@@ -1,9 +1,9 @@
-// How long the API takes to read: lists, filters, an issue, histograms, text and deep pages, over a million records and,
-// with --records=10000000, over ten million, beside a read by primary key in the same run. Requests go through the
-// backend's own routes, without the network. --only=text asks only the questions with that in their names.
+// How long the API takes to read: lists, filters, an issue, histograms, text and deep pages, beside a read by primary key
+// in the same run, and a tenth of the records, to see what grows. Requests go through the backend's own routes, without
+// the network. Options: --records=10000000, --keep=folder (to use the records again), --only=text (questions named so).
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { startEmbedded } from '../backend/src/db/embedded.ts';
@@ -16,9 +16,10 @@ import { issueRoutes } from '../backend/src/triage/routes.ts';
 import { indexText } from '../backend/src/upkeep/index-text.ts';
 import { sumUp } from '../backend/src/upkeep/sum-up.ts';
 import { makeRecords, oldHost, words } from './reading/given-records.ts';
+import { insertCost } from './reading/insert-cost.ts';
 
 const dayMs = 86_400_000;
-const rounds = Number(process.env.ROUNDS ?? 60);
+const rounds = 60;
 const goal = { medianMs: 30, p99Ms: 150 };
 
 /** Faster to fill; reading is as with the product's own settings. */
@@ -36,30 +37,35 @@ type Question = [name: string, url: (round: number) => string];
 
 interface Given {
   pool: Pool;
+  /** Milliseconds since the epoch: the evening of the last day, so that the day under way has many records. */
   now: number;
 }
 
-/** A database with so many records, as upkeep leaves it. */
+/** A database with so many records, as upkeep leaves it. With --keep=folder it stays there, and is used again. */
 async function withRecords<Result>(
   records: number,
   work: (given: Given) => Promise<Result>,
 ): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), 'log-detector-bench-'));
+  const kept = option('keep');
+  const folder = kept ? join(kept, String(records)) : mkdtempSync(join(tmpdir(), 'log-detector-bench-'));
   const server = await startEmbedded({ dataDir: folder, settings: fillSettings });
   const pool = createPool({ connectionString: server.connectionString });
   try {
     await migrate(server.connectionString, readMigrations('backend/migrations'));
-    // The evening of today, so that the day under way has many records.
-    const now = Math.floor(Date.now() / dayMs) * dayMs + 18 * 3_600_000;
-    await makeRecords(pool, records, now);
-    await sumUp(pool, now);
-    const log = { info() {}, warn: (fields: object, text: string) => console.error(text, fields) };
-    await indexText({ pool, log }, now);
-    return await work({ pool, now });
+    const made = join(folder, 'made.json');
+    if (!existsSync(made)) {
+      const now = Math.floor(Date.now() / dayMs) * dayMs + 18 * 3_600_000;
+      await makeRecords(pool, records, now);
+      await sumUp(pool, now);
+      const log = { info() {}, warn: (fields: object, text: string) => console.error(text, fields) };
+      await indexText({ pool, log }, now);
+      writeFileSync(made, JSON.stringify({ now }));
+    }
+    return await work({ pool, now: JSON.parse(readFileSync(made, 'utf8')).now });
   } finally {
     await pool.end();
     await server.stop();
-    rmSync(folder, { recursive: true, force: true });
+    if (!kept) rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -155,7 +161,7 @@ async function time(ask: (round: number) => Promise<unknown>): Promise<Times> {
 }
 
 /** The times of each question, the read by primary key first. */
-export async function measure(given: Given): Promise<Map<string, Times>> {
+async function measure(given: Given): Promise<Map<string, Times>> {
   const app = await api(given);
   const times = new Map<string, Times>();
   const { rows: some } = await given.pool.query<{ id: string }>(
@@ -179,8 +185,6 @@ export async function measure(given: Given): Promise<Map<string, Times>> {
       return body;
     };
     times.set(name, await time(ask));
-    if (process.env.BENCH_SAY)
-      console.error(name, times.get(name), (await ask(0)).slice(-200).replace(/.*"total/, '"total'));
   }
   await app.close();
   return times;
@@ -191,12 +195,24 @@ function option(name: string): string | undefined {
   return process.argv.find((text) => text.startsWith(`--${name}=`))?.slice(name.length + 3);
 }
 
+async function costOf(pool: Pool, perStatement: number): Promise<string> {
+  const { withUs, withoutUs } = await insertCost(pool, perStatement, perStatement === 1 ? 1000 : 20);
+  return `${withoutUs.toFixed(1)} -> ${withUs.toFixed(1)} µs (${((100 * withUs) / withoutUs - 100).toFixed(1)} %) inserting ${perStatement} at a time`;
+}
+
 export async function run() {
-  const large = Number(option('records') ?? 1_000_000);
+  const large = Number(option('records') ?? 500_000);
   const sizes = [large / 10, large];
   const results: Map<string, Times>[] = [];
+  const costs: string[] = [];
   const began = performance.now();
-  for (const records of sizes) results.push(await withRecords(records, measure));
+  for (const records of sizes)
+    results.push(
+      await withRecords(records, async (given) => {
+        if (records === large) for (const size of [500, 1]) costs.push(await costOf(given.pool, size));
+        return measure(given);
+      }),
+    );
   const [small, full] = results as [Map<string, Times>, Map<string, Times>];
   const base = full.get('record by id')!.medianMs;
   const ms = (value: number) => value.toFixed(1);
@@ -216,6 +232,8 @@ export async function run() {
     notes: [
       `Goal: medians under ${goal.medianMs} ms, 99th percentile under ${goal.p99Ms} ms; ${missed.length === 0 ? 'all within' : `not within: ${missed.map(([name]) => name).join(', ')}`}.`,
       `${rounds} requests each, one after the other, through the backend's routes; 30 daily partitions, 600 sources. Making and measuring took ${((performance.now() - began) / 1000).toFixed(0)} s.`,
+      `Four text indexes of the day under way cost each new record: ${costs.join('; ')}.`,
+      `Load average of the machine at the end: ${loadavg()[0]!.toFixed(1)}.`,
     ],
   };
 }
