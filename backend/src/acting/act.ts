@@ -1,5 +1,6 @@
 // A link about an issue -> its page, and what its button does.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { IssueWithMerged } from '@log-detector/contract';
 import { addHistory } from '../alerting/issue-history.ts';
 import { verifyingKeys } from '../alerting/links/keys.ts';
@@ -110,7 +111,10 @@ async function perform(
   }
   const exclusion = await propose(client, asked);
   if (!exclusion) throw new HttpError(409, noPattern.replace(/\.$/, ''));
-  if ((await listRules(client)).length >= maxRules)
+  const known = await listRules(client);
+  if (known.some(({ rule }) => rule.hold === true && isDeepStrictEqual(rule.match, exclusion.rule.match)))
+    throw new HttpError(409, 'a rule holds back exactly this already');
+  if (known.length >= maxRules)
     throw new HttpError(409, `there are ${maxRules} rules already; remove one first`);
   const { id } = await addRule(client, exclusion.rule, 'mail', () => newId(asked.now));
   await addHistory(client, {
@@ -149,7 +153,12 @@ function choicePage(asked: Asked): string {
     : ['open', ...(issue.state === 'muted' ? (['resolve'] as const) : [])];
   return page('What shall be done about this issue?', [
     aboutIssue(issue),
-    ...choices.map((purpose) => button(labels[purpose], { token: tokenFor(purpose, asked), second: true })),
+    ...choices.map((purpose) =>
+      button(purpose === 'open' && issue.state === 'resolved' ? 'Open it again' : labels[purpose], {
+        token: tokenFor(purpose, asked),
+        second: true,
+      }),
+    ),
     pageLink('Not an error …', tokenFor('not-an-error', asked)),
     quiet(`Nothing has happened yet. You act as ${link.recipient}, and the issue's history will say so.`),
   ]);

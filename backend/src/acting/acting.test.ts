@@ -285,6 +285,8 @@ describe('not an error', () => {
     expect(rows).toMatchObject([{ source: 'mail', rule: { hold: true, match: { service: ['api'] } } }]);
     expect(rows[0].rule.note).toContain(who);
     expect(await historyOf(id)).toMatchObject([{ who, what: 'excluded' }]);
+    const again = await press(linkTo('not-an-error', id));
+    expect([again.statusCode, again.body.includes('holds back exactly this already')]).toEqual([409, true]);
     await anIssue({ message: 'ERROR health check of 10.0.0.3 took 19 ms' });
     const { rows: latest } = await backend.database.pool.query(
       'select reason from log_records order by id desc limit 1',
