@@ -168,12 +168,18 @@ export function readBackendSettings(env: Environment): BackendSettings {
     for (const problem of problems) reader.problem('RULES_FILE', problem);
     read.rules = config;
     read.alerts.channels = config.channels;
-    for (const { name, type, options } of config.channels)
+    for (const { name, type, options } of config.channels) {
+      if (!canMake(name, type, options))
+        reader.problem(
+          'RULES_FILE',
+          `the channel "${name}" has an address that is none; correct its url (docs/channels.md)`,
+        );
       if (channelTypes[type]?.isMail && options.from === undefined && read.alerts.from === '')
         reader.problem(
           'ALERT_EMAIL_FROM',
           `is not set, but the channel "${name}" sends mails; set it, or give the channel "from"`,
         );
+    }
   }
   const templatesDir = reader.raw('TEMPLATES_DIR')?.trim();
   if (templatesDir !== undefined) {
@@ -188,6 +194,16 @@ export function readBackendSettings(env: Environment): BackendSettings {
     );
   reader.finish();
   return read;
+}
+
+/** What a schema cannot tell: whether an address is one. Nothing connects. */
+function canMake(name: string, type: string, options: Readonly<Record<string, unknown>>): boolean {
+  try {
+    channelTypes[type]?.make(options, { name, from: '', allowPrivate: false }).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether only this machine can reach what listens on `host`. */

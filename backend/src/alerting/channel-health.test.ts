@@ -65,8 +65,11 @@ describe('othersThan', () => {
 
   it('of mail are the channels; without any, a recipient whose mails are not lost', () => {
     const mail = { channel: 'email', lostTo: ['a@example.com'] };
-    expect(othersThan(mail, [], settings).map(({ channel }) => channel)).toEqual(['ops-slack', 'on-call']);
-    expect(othersThan(mail, [], { ...settings, channels: [] })).toEqual([
+    expect(othersThan(mail, settings.to, settings).map(({ channel }) => channel)).toEqual([
+      'ops-slack',
+      'on-call',
+    ]);
+    expect(othersThan(mail, settings.to, { ...settings, channels: [] })).toEqual([
       { channel: 'email', toAddress: 'b@example.com' },
     ]);
   });

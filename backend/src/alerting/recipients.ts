@@ -1,7 +1,7 @@
 // Who gets the mails. Rows stay for ever, because history refers to them; `is_active` says who is meant now.
 
 import type { Recipient } from '@log-detector/contract';
-import type { Pool } from '../db/pool.ts';
+import type { Pool, PoolClient } from '../db/pool.ts';
 
 type RecipientRow = Recipient & { deactivated_at: string | null; deactivated_because: string | null };
 
@@ -43,6 +43,20 @@ export async function addRecipients(
   await pool.query('delete from unsubscriptions where address = any($1::text[])', [sorted]);
   const byAddress = new Map(rows.map((row) => [row.email, row]));
   return addresses.map((address) => recipientOf(byAddress.get(address)!));
+}
+
+/** Who gets mails now: active recipients, else those of `ALERT_EMAIL_TO`; without those who want none. */
+export async function activeAddresses(client: Pool | PoolClient, to: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ email: string }>(
+    'select email from email_recipients where is_active order by created_at, email',
+  );
+  const addresses = rows.length > 0 ? rows.map(({ email }) => email) : [...new Set(to)];
+  const { rows: unwanted } = await client.query<{ address: string }>(
+    'select address from unsubscriptions where address = any($1::text[])',
+    [addresses],
+  );
+  const gone = new Set(unwanted.map(({ address }) => address));
+  return addresses.filter((address) => !gone.has(address));
 }
 
 /** @returns the recipient, now inactive, or undefined when there is none with this id. */

@@ -4,6 +4,7 @@ import type { PoolClient } from '../db/pool.ts';
 import type { ChannelHealth } from './channel-health.ts';
 import { noFacts } from './facts.ts';
 import { addOwnNotification, type OwnSettings } from './own-notification.ts';
+import { activeAddresses } from './recipients.ts';
 import { counted, readableTime } from './states.ts';
 import { channelTarget, mailTo, type Target, type TargetSettings } from './targets.ts';
 
@@ -15,14 +16,15 @@ const maxMails = 3;
 /**
  * Whom to tell: every other channel and the first few recipients; of mail itself, when there is no other channel, a
  * recipient whose mails were not lost.
+ * @param recipients who gets mails now.
  */
 export function othersThan(
   { channel, lostTo }: Pick<ChannelHealth, 'channel' | 'lostTo'>,
   recipients: readonly string[],
-  settings: TargetSettings,
+  settings: Pick<TargetSettings, 'enabled' | 'channels'>,
 ): Target[] {
   const channels = (settings.channels ?? []).filter(({ name }) => name !== channel);
-  const addresses = settings.enabled ? [...new Set(recipients.length > 0 ? recipients : settings.to)] : [];
+  const addresses = settings.enabled ? recipients : [];
   if (channel !== 'email')
     return [...addresses.slice(0, maxMails).map(mailTo), ...channels.map(({ name }) => channelTarget(name))];
   if (channels.length > 0) return channels.map(({ name }) => channelTarget(name));
@@ -45,14 +47,7 @@ export async function tellHealth(
   now: number,
   newId: () => string,
 ): Promise<number> {
-  const { rows } = await client.query<{ email: string }>(
-    'select email from email_recipients where is_active order by created_at, email',
-  );
-  const others = othersThan(
-    health,
-    rows.map(({ email }) => email),
-    settings,
-  );
+  const others = othersThan(health, await activeAddresses(client, settings.to), settings);
   const { channel } = health;
   const threadId = `channel:${channel}`;
   const text = told === 'fails' ? failsText(health, now) : `Messages go out by ${channel} again.\n`;

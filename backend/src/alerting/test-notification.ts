@@ -23,7 +23,7 @@ export function addTestNotification(
       reason: 'test',
       subject: '[Log Alert] TEST',
       text,
-      // A pager keeps nothing open for a test: what it opens, it closes.
+      // What a pager opens for it stays open, so that one sees it; a person closes it.
       facts: {
         ...noFacts,
         state: 'test',

@@ -98,6 +98,7 @@ async function lookAt(
       `insert into channel_health (channel) select * from unnest($1::text[]) on conflict do nothing`,
       [names],
     );
+  await giveUpStrangers(client, settings, now);
   const known = await readHealth(client, settings);
   for (const before of known) {
     const seen = news.get(before.channel);
@@ -113,6 +114,25 @@ async function lookAt(
     }
     if (tell !== null || seen) await writeHealth(client, next);
   }
+}
+
+/** A channel that has left the settings is waited for as long as any other: another backend may still have it. */
+const strangerMs = 24 * 3_600_000;
+
+async function giveUpStrangers(
+  client: PoolClient,
+  { channels = [] }: HealthSettings,
+  now: number,
+): Promise<void> {
+  await client.query(
+    `update notifications
+     set status = 'failed', error_message = 'the channel ' || channel || ' is not configured any more'
+     where status = 'pending'
+       and channel <> all($1::text[])
+       and created_at < $2
+       and (leased_until is null or leased_until <= now())`,
+    [['email', 'canary', ...channels.map(({ name }) => name)], new Date(now - strangerMs)],
+  );
 }
 
 interface HealthRow {

@@ -3,6 +3,7 @@
 
 import { noFacts } from '../alerting/facts.ts';
 import { addOwnNotification } from '../alerting/own-notification.ts';
+import { activeAddresses } from '../alerting/recipients.ts';
 import { mailTo, type Target } from '../alerting/targets.ts';
 import { type HealthSettings, othersThan } from '../alerting/tell-health.ts';
 import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
@@ -112,16 +113,10 @@ async function otherThan(
   address: string,
   settings: HealthSettings,
 ): Promise<Target | undefined> {
-  const { rows } = await client.query<{ email: string }>(
-    `select email
-     from email_recipients
-     where is_active and email not in (select u.address from unsubscriptions u)
-     order by created_at, email`,
-  );
-  const addresses = rows.length > 0 ? rows.map(({ email }) => email) : settings.to;
+  const addresses = await activeAddresses(client, settings.to);
   const another = addresses.find((each) => each !== address);
   if (another !== undefined && settings.enabled) return mailTo(another);
-  return othersThan({ channel: 'email', lostTo: [address] }, [], { ...settings, to: [] })[0];
+  return othersThan({ channel: 'email', lostTo: [address] }, [], settings)[0];
 }
 
 async function mayTell(client: PoolClient, now: number): Promise<boolean> {

@@ -26,15 +26,19 @@ export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<L
     text: `
       with due as (
         select id
-        from notifications
+        from notifications d
         where status = 'pending'
           and next_attempt_at <= now()
           and (leased_until is null or leased_until <= now())
           and channel = $1
           and not (id = any($5::uuid[]))
+          -- What closes a thread at a pager must not overtake what opens it.
+          and (coalesce(jsonb_array_length(facts->'ended'), 0) = 0 or not exists (
+            select from notifications o
+            where o.status = 'pending' and o.channel = $1 and o.to_address = d.to_address and o.id < d.id))
         order by next_attempt_at
         limit $2
-        for update skip locked
+        for update of d skip locked
       )
       update notifications n
       set attempts = attempts + 1,
