@@ -135,7 +135,7 @@ describe('while the database is away', () => {
       const url = `/act/${signed('resolve', '019aabcd-0000-7000-9000-000000000001')}`;
       const page = await app.inject({ method: 'POST', url });
       expect([page.statusCode, page.headers['retry-after']]).toEqual([503, '5']);
-      expect(page.body).toContain('the link still works');
+      expect(page.body).toContain('Open the link again in a moment');
     } finally {
       await app.close();
       await pool.end();

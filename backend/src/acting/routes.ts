@@ -93,7 +93,7 @@ function answerTroubleWithPages(app: App): void {
     const { status, html } = messagePage(
       503,
       'Try again in a moment',
-      'The database cannot be reached right now. Nothing was changed, and the link still works.',
+      'The database cannot be reached right now. Open the link again in a moment: its page says whether it was used.',
       [],
     );
     return reply
