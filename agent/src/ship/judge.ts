@@ -27,20 +27,27 @@ export function judgeRecords(answer: Answer, count: number | 'one', now: number)
     if (isRecord(body)) return { is: 'taken', refused: [] };
   } else if (isObject(body) && Array.isArray(body.items) && body.items.length === count) {
     const items: unknown[] = body.items;
-    const refused = items.flatMap((item, index) =>
-      isObject(item) && Array.isArray(item.error) ? { index, reason: inWords(item.error) } : [],
-    );
+    const refused = refusedOf(items);
     if (items.filter(isRecord).length + refused.length === count) return { is: 'taken', refused };
   }
   return notTheBackend(answer);
+}
+
+/** Those that were refused by their index. */
+function refusedOf(items: readonly unknown[]): { index: number; reason: string }[] {
+  return items.flatMap((item, index) =>
+    isObject(item) && Array.isArray(item.error) ? { index, reason: inWords(item.error) } : [],
+  );
 }
 
 /** For holes any JSON will do. */
 export function judgeHoles(answer: Answer, now: number): Verdict {
   if ([404, 405, 501].includes(answer.status)) return { is: 'unwanted', reason: `status ${answer.status}` };
   if (answer.status < 200 || answer.status > 299) return judgeFailure(answer, now);
-  if (answer.status === 204 || typeof parse(answer.body) === 'object') return { is: 'taken', refused: [] };
-  return notTheBackend(answer);
+  if (answer.status === 204) return { is: 'taken', refused: [] };
+  const body = parse(answer.body);
+  if (typeof body !== 'object') return notTheBackend(answer);
+  return { is: 'taken', refused: isObject(body) && Array.isArray(body.items) ? refusedOf(body.items) : [] };
 }
 
 function judgeFailure(answer: Answer, now: number): Verdict {

@@ -232,7 +232,11 @@ class HttpSender implements Sender {
     );
     if (!verdict) return undefined;
     if (verdict.is === 'taken') {
-      this.#stats.takenHoles += holes.length;
+      for (const { index, reason } of verdict.refused) {
+        const hole = holes[index];
+        if (hole) await spool.setAside(hole, reason);
+      }
+      this.#stats.takenHoles += holes.length - verdict.refused.length;
     } else if (verdict.is !== 'unwanted') {
       if (holes.length > 1) return halvesOf(holes);
       for (const hole of holes) await spool.setAside(hole, verdict.reason);

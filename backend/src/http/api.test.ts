@@ -179,6 +179,24 @@ describe('/api/coverage', () => {
     expect((await backend.call<Holes>('GET', '/api/coverage')).body.total).toBe(2);
   });
 
+  it('refuses a bad hole of an array alone, by its index', async () => {
+    const [one, bad, two] = [aHole(), aHole({ to: 'later' }), aHole()];
+    const { status, body } = await backend.call<{ items: unknown[] }>('POST', '/api/coverage', [
+      one,
+      bad,
+      7,
+      two,
+    ]);
+    expect(status).toBe(200);
+    expect(body.items).toEqual([
+      expect.objectContaining({ event_id: one.event_id }),
+      { index: 1, error: [expect.objectContaining({ loc: ['body', 1, 'to'] })] },
+      { index: 2, error: [expect.objectContaining({ loc: ['body', 2] })] },
+      expect.objectContaining({ event_id: two.event_id }),
+    ]);
+    expect((await backend.call<Holes>('GET', '/api/coverage')).body.total).toBe(2);
+  });
+
   it('lists the newest first, by container, and by cursor', async () => {
     for (const container of ['a', 'b', 'a'])
       await backend.call('POST', '/api/coverage', aHole({ container }));

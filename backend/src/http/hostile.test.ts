@@ -3,7 +3,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildHttp } from './http.ts';
+import { Metrics } from './metrics.ts';
 import { type GivenBackend, givenBackend } from './test-help.ts';
 
 let backend: GivenBackend;
@@ -56,6 +59,55 @@ describe('a body far over the limit', () => {
       expect(answer, path).toEqual({ status: 413, body: { detail: expect.any(String) } });
     }
   });
+});
+
+describe('a body without an end', () => {
+  it('is read and dropped up to 256 MiB after it passed the limit, in chunks too, and the answer comes at its end', async () => {
+    const chunk = Buffer.alloc(1024 * 1024, 32);
+    const socket = connect(address.port, address.address);
+    await once(socket, 'connect');
+    const answered = text(socket);
+    socket.write(
+      'POST /api/logs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    const write = (data: Buffer | string) =>
+      new Promise<void>((resolve, reject) =>
+        socket.write(data, (error) => (error ? reject(error) : resolve())),
+      );
+    for (let sent = 0; sent < 100; sent += 1) {
+      await write(`${chunk.length.toString(16)}\r\n`);
+      await write(chunk);
+      await write('\r\n');
+    }
+    await write('0\r\n\r\n');
+    expect(await answered).toMatch(/^HTTP\/1\.1 413 /);
+  }, 30_000);
+
+  it('is answered 408 soon after its time is over, however slowly it trickles in', async () => {
+    const app = await buildHttp({
+      logger: pino({ level: 'silent' }),
+      metrics: new Metrics(),
+      version: '0',
+      guard: () => {},
+      requestTimeout: 1500,
+    });
+    app.post('/slow', (request) => request.body);
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const answered = text(socket);
+    socket.write(
+      'POST /slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{',
+    );
+    const trickle = setInterval(() => socket.write(' '), 100);
+    try {
+      expect(await answered).toMatch(/^HTTP\/1\.1 408 /);
+    } finally {
+      clearInterval(trickle);
+      await app.close();
+    }
+  }, 20_000);
 });
 
 describe('a body that does not fit', () => {

@@ -11,6 +11,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
+import { dropRest, hasRest } from './drop-rest.ts';
 import { answerError, answerNoHttp, ErrorAnswer, errorSchemas, MisfitAnswer } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { compileValidator } from './validation.ts';
@@ -33,6 +34,8 @@ export interface HttpOptions {
   metrics: Metrics;
   version: string;
   guard: Guard;
+  /** Longest that a request may take to come in, in ms. */
+  requestTimeout?: number;
 }
 
 /** A Fastify that knows TypeBox schemas: `app.get('/x', { schema }, handler)` has typed requests. */
@@ -54,12 +57,22 @@ export const errorAnswers = {
   503: ErrorAnswer,
 };
 
-export async function buildHttp({ logger, metrics, version, guard }: HttpOptions): Promise<App> {
+/** Longest that a request may take to come in, in ms: 16 MiB at 2.2 Mbit/s. */
+const longestRequestMs = 60_000;
+
+export async function buildHttp({
+  logger,
+  metrics,
+  version,
+  guard,
+  requestTimeout = longestRequestMs,
+}: HttpOptions): Promise<App> {
   const app: App = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    // A body that trickles in must not hold its connection for ever.
-    requestTimeout: 120_000,
+    // A body that trickles in must not hold its connection for ever; whoever is late is looked for every second.
+    requestTimeout,
+    http: { connectionsCheckingInterval: 1000, requestTimeout },
     keepAliveTimeout: 75_000,
     // Ends idle connections at once when closing; those with a request under way finish it.
     forceCloseConnections: 'idle',
@@ -89,6 +102,10 @@ export async function buildHttp({ logger, metrics, version, guard }: HttpOptions
     } catch (error) {
       done(error as Error);
     }
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (reply.statusCode < 400 || !hasRest(request.raw)) return done(null, payload);
+    void dropRest(request.raw).then(() => done(null, payload));
   });
   countRequests(app, metrics);
 

@@ -24,8 +24,7 @@ export async function readBody(
 ): Promise<string> {
   const decompress = decompressorOf(headers['content-encoding']);
   if (Number(headers['content-length'] ?? 0) > maxBytes) {
-    // Read to its end and dropped: many senders look for an answer only then.
-    payload.resume();
+    // Not read here: http/drop-rest.ts reads what is left, and drops it, before the answer goes out.
     throw tooLong(maxBytes);
   }
   let body = await collect(payload, maxBytes, share);
@@ -54,7 +53,7 @@ function collect(payload: Readable, maxBytes: number, share: Share): Promise<Buf
       chunks.length = 0;
       reject(error);
     };
-    // After giving up it goes on reading, and drops what it reads, so that the answer reaches the sender.
+    // After giving up it goes on reading, and drops what it reads (http/drop-rest.ts says for how long).
     payload.on('data', (chunk: Buffer) => {
       if (isOver) return;
       bytes += chunk.length;

@@ -1,10 +1,11 @@
 // POST and GET /api/coverage: what agents could not read, told by them and shown to people.
 
 import { WireHole } from '@log-detector/contract';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import type { Pool } from '../db/pool.ts';
 import { HttpError, type Misfit } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
+import { compileValidator } from '../http/validation.ts';
 import { cleanText } from './clean.ts';
 import { listHoles, storeHoles } from './coverage.ts';
 import { instantOf, parseInstant } from './instant.ts';
@@ -13,7 +14,28 @@ const Hole = Type.Intersect([
   WireHole,
   Type.Object({ id: Type.String({ format: 'uuid' }), received_at: Type.String() }),
 ]);
+/** One result of an array, at the index of its hole: the hole as stored, or why it was refused. */
+const HoleResult = Type.Union([
+  Hole,
+  Type.Object({
+    index: Type.Integer(),
+    error: Type.Array(
+      Type.Object({
+        loc: Type.Array(Type.Union([Type.String(), Type.Integer()])),
+        msg: Type.String(),
+        type: Type.String(),
+      }),
+    ),
+  }),
+]);
+type HoleResult = Static<typeof HoleResult>;
 const mostHoles = 1000;
+const fitsSchema = compileValidator({
+  schema: WireHole,
+  httpPart: 'body',
+  method: 'POST',
+  url: '/api/coverage',
+});
 const mostOffset = 1_000_000_000;
 
 export function coverageRoutes({ pool, now = Date.now }: { pool: Pool; now?: () => number }): Routes {
@@ -22,19 +44,38 @@ export function coverageRoutes({ pool, now = Date.now }: { pool: Pool; now?: () 
       '/api/coverage',
       {
         config: { scope: 'ingest' },
+        // The schema is for the document: of an array each hole is looked at by itself.
+        validatorCompiler: () => () => true,
         schema: {
           tags: ['coverage'],
           summary: 'Declare what could not be read: one hole, or an array',
+          description:
+            'Of an array, a bad hole is refused alone, by its index, and the others are stored; when none is good, the answer is 422.',
           body: Type.Union([WireHole, Type.Array(WireHole, { maxItems: mostHoles })]),
-          response: { 200: Type.Object({ items: Type.Array(Hole) }), ...errorAnswers },
+          response: { 200: Type.Object({ items: Type.Array(HoleResult) }), ...errorAnswers },
         },
       },
       async ({ body }) => {
-        const holes = Array.isArray(body) ? body : [body];
-        const checked = holes.map((hole, index) =>
-          check(hole, Array.isArray(body) ? ['body', index] : ['body']),
+        const receivedAt = instantOf(now());
+        if (!Array.isArray(body)) {
+          const checked = check(body, []);
+          if ('misfits' in checked) throw new HttpError(422, checked.misfits);
+          return { items: await storeHoles(pool, [checked.hole], receivedAt) };
+        }
+        if (body.length > mostHoles) throw tooManyHoles();
+        const checked = body.map((hole: unknown, index) => check(hole, [index]));
+        const good = checked.flatMap((each) => ('hole' in each ? [each.hole] : []));
+        if (good.length === 0 && checked.length > 0)
+          throw new HttpError(
+            422,
+            checked.flatMap((each) => ('misfits' in each ? each.misfits : [])),
+          );
+        const stored = (await storeHoles(pool, good, receivedAt))[Symbol.iterator]();
+        const items = checked.map(
+          (each, index): HoleResult =>
+            'hole' in each ? stored.next().value! : { index, error: each.misfits },
         );
-        return { items: await storeHoles(pool, checked, instantOf(now())) };
+        return { items };
       },
     );
 
@@ -75,13 +116,28 @@ export function coverageRoutes({ pool, now = Date.now }: { pool: Pool; now?: () 
   };
 }
 
-/** Times are read as everywhere, and texts cleaned. */
-function check(hole: WireHole, loc: Misfit['loc']): Required<WireHole> {
+function tooManyHoles(): HttpError {
+  const msg = `List should have at most ${mostHoles} items`;
+  return new HttpError(422, [{ loc: ['body'], msg, type: 'too_long' }]);
+}
+
+/** Times are read as everywhere, and texts cleaned. @param place of the hole in the body. */
+function check(sent: unknown, place: number[]): { hole: Required<WireHole> } | { misfits: Misfit[] } {
+  const fit = fitsSchema(sent) as { value: WireHole } | { error: { misfits: Misfit[] } };
+  if ('error' in fit)
+    return {
+      misfits: fit.error.misfits.map(({ loc: [body, ...rest], msg, type }) => ({
+        loc: [body!, ...place, ...rest],
+        msg,
+        type,
+      })),
+    };
+  const hole = fit.value;
   const misfits: Misfit[] = [];
   const instant = (name: 'from' | 'to') => {
     const parsed = parseInstant(hole[name]);
     const msg = 'Input should be a valid datetime of the years 1 to 9999, in ISO 8601';
-    if (parsed === undefined) misfits.push({ loc: [...loc, name], msg, type: 'datetime_parsing' });
+    if (parsed === undefined) misfits.push({ loc: ['body', ...place, name], msg, type: 'datetime_parsing' });
     return parsed ?? '';
   };
   const cleaned = {
@@ -97,7 +153,10 @@ function check(hole: WireHole, loc: Misfit['loc']): Required<WireHole> {
     records: hole.records ?? null,
   };
   if (!Number.isSafeInteger(cleaned.records ?? 0))
-    misfits.push({ loc: [...loc, 'records'], msg: 'Input should be a valid integer', type: 'int_type' });
-  if (misfits.length > 0) throw new HttpError(422, misfits);
-  return cleaned;
+    misfits.push({
+      loc: ['body', ...place, 'records'],
+      msg: 'Input should be a valid integer',
+      type: 'int_type',
+    });
+  return misfits.length > 0 ? { misfits } : { hole: cleaned };
 }

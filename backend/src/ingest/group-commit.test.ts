@@ -1,6 +1,8 @@
 import type { LogRecord } from '@log-detector/contract';
 import { describe, expect, it } from 'vitest';
+import { timeOfId } from '../db/record-id.ts';
 import { HttpError } from '../http/errors.ts';
+import { OutOfOrder } from './accept-batch.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import type { Draft } from './store.ts';
 import type { IncomingRecord } from './types.ts';
@@ -161,5 +163,26 @@ describe('GroupCommit', () => {
     (await call(1)).commit();
     await drained;
     expect(commits.waiting).toBe(0);
+  });
+
+  it('receives records anew, after the equal one that was stored meanwhile, so that none is the duplicate of a later one', async () => {
+    const ahead = 1_795_341_600_003;
+    const seen: (readonly Draft[])[] = [];
+    const commits = new GroupCommit({
+      now: () => 1_795_341_600_000,
+      store: async (drafts) => {
+        seen.push([...drafts]);
+        if (seen.length === 1) throw new OutOfOrder(ahead);
+        return drafts.map(({ id }) => ({ id }) as LogRecord);
+      },
+    });
+    await commits.submit([aRecord('a')]);
+    await commits.submit([aRecord('b')]);
+    const [first, second, third] = seen.map(([draft]) => draft!);
+    expect(second!.id > first!.id && timeOfId(second!.id) > ahead).toBe(true);
+    expect(Date.parse(second!.receivedAt)).toBe(second!.receivedAtMs);
+    // And what comes after does not fall behind again.
+    expect(third!.id > second!.id).toBe(true);
+    expect(seen).toHaveLength(3);
   });
 });
