@@ -48,6 +48,7 @@ export function planGrouped(
 
   const speakers = speakerOfEachIssue(records.filter((record) => judge.heldBefore(record) === null));
   const parts = partsByCoalesceId(records);
+  const ofIssue = judge.routes ? byIssue(records) : undefined;
   const told = new Set<string>();
   const decisions = new Map<Issue, IssueDecision | { notify: false; reason: HeldReason }>();
   const telling = new Map<Issue, StoredRecord>();
@@ -65,7 +66,16 @@ export function planGrouped(
       facts.noise = judgeNoise(recordsOf(issue, records), together, facts.memory?.noise, now);
     }
     const asked = decide(facts, now, policy, newId, ownCooldownMs);
-    const routed = routeOf({ issue, first, records, asked, judge, recipients, mailsOn, now });
+    const routed = routeOf({
+      issue,
+      first,
+      records: ofIssue?.get(issue) ?? [],
+      asked,
+      judge,
+      recipients,
+      mailsOn,
+      now,
+    });
     const { decision, record, places, severity } = routed;
     if (decision.memory) {
       const before = issue.alertState as AlertMemory | null;
@@ -134,6 +144,16 @@ function speakerOfEachIssue(records: readonly StoredRecord[]): Map<Issue, Stored
     if (!known || (known.isDuplicate && !record.isDuplicate)) speakers.set(record.issue, record);
   }
   return speakers;
+}
+
+function byIssue(records: readonly StoredRecord[]): Map<Issue, StoredRecord[]> {
+  const found = new Map<Issue, StoredRecord[]>();
+  for (const record of records) {
+    const others = found.get(record.issue);
+    if (others) others.push(record);
+    else found.set(record.issue, [record]);
+  }
+  return found;
 }
 
 function recordsOf(issue: Issue, records: readonly StoredRecord[]): StoredRecord[] {

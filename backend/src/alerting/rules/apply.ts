@@ -1,6 +1,13 @@
 // What rules make of an issue's decision: held after all, or told, where and as what. Pure.
 
-import type { AlertQuestion, HeldReason, Issue, IssueNote, StoredRecord } from '../../ingest/types.ts';
+import type {
+  AlertQuestion,
+  HeldReason,
+  Issue,
+  IssueNote,
+  NotifyReason,
+  StoredRecord,
+} from '../../ingest/types.ts';
 import { take } from '../../outbox/token-bucket.ts';
 import { type AlertMemory, decide, type IssueDecision } from '../decide.ts';
 import { muteStateOf } from '../mute.ts';
@@ -17,6 +24,7 @@ export interface RouteQuestion {
   issue: Issue;
   /** The record that would tell of it, were there no rules. */
   first: StoredRecord;
+  /** Of the issue, in this batch. */
   records: readonly StoredRecord[];
   asked: IssueDecision;
   judge: Judge;
@@ -39,61 +47,68 @@ export interface Routed {
 
 /** Where an issue that alerts goes: wherever any of its records in this batch is routed to. */
 export function routeOf(question: RouteQuestion): Routed {
-  const { issue, first, records, asked, judge, recipients } = question;
+  const { first, asked, judge, recipients } = question;
   const unchanged = { decision: asked, record: first, severity: first.severity, isExtra: false };
   if (!judge.routes) return { ...unchanged, places: recipients };
   if (!asked.notify) return extra(question) ?? { ...unchanged, places: [] };
-  const allowed: { record: StoredRecord; verdict: Verdict }[] = [];
+  const { speaker, places, held } = askAll(question, asked.reason);
+  if (!speaker || places.length === 0)
+    return { ...unchanged, decision: { notify: false, reason: held ?? 'no-recipients' }, places: [] };
+  return { ...unchanged, record: speaker.record, places, severity: severityOf(speaker) };
+}
+
+interface Asked {
+  record: StoredRecord;
+  verdict: Verdict;
+}
+
+/** What the rules say of the issue's records, now that it is known why it alerts. */
+function askAll(
+  question: RouteQuestion,
+  state: NotifyReason,
+): { speaker: Asked | undefined; places: Target[]; held: HeldReason | null } {
+  const { records, judge, recipients, mailsOn } = question;
+  const allowed: Asked[] = [];
   let held: HeldReason | null = null;
   for (const record of records) {
-    if (record.issue !== issue || judge.heldBefore(record) !== null) continue;
-    const told = judge.whenTold(record, asked.reason);
+    if (judge.heldBefore(record) !== null) continue;
+    const told = judge.whenTold(record, state);
     if (told.held === null) allowed.push({ record, verdict: told.verdict });
     else held ??= told.held;
   }
-  const speaker = allowed.find(({ record }) => !record.isDuplicate) ?? allowed[0];
-  const places = reachable(
-    placesOf(
-      allowed.map(({ verdict }) => verdict),
-      recipients,
-    ),
-    question,
+  const places = placesOf(
+    allowed.map(({ verdict }) => verdict),
+    recipients,
   );
-  if (!speaker || places.length === 0)
-    return {
-      ...unchanged,
-      decision: { notify: false, reason: held ?? 'no-recipients' },
-      places: [],
-    };
-  const { record, verdict } = speaker;
-  return { decision: asked, record, places, severity: verdict.severity ?? record.severity, isExtra: false };
+  return {
+    speaker: allowed.find(({ record }) => !record.isDuplicate) ?? allowed[0],
+    places: places.filter(({ channel }) => mailsOn || channel !== 'email'),
+    held,
+  };
 }
 
-function reachable(places: readonly Target[], { mailsOn }: RouteQuestion): Target[] {
-  return places.filter(({ channel }) => mailsOn || channel !== 'email');
+function severityOf({ record, verdict }: Asked): string {
+  return verdict.severity ?? record.severity;
 }
 
-/** A place that this record is routed to, and that was not told of the episode, hears of it though it is in its cooldown. */
+/** A place that a record is routed to, and that was not told of the episode, hears of it though it is in its cooldown. */
 function extra(question: RouteQuestion): Routed | undefined {
-  const { issue, first, asked, judge, recipients, now } = question;
+  const { issue, asked, now } = question;
   const memory = issue.alertState as AlertMemory | null;
   if (asked.notify || asked.reason !== 'in-cooldown' || !memory?.told || memory.told.length >= maxTold)
     return undefined;
   // Who would have been told, had it been new here.
-  const { held, verdict } = judge.whenTold(first, 'new');
-  if (held !== null) return undefined;
+  const { speaker, places: all } = askAll(question, 'new');
   const known = new Set(memory.told);
-  const places = reachable(placesOf([verdict], recipients), question).filter(
-    (place) => !known.has(placeName(place)),
-  );
-  if (places.length === 0) return undefined;
+  const places = all.filter((place) => !known.has(placeName(place)));
+  if (!speaker || places.length === 0) return undefined;
   const taken = take(memory.bucket, issueLimits, now, true);
   if (!taken.taken) return undefined;
   return {
     decision: { notify: true, reason: 'still-failing', memory: { ...memory, bucket: taken.bucket } },
-    record: first,
+    record: speaker.record,
     places,
-    severity: verdict.severity ?? first.severity,
+    severity: severityOf(speaker),
     isExtra: true,
   };
 }
@@ -105,11 +120,13 @@ export function remembering(
   { places, decision }: Routed,
   ownCooldownMs: number | undefined,
 ): AlertMemory {
-  const told = new Set(before?.episode === memory.episode ? before.told : []);
+  const toldBefore = before?.episode === memory.episode ? before.told : undefined;
+  const told = new Set(toldBefore);
   if (decision.notify) for (const place of places) told.add(placeName(place));
   return {
     ...memory,
-    told: [...told].slice(0, maxTold),
+    // Of an episode that began before there were rules it is not known.
+    ...(decision.notify || toldBefore ? { told: [...told].slice(0, maxTold) } : {}),
     ...(ownCooldownMs === undefined ? {} : { cooldownMs: ownCooldownMs }),
   };
 }
