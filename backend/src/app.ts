@@ -26,6 +26,7 @@ import { GroupCommit } from './ingest/group-commit.ts';
 import { groupSafely } from './ingest/group-safely.ts';
 import { ingestRoutes } from './ingest/routes.ts';
 import type { AlertQuestion, Decision, StoredRecord } from './ingest/types.ts';
+import { createImageNotes } from './issues/service-images.ts';
 import { searchRoutes } from './search/routes.ts';
 import type { BackendSettings } from './settings.ts';
 import { issueRoutes } from './triage/routes.ts';
@@ -100,6 +101,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       countForRules(client, rules.current(), records, now),
   };
   const cover = createPartitionCover(pool);
+  const noteImages = createImageNotes(pool, (error) => logger.debug({ err: error }, 'cannot note an image'));
   const commits = new GroupCommit({
     store: async (drafts, mayBeStored) => {
       await cover(timeOfId(drafts.at(-1)!.id));
@@ -115,6 +117,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       };
       const records = await acceptBatch({ ...parts, planAlerts }, drafts, mayBeStored);
       watch.pulse.ingestCommitted();
+      noteImages(drafts);
       canariesStored(pool, asked, delivers).catch((error: Error) =>
         logger.debug({ err: error }, 'cannot note a canary'),
       );

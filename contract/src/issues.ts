@@ -63,5 +63,21 @@ export type IssueEvent = Static<typeof IssueEvent>;
 export const MergedIssue = Type.Object({ id: Id, title: Text, fingerprint: Text, service: Text });
 export type MergedIssue = Static<typeof MergedIssue>;
 
-export const IssueWithMerged = Type.Intersect([Issue, Type.Object({ merged: Type.Array(MergedIssue) })]);
+/** An image that a service ran from. */
+export const ServiceImage = Type.Object({
+  image: Text,
+  image_id: Type.String({ description: 'First digits of its id; empty when no agent said it.' }),
+  first_seen: Type.String({ description: 'Of the first record from it.' }),
+});
+export type ServiceImage = Static<typeof ServiceImage>;
+
+export const IssueWithMerged = Type.Intersect([
+  Issue,
+  Type.Object({
+    merged: Type.Array(MergedIssue),
+    images: Type.Array(ServiceImage, {
+      description: 'What its service ran from, the latest first: did it change lately?',
+    }),
+  }),
+]);
 export type IssueWithMerged = Static<typeof IssueWithMerged>;

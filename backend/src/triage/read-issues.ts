@@ -2,6 +2,7 @@
 
 import type { Issue, IssueState, IssueWithMerged, MergedIssue } from '@log-detector/contract';
 import type { Pool, PoolClient } from '../db/pool.ts';
+import { readServiceImages } from '../issues/service-images.ts';
 
 export type IssueSort = 'last_seen' | 'first_seen' | 'count';
 
@@ -100,5 +101,5 @@ export async function readIssue(
     'select id, title, fingerprint, service from issues where merged_into = $1 order by first_seen, id',
     [issue.id],
   );
-  return { ...issue, merged };
+  return { ...issue, merged, images: await readServiceImages(client, issue.service) };
 }
