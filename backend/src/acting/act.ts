@@ -15,10 +15,10 @@ import { newId } from '../db/record-id.ts';
 import { HttpError } from '../http/errors.ts';
 import { changeStateIn } from '../triage/change-issues.ts';
 import { readIssue } from '../triage/read-issues.ts';
-import { type Exclusion, previewDays, proposeExclusion } from './exclude.ts';
+import { digestOf, type Exclusion, previewDays, proposeExclusion } from './exclude.ts';
 import { faultPage, messagePage } from './fault-pages.ts';
 import { button, facts, heading, list, log, page, pageLink, paragraph, quiet } from './page.ts';
-import type { ActingParts } from './routes.ts';
+import type { ActingParts, Form } from './routes.ts';
 import { claimLink, readUse, type Use } from './use-link.ts';
 import { changeOf, stateInWords, words } from './words.ts';
 
@@ -52,11 +52,11 @@ export async function showAct(parts: ActingParts, token: string): Promise<Answer
   if (purpose !== 'not-an-error') return { status: 200, html: askPage(asked, []) };
   const exclusion = await propose(parts.pool, asked);
   if (!exclusion) return messagePage(409, 'No rule can be made of this', noPattern, [aboutIssue(issue)]);
-  return { status: 200, html: askPage(asked, previewOf(exclusion)) };
+  return { status: 200, html: askPage(asked, previewOf(exclusion), digestOf(exclusion)) };
 }
 
 /** Does what the link is for, once. */
-export async function answerAct(parts: ActingParts, token: string): Promise<Answer> {
+export async function answerAct(parts: ActingParts, token: string, form: Form = {}): Promise<Answer> {
   const asked = await readAsked(parts, token);
   if ('html' in asked) return asked;
   const { link, now } = asked;
@@ -68,7 +68,7 @@ export async function answerAct(parts: ActingParts, token: string): Promise<Answ
       const earlier = await claimLink(client, link, at);
       return earlier
         ? { earlier }
-        : { did: await perform(client, { ...asked, link: { ...link, purpose } }, at) };
+        : { did: await perform(client, { ...asked, link: { ...link, purpose } }, at, form) };
     });
     const after = { ...asked, issue: (await readIssue(parts.pool, asked.issue.id, at)) ?? asked.issue };
     if (use.earlier) return { status: 409, html: usedPage(after, use.earlier) };
@@ -101,6 +101,7 @@ async function perform(
   client: PoolClient,
   asked: Asked & { link: { purpose: IssuePurpose } },
   at: string,
+  form: Form,
 ): Promise<string> {
   const { link, issue } = asked;
   const { purpose, recipient } = link;
@@ -111,6 +112,9 @@ async function perform(
   }
   const exclusion = await propose(client, asked);
   if (!exclusion) throw new HttpError(409, noPattern.replace(/\.$/, ''));
+  // New records may have changed what the rule would be.
+  if (form.rule !== undefined && form.rule !== digestOf(exclusion))
+    throw new HttpError(409, 'the rule would be another one by now; open the link again to see it');
   const known = await listRules(client);
   if (known.some(({ rule }) => rule.hold === true && isDeepStrictEqual(rule.match, exclusion.rule.match)))
     throw new HttpError(409, 'a rule holds back exactly this already');
@@ -132,13 +136,13 @@ function propose(client: Parameters<typeof proposeExclusion>[0], { issue, link, 
   return proposeExclusion(client, issue, ids, link.recipient, now);
 }
 
-function askPage({ link, issue }: Asked, preview: readonly string[]): string {
+function askPage({ link, issue }: Asked, preview: readonly string[], rule?: string): string {
   const { question, meaning, button: label } = words[link.purpose as IssuePurpose];
   return page(question, [
     aboutIssue(issue),
     paragraph(meaning),
     ...preview,
-    button(label),
+    button(label, rule === undefined ? {} : { rule }),
     quiet(
       `Nothing has happened yet. You act as ${link.recipient}, and the issue's history will say so. This link works once, until ${readableTime(new Date(link.expiresAt).toISOString())}.`,
     ),

@@ -294,6 +294,22 @@ describe('not an error', () => {
     expect(['excluded', 'disabled']).toContain(latest[0].reason);
   });
 
+  it('adds no other rule than the one that was shown', async () => {
+    const id = await anIssue({ message: 'ERROR health check of 10.0.0.1 took 17 ms' });
+    const link = linkTo('not-an-error', id);
+    const [, rule] = /name="rule" value="([\w-]+)"/.exec((await get(link)).body)!;
+    const send = (value: string) =>
+      backend.app.inject({
+        method: 'POST',
+        url: link,
+        payload: `rule=${value}`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      });
+    const refused = await send('another');
+    expect([refused.statusCode, refused.body.includes('another one by now')]).toEqual([409, true]);
+    expect((await send(rule!)).statusCode).toBe(200);
+  });
+
   it('says that it can make no rule where records have nothing in common', async () => {
     const id = await anIssue({ message: 'E 1' });
     const link = linkTo('not-an-error', id);

@@ -1,6 +1,7 @@
 // "Not an error": an issue -> a rule that holds what is like it, and what that rule would have held of the last days. The
 // pattern comes from the issue's title and is tried on its records before anyone is asked to press a button.
 
+import { createHash } from 'node:crypto';
 import { compilePattern } from '../alerting/rules/pattern.ts';
 import { cutMiddle, headerSafe } from '../alerting/text.ts';
 import { firstIdOf } from '../db/partitions.ts';
@@ -30,6 +31,11 @@ export interface Exclusion {
     /** Other issues of the service whose latest record it would have held too. */
     others: { id: string; title: string }[];
   };
+}
+
+/** Tells whether a rule is the one that was shown. */
+export function digestOf({ rule }: Exclusion): string {
+  return createHash('sha256').update(JSON.stringify(rule.match)).digest('base64url').slice(0, 22);
 }
 
 export interface ExcludedIssue {

@@ -94,11 +94,16 @@ export function facts(pairs: readonly (readonly [string, string])[]): string {
 
 /**
  * The button that does it.
- * @param token of another link than the page's own: the last part of its address.
+ * @param options.token of another link than the page's own: the last part of its address. @param options.rule what was shown.
  */
-export function button(label: string, options: { token?: string; second?: boolean } = {}): string {
+export function button(
+  label: string,
+  options: { token?: string; second?: boolean; rule?: string } = {},
+): string {
   const action = options.token === undefined ? '' : ` action="${escapeHtml(options.token)}"`;
-  return `<form method="post"${action}><button${options.second ? ' class="second"' : ''}>${escapeHtml(label)}</button></form>`;
+  const rule =
+    options.rule === undefined ? '' : `<input type="hidden" name="rule" value="${escapeHtml(options.rule)}">`;
+  return `<form method="post"${action}>${rule}<button${options.second ? ' class="second"' : ''}>${escapeHtml(label)}</button></form>`;
 }
 
 /** Leads to a page with a button. */

@@ -22,6 +22,9 @@ export interface ActingParts {
   now?: () => number;
 }
 
+/** The fields of a page's form. */
+export type Form = Readonly<Record<string, string | undefined>>;
+
 const maxBodyBytes = 16_384;
 const Params = Type.Object({ token: Type.String() });
 
@@ -47,7 +50,7 @@ export function actingRoutes(parts: ActingParts): Routes {
     url: string,
     summary: string,
     show: (parts: ActingParts, token: string) => Promise<Answer>,
-    act: (parts: ActingParts, token: string) => Promise<Answer>,
+    act: (parts: ActingParts, token: string, form: Form) => Promise<Answer>,
   ): void {
     const options = {
       config: { scope: 'none' as const },
@@ -57,8 +60,8 @@ export function actingRoutes(parts: ActingParts): Routes {
       const { status, html } = await show(parts, params.token);
       return reply.code(status).headers(pageHeaders).send(html);
     });
-    app.post(url, options, async ({ params }, reply) => {
-      const { status, html } = await act(parts, params.token);
+    app.post(url, options, async ({ params, body }, reply) => {
+      const { status, html } = await act(parts, params.token, (body ?? {}) as Form);
       return reply.code(status).headers(pageHeaders).send(html);
     });
   }
@@ -103,10 +106,18 @@ function answerTroubleWithPages(app: App): void {
   });
 }
 
-/** What is in a form says nothing that the link does not: it is read and forgotten, whatever its type. */
+/** Of any type, because RFC 8058 allows two; only our own pages say something in one. */
 function takeForms(app: App): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, _body, done) =>
-    done(null, undefined),
+  app.addContentTypeParser<string>(
+    '*',
+    { parseAs: 'string', bodyLimit: maxBodyBytes },
+    (request, body, done) =>
+      done(
+        null,
+        request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')
+          ? Object.fromEntries(new URLSearchParams(body))
+          : {},
+      ),
   );
 }
