@@ -191,6 +191,8 @@ async function makeParts(
     READ_TIMEOUT: '10',
     // A machine that stands still for a moment must not cut a traceback in two.
     TRACEBACK_IDLE_SECONDS: '5',
+    // What is counted are the lines printed; the containers that it kills would make records of their own.
+    CONTAINER_EVENTS: 'false',
   });
 
   const slots = new Map<SlotName, Slot>();
