@@ -28,6 +28,7 @@ import { startDelivery } from './outbox/delivery.ts';
 import { type BackendSettings, readBackendSettings } from './settings.ts';
 import { makePartitionsAhead, startUpkeep } from './upkeep/upkeep.ts';
 import type { Telling } from './watch/incidents.ts';
+import { sweepAgents } from './watch/agents.ts';
 import { deadMansPing } from './watch/ping.ts';
 import { startWatching } from './watch/start-watching.ts';
 import { Watch } from './watch/watch.ts';
@@ -190,7 +191,8 @@ async function start(
     ...(pingUrl ? { ping: deadMansPing(pingUrl, settings.allowPrivateWebhooks) } : {}),
   });
   closing.work.push(() => watching.stop());
-  const sweeping = setInterval(() => sweepCanaries(pool).catch(() => {}), sweepMs);
+  const sweep = () => sweepCanaries(pool).then(() => sweepAgents(pool));
+  const sweeping = setInterval(() => sweep().catch(() => {}), sweepMs);
   closing.work.push(async () => clearInterval(sweeping));
   if (canTell(settings.alerts)) {
     const { from, enabled } = settings.alerts;

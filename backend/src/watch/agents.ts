@@ -76,3 +76,12 @@ export async function forgetAgent(pool: Pool, id: string): Promise<boolean> {
   const { rowCount } = await pool.query('delete from agents where id = $1', [id]);
   return rowCount === 1;
 }
+
+/** Those that a new one has long stood for: an agent without a volume has another id at each start. */
+export async function sweepAgents(pool: Pool): Promise<void> {
+  await pool.query(
+    `delete from agents a
+     where a.last_seen_at < now() - interval '7 days'
+       and exists (select from agents b where b.host = a.host and b.first_seen_at > a.last_seen_at)`,
+  );
+}

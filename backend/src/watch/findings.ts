@@ -24,7 +24,9 @@ export function findingsOf(look: Look, bounds: Bounds): Finding[] {
       ? [
           ...agents.flatMap((agent) => laggingAgent(agent, bounds)),
           ...deliveryOf(look, bounds),
-          ...canaries.filter(({ stage }) => stage === 'stored').map((c) => canaryOf(c, canaries, bounds)),
+          ...canaries
+            .filter(({ stage }) => stage === 'stored')
+            .map((stored) => canaryOf(stored, look, bounds)),
         ]
       : []),
   ];
@@ -113,14 +115,17 @@ function subjectOf(channel: string): string {
   return `${deliverySubject}${channel}`;
 }
 
-function canaryOf(stored: CanaryTimes, canaries: readonly CanaryTimes[], bounds: Bounds): Finding {
+function canaryOf(stored: CanaryTimes, { canaries, agents }: Look, bounds: Bounds): Finding {
   const { host, container } = stored;
+  // An agent that is stopped or missing is told of by itself.
+  const ofHost = agents.filter((agent) => agent.host === host);
+  const isUnfollowed = ofHost.length > 0 && !ofHost.some(({ state }) => state === 'fresh');
   const stages = canaries.filter((each) => each.host === host && each.container === container);
   const oldest = stages.toSorted((a, b) => b.age_seconds - a.age_seconds)[0]!;
   return {
     kind: 'stage-lags',
     subject: `canary ${host} ${container}`,
-    is: rate(oldest.age_seconds, bounds),
+    is: isUnfollowed ? 'unsure' : rate(oldest.age_seconds, bounds),
     message: `No canary came through from ${host}\nThe latest that was ${oldest.stage} came ${duration(oldest.age_seconds)} ago, from the container ${container}. What other containers log may be stuck at the same place.`,
     over: `Canaries from ${host} come through again`,
     host,

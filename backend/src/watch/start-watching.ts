@@ -27,7 +27,8 @@ export function startWatching(options: WatchingOptions): { stop(): Promise<void>
   const { watch, log, ping, lookEveryMs = 5_000, pingEveryMs = 60_000 } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const quietUntil = Date.now() + (options.quietMs ?? Math.min(longestQuietMs, watch.bounds.missingMs));
+  const quietUntil =
+    Date.now() + (options.quietMs ?? Math.min(longestQuietMs, watch.bounds.missingMs || longestQuietMs));
   let nextPingAt = Date.now() + Math.min(pingEveryMs, 5_000);
   const say = sayChanges(log);
   if (ping) watch.ping = { at: null, withheld_because: 'it was not yet time' };

@@ -114,7 +114,7 @@ export class Watch {
     );
     metrics.gauges(
       'log_detector_canary_latency_seconds',
-      'From the latest canary’s line to each stage.',
+      "From the latest canary's line to each stage.",
       () =>
         (seen()?.canaries ?? []).map(({ host, stage, latency_seconds }) => ({
           labels: { host, stage },
