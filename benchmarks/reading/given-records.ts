@@ -60,7 +60,10 @@ export async function makeRecords(
   say: (text: string) => void = () => {},
 ): Promise<void> {
   const client = await pool.connect();
-  const run = (text: string) => client.query({ text, values: [] });
+  const run = (text: string) => {
+    const query: { text: string; query_timeout: number } = { text, query_timeout: 3_600_000 };
+    return client.query(query);
+  };
   try {
     await run('set statement_timeout = 0');
     await run(`set maintenance_work_mem = '256MB'`);
@@ -74,9 +77,9 @@ export async function makeRecords(
       say(`day ${new Date(day).toISOString().slice(0, 10)}`);
     }
     await oneOldRecord(run, firstDay);
+    await run('vacuum (analyze) log_records');
     await countThem(run);
     say('counted');
-    await run('vacuum (analyze) log_records');
     await run('vacuum (analyze) log_counts');
     await run('vacuum (analyze) issues');
     await run('drop table bench_sources, bench_kinds');

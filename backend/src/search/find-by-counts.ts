@@ -3,7 +3,7 @@
 
 import type { Pool } from '../db/pool.ts';
 import { bucketOf } from '../db/record-id.ts';
-import { idRange, namesSource, ofCounts, ofRecords } from './filter.ts';
+import { idRange, namesSource, ofCounts, ofRecords, type RecordFilter } from './filter.ts';
 import type { Page, Stretch } from './page.ts';
 import { lastMs, minuteMs } from './sums.ts';
 import type { Totals } from './total.ts';
@@ -99,8 +99,9 @@ async function findRuns(
       run.buckets?.add(bucket);
     } else runs.push({ fromMs: Math.max(fromMs, atMs), toMs: atMs + minuteMs, buckets: new Set([bucket]) });
   }
-  // The last minute may have more rows than were asked for.
+  // The last minute may have more rows than were asked for. And where every source passes, no bucket says more.
   if (rows.length === most) delete runs.at(-1)?.buckets;
+  if (isOfEverything(filter)) for (const run of runs) delete run.buckets;
   return runs;
 }
 
@@ -145,6 +146,10 @@ function conditionsOf({ filter, beforeId }: Page, { fromMs, toMs, buckets }: Run
   else if (buckets?.size === 1) conditions.add('bucket = $', [...buckets][0]);
   else if (buckets) conditions.add('bucket = any($::int[])', [...buckets]);
   return conditions;
+}
+
+function isOfEverything({ host, container, severity }: RecordFilter): boolean {
+  return host === undefined && container === undefined && severity === undefined;
 }
 
 function floorMinute(ms: number): number {

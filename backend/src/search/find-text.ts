@@ -11,7 +11,7 @@ import { minuteMs } from './sums.ts';
 
 /** How long the newest records are read before an index is asked. */
 const probeMs = 20;
-const firstStepMs = 5 * minuteMs;
+const firstStepMs = minuteMs;
 const askMs = 700;
 /** A text that a stretch has more often is common there: reading it from its newest record on is faster. */
 const mostByIndex = 2_000;

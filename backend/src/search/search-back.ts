@@ -5,7 +5,6 @@ import type { Pool, PoolClient } from '../db/pool.ts';
 import { comeAgain } from '../http/errors.ts';
 import { idRange, ofRecords } from './filter.ts';
 import type { Page } from './page.ts';
-import { minuteMs } from './sums.ts';
 
 export interface Found {
   /** Newest first. */
@@ -29,7 +28,10 @@ const statementMs = 1_000;
 const shortMs = 15;
 const longMs = 60;
 
-/** @throws {HttpError} 503 when not even one minute could be looked at in time. */
+/** In a flood, a second has as many records as an hour of other days. */
+const shortestStepMs = 1_000;
+
+/** @throws {HttpError} 503 when not even one second could be looked at in time. */
 export async function searchBack(session: Session, page: Page, walk: Walk): Promise<Found> {
   const endAt = walk.endAt ?? performance.now() + searchMs;
   const ids: string[] = [];
@@ -40,9 +42,9 @@ export async function searchBack(session: Session, page: Page, walk: Walk): Prom
     const fromMs = Math.max(walk.fromMs, toMs - stepMs);
     const found = await lookBetween(session, page, fromMs, toMs, page.limit - ids.length);
     if (found === 'too-long') {
-      if (stepMs <= minuteMs)
-        throw comeAgain('the search took too long; ask for a shorter time, or for fewer');
-      stepMs = Math.max(minuteMs, stepMs / 16);
+      if (stepMs <= shortestStepMs)
+        throw comeAgain('the search took too long; ask for a shorter time with since and until');
+      stepMs = Math.max(shortestStepMs, stepMs / 16);
       continue;
     }
     ids.push(...found);
@@ -51,7 +53,7 @@ export async function searchBack(session: Session, page: Page, walk: Walk): Prom
     const tookMs = performance.now() - began;
     if (tookMs < shortMs) stepMs *= 4;
     else if (tookMs < longMs) stepMs *= 2;
-    else stepMs = Math.max(minuteMs, stepMs / 2);
+    else stepMs = Math.max(shortestStepMs, stepMs / 2);
   }
   return { ids };
 }
