@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isLoopback, readBackendSettings } from './settings.ts';
 
 describe('readBackendSettings', () => {
@@ -75,6 +75,52 @@ describe('the bounds of alerting', () => {
       readBackendSettings({ ALERT_GROUPING: 'yes', ALERT_COOLDOWN_SECONDS: '5', ALERT_MAX_PER_HOUR: '0' });
     for (const name of ['ALERT_GROUPING', 'ALERT_COOLDOWN_SECONDS', 'ALERT_MAX_PER_HOUR'])
       expect(mistakes).toThrow(new RegExp(`- ${name} is`));
+  });
+});
+
+describe('channels', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'settings-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const given = (rules: string, env: Record<string, string> = {}) => {
+    writeFileSync(join(folder, 'rules.yaml'), rules);
+    return readBackendSettings({ RULES_FILE: join(folder, 'rules.yaml'), ...env });
+  };
+  const slack = `channels:\n  ops-slack:\n    type: slack\n    url: \${SLACK_URL}\n`;
+
+  it('are read with their secrets from the environment', () => {
+    const { rules, alerts } = given(slack, { SLACK_URL: 'https://hooks.slack.com/services/x' });
+    expect(rules.channels).toEqual([
+      { name: 'ops-slack', type: 'slack', options: { url: 'https://hooks.slack.com/services/x' } },
+    ]);
+    expect(alerts.channels).toMatchObject([{ name: 'ops-slack', type: 'slack' }]);
+  });
+
+  it.each([
+    ['channels:\n  a:\n    type: slak\n', 'rules.yaml:3'],
+    ['channels:\n  a:\n    type: slack\n', 'lacks "url"'],
+    ['channels:\n  a:\n    type: slack\n    url: ftp://x\n', 'rules.yaml:4'],
+    ['channels:\n  a:\n    type: webhook\n    url: "https://[x/secret"\n', 'has an address that is none'],
+    ['channels:\n  a:\n    type: ntfy\n    topic: x\n    tocken: y\n', 'rules.yaml:5'],
+    ['channels:\n  a:\n    type: smtp\n    url: smtp://x\n    to: a@example.com\n', 'ALERT_EMAIL_FROM'],
+  ])('that are wrong are told at start, never with a secret: %j', (rules, expected) => {
+    expect(() => given(rules)).toThrow(expected);
+    expect(() => given(rules)).not.toThrow('secret');
+  });
+
+  it('have templates, which are checked at start', () => {
+    writeFileSync(join(folder, 'slack.text.mustache'), 'one\n{{nope}}');
+    expect(() => given(slack, { SLACK_URL: 'https://hooks.slack.com/x', TEMPLATES_DIR: folder })).toThrow(
+      'slack.text.mustache line 2: there is no {{nope}}',
+    );
+  });
+
+  it('and feedback: the topic must be one of SNS', () => {
+    const arn = 'arn:aws:sns:eu-west-1:123456789012:ses-feedback';
+    expect(readBackendSettings({ SES_FEEDBACK_TOPIC_ARN: arn }).sesFeedbackTopicArn).toBe(arn);
+    expect(() => readBackendSettings({ SES_FEEDBACK_TOPIC_ARN: 'ses-feedback' })).toThrow('expected the ARN');
   });
 });
 

@@ -14,7 +14,12 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const recipients = ['a@example.org', 'b@example.org', 'c@example.org'];
+const recipients = ['a@example.org', 'b@example.org'];
+const channels = [
+  { name: 'ops-slack', type: 'slack' },
+  { name: 'on-call', type: 'pagerduty' },
+];
+const everyone = [...recipients, ...channels.map(({ name }) => name)];
 const policy = {
   cooldownMs: minutes(1),
   digestMs: seconds(60),
@@ -49,7 +54,7 @@ describe('for any stream of records', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 60 }), async (batches) => {
         await emptyTables(database.pool);
-        const line = new Timeline(database.pool, { recipients, policy });
+        const line = new Timeline(database.pool, { recipients, channels, policy });
         const firstAt = new Map<string, number>();
         let at = 0;
         for (const { pauseMs, issues, times } of batches) {
@@ -62,7 +67,7 @@ describe('for any stream of records', () => {
 
         const own = mailLimits(policy.maxPerHour);
         const whole = mailLimits(policy.maxPerHourTotal);
-        for (const to of recipients) {
+        for (const to of everyone) {
           const times = line.mails.filter((mail) => mail.to === to).map((mail) => mail.at);
           expectWithin(times, own.capacity, own.perMs);
           expectWithin(times, 1, 1 / policy.digestMs);
@@ -75,9 +80,9 @@ describe('for any stream of records', () => {
 
         const mailsNeeded = Math.ceil(firstAt.size / maxShown);
         const inTime =
-          mailsNeeded * (Math.max(policy.digestMs, 1 / own.perMs) + recipients.length / whole.perMs);
+          mailsNeeded * (Math.max(policy.digestMs, 1 / own.perMs) + everyone.length / whole.perMs);
         for (const [issue, first] of firstAt)
-          for (const to of recipients) {
+          for (const to of everyone) {
             const mail = line.mails.find((each) => each.to === to && each.issues.includes(issue));
             expect(mail, `${issue} to ${to}`).toBeDefined();
             expect(mail!.at - first).toBeLessThanOrEqual(inTime);

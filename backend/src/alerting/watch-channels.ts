@@ -62,6 +62,7 @@ export function watchChannels(options: WatchChannelsOptions): ChannelWatch {
     async stop() {
       clearInterval(timer);
       await looking;
+      if (news.size > 0) await look();
     },
   };
 }
