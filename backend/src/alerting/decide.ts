@@ -23,6 +23,8 @@ export interface AlertMemory {
   owesRegression: boolean;
   /** With rules: the places that were told of the episode, the first ones. */
   told?: string[];
+  /** And of any episode: the others may draw on the reserve. */
+  heard?: string[];
   /** Its own cooldown, when a rule gave one. */
   cooldownMs?: number;
   /** It was held back as noise of containers that start or stop. */

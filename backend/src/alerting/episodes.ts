@@ -48,7 +48,7 @@ export async function beginEpisodes(
       rows.map(({ service }) => service),
       rows.map(({ issueId }) => subjects.get(issueId) ?? ''),
       rows.map(({ createdAt }) => createdAt),
-      rows.map(({ count, isFirst }) => (isFirst ? 0 : count)),
+      rows.map(beganCountOf),
     ],
   );
   // The one that came back began a new episode; what it was before has ended.
@@ -64,6 +64,11 @@ export async function beginEpisodes(
     [rows.map(({ episode }) => episode)],
   );
   return subjects;
+}
+
+/** Records of the issue before its episode. A place may hear of an issue first when it comes back. */
+export function beganCountOf({ count, isFirst, reason }: WaitingAlert): number {
+  return isFirst && reason !== 'regressed' ? 0 : count;
 }
 
 /**

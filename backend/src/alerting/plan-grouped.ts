@@ -17,7 +17,7 @@ import { type AlertMemory, decide, type IssueDecision, type IssueFacts } from '.
 import { type MuteState, muteStateOf } from './mute.ts';
 import { heldByMutes, muteNoteOf } from './mute-ends.ts';
 import type { AlertPolicy } from './policy.ts';
-import { oweRegressions, remembering, routeOf } from './rules/apply.ts';
+import { firstAndOthers, oweRegressions, remembering, routeOf } from './rules/apply.ts';
 import { createJudge } from './rules/judge.ts';
 import type { RuleSet } from './rules/rule-set.ts';
 import { hasPhase, judgeNoise } from './startup-noise.ts';
@@ -96,23 +96,24 @@ export function planGrouped(
       muteChanges.push({ issue, ended, mutedHeld: tellsHeld ? 0 : heldMuted });
     if (!tells) continue;
     if (record.coalesceId !== null) told.add(record.coalesceId);
-    alerts.push({
-      recordId: record.id,
-      bucket: record.bucket,
-      partIds: partIdsOf(record, parts),
-      issueId: issue.id,
-      fingerprint: issue.fingerprint,
-      service: issue.service,
-      reason: decision.reason,
-      isFirst: issue.notifiedAt === null || routed.isExtra,
-      episode: decision.memory.episode,
-      held: routed.isExtra ? 0 : heldSince(issue),
-      heldMuted: routed.isExtra ? 0 : heldMuted,
-      muteNote: ended,
-      count: issue.count - issue.added,
-      recipients: places.map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),
-      severity,
-    });
+    for (const { isFirst, places: those } of firstAndOthers(issue, places))
+      alerts.push({
+        recordId: record.id,
+        bucket: record.bucket,
+        partIds: partIdsOf(record, parts),
+        issueId: issue.id,
+        fingerprint: issue.fingerprint,
+        service: issue.service,
+        reason: decision.reason,
+        isFirst,
+        episode: decision.memory.episode,
+        held: routed.isExtra ? 0 : heldSince(issue),
+        heldMuted: routed.isExtra ? 0 : heldMuted,
+        muteNote: ended,
+        count: issue.count - issue.added,
+        recipients: those.map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),
+        severity,
+      });
   }
   if (judge.routes) notes.push(...oweRegressions(question, speakers, judge, policy, newId));
   return {

@@ -3,6 +3,7 @@
 
 import type { AlertMemory } from '../alerting/decide.ts';
 import { type DispatchSettings, loudOf, planFor, type WaitingRecipient } from '../alerting/dispatch.ts';
+import { beganCountOf } from '../alerting/episodes.ts';
 import { type Gathered, gather, type WaitingAlert } from '../alerting/gather.ts';
 import { issueSubject, type MailedIssue } from '../alerting/issue-mail.ts';
 import { quietMs } from '../alerting/policy.ts';
@@ -176,7 +177,7 @@ export class MemoryOutbox {
       subjects.set(issueId, first?.subject ?? (issue ? issueSubject(issue) : ''));
     }
     for (const alert of alerts) {
-      const { episode: id, issueId, fingerprint, service, createdAt, count, isFirst } = alert;
+      const { episode: id, issueId, fingerprint, service, createdAt } = alert;
       if (!this.#episodes.has(id))
         this.#episodes.set(id, {
           id,
@@ -185,7 +186,7 @@ export class MemoryOutbox {
           service,
           subject: subjects.get(issueId)!,
           beganAt: createdAt,
-          beganCount: isFirst ? 0 : count,
+          beganCount: beganCountOf(alert),
           checkAt: Date.parse(createdAt),
           isOpen: true,
         });

@@ -120,15 +120,34 @@ export function remembering(
   { places, decision }: Routed,
   ownCooldownMs: number | undefined,
 ): AlertMemory {
+  const names = decision.notify ? places.map(placeName) : [];
   const toldBefore = before?.episode === memory.episode ? before.told : undefined;
-  const told = new Set(toldBefore);
-  if (decision.notify) for (const place of places) told.add(placeName(place));
   return {
     ...memory,
-    // Of an episode that began before there were rules it is not known.
-    ...(decision.notify || toldBefore ? { told: [...told].slice(0, maxTold) } : {}),
+    // Of what began before there were rules it is not known.
+    ...(decision.notify || toldBefore ? { told: withNew(toldBefore, names) } : {}),
+    ...(decision.notify || before?.heard ? { heard: withNew(before?.heard, names) } : {}),
     ...(ownCooldownMs === undefined ? {} : { cooldownMs: ownCooldownMs }),
   };
+}
+
+function withNew(known: readonly string[] = [], names: readonly string[]): string[] {
+  return [...new Set([...known, ...names])].slice(0, maxTold);
+}
+
+/** The places that never heard of the issue, which may draw on the reserve, and the others. */
+export function firstAndOthers(
+  { notifiedAt, alertState }: Issue,
+  places: readonly Target[],
+): { isFirst: boolean; places: readonly Target[] }[] {
+  if (notifiedAt === null) return [{ isFirst: true, places }];
+  const heard = (alertState as AlertMemory | null)?.heard;
+  if (!heard || heard.length >= maxTold) return [{ isFirst: false, places }];
+  const isFirst = (place: Target) => !heard.includes(placeName(place));
+  return [
+    { isFirst: true, places: places.filter(isFirst) },
+    { isFirst: false, places: places.filter((place) => !isFirst(place)) },
+  ].filter((each) => each.places.length > 0);
 }
 
 /** Issues that came back while a threshold holds them: they are told as such when it is reached. */
