@@ -55,6 +55,45 @@ describe.skipIf(requires.docker())('the life of containers', () => {
     expect(trace.context_before).toEqual(['listening on 8080', 'got order 7']);
   });
 
+  it('tells of an unhealthy one and of one that died while the agent was away, not of those that were stopped', {
+    timeout: 90_000,
+  }, async () => {
+    system = await givenASystem();
+    const agent = await system.follow(engine, { by: 'command' });
+    const sick = [
+      '--health-cmd',
+      'echo the oven is cold; exit 1',
+      '--health-interval',
+      '1s',
+      '--health-retries',
+      '1',
+    ];
+    await run('sick', 'echo baking; exec sleep 1000', ...sick);
+    await run('well', 'trap "exit 1" TERM; while :; do sleep 0.1; done');
+    await run('done', 'echo done');
+    await run('away', 'echo counting; sleep 3; exit 4');
+    const [unhealthy] = await eventually(
+      () => records('sick'),
+      (all) => all.length > 0,
+    );
+    expect(unhealthy).toMatchObject({
+      message: expect.stringContaining('the oven is cold'),
+      context_before: ['baking'],
+      fields: { event: 'unhealthy' },
+    });
+    await engine.docker('stop', 'well');
+    await agent.stop();
+    await engine.docker('wait', 'away');
+    await system.follow(engine, { by: 'command' });
+    const found = await eventually(
+      () => records('away'),
+      (all) => all.length > 0,
+    );
+    expect(found).toMatchObject([{ message: 'Container exited with code 4.', fields: { exit_code: 4 } }]);
+    expect(await records('well')).toEqual([]);
+    expect(await records('done')).toEqual([]);
+  });
+
   it('a crash loop makes one mail, and a rolling restart of 30 noisy replicas none', {
     timeout: 180_000,
   }, async () => {
