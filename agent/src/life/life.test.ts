@@ -180,6 +180,18 @@ describe('the end of a container', () => {
     expect(found({ exitCode: 137 }, 30_000)).toEqual([]);
   });
 
+  it('is told once when inspection finds it and events tell of it too, and not when they say that it was stopped', () => {
+    const ended = { running: false, startedAt: stampAt(0), finishedAt: stampAt(40_000), exitCode: 1 };
+    const told = [false, true].map((isStopped) => {
+      const { look, tell, at } = given({ since: () => stampAt(30_000) });
+      look(50_000, ended);
+      if (isStopped) tell(39_000, 'kill', { signal: '15' });
+      tell(40_002, 'die', { exitCode: '1' });
+      return at(60_000).length;
+    });
+    expect(told).toEqual([1, 0]);
+  });
+
   it.each([
     ['CONTAINER_EVENTS=false', { enabled: false }, {}],
     ['the label log-detector.events=false', {}, { 'log-detector.events': 'false' }],

@@ -11,6 +11,7 @@ import {
   type Known,
   type Phase,
   phaseAt,
+  type Run,
   replacingMs,
   runOf,
   startingMs,
@@ -120,8 +121,11 @@ export function createLife(options: LifeOptions) {
   }
 
   function died(known: Known, at: string, atMs: number, exitCode: number): void {
+    const last = runOf(known);
+    const wasFound = last.isFound === true && Math.abs(last.endedAt! - atMs) < 5000;
+    if (wasFound) forgetFound(known, last);
     // Its start was not told.
-    if (runOf(known).endedAt !== undefined) known.runs.push({ startedAt: undefined });
+    else if (last.endedAt !== undefined) known.runs.push({ startedAt: undefined });
     const run = runOf(known);
     const { oomAt } = run;
     Object.assign(run, { endedAt: atMs, exitCode });
@@ -134,6 +138,15 @@ export function createLife(options: LifeOptions) {
       (exitCode === 137 || exitCode === 143 || exitCode === 130) && atMs < createdAt + 15_000;
     if (exitCode === 0 || !isOn(known) || (maybeStopped && oomAt === undefined)) return;
     push(known, at, atMs, exitCode);
+  }
+
+  /** Events tell better what inspection found. */
+  function forgetFound(known: Known, run: Run): void {
+    run.isFound = false;
+    known.deaths = known.deaths.filter((ms) => ms !== run.endedAt);
+    const others = (pendings.get(known.id) ?? []).filter(({ isFound }) => !isFound);
+    if (others.length > 0) pendings.set(known.id, others);
+    else pendings.delete(known.id);
   }
 
   function push(known: Known, at: string, atMs: number, exitCode: number, isFound = false): void {
@@ -168,8 +181,6 @@ export function createLife(options: LifeOptions) {
 
   function add(id: string, pending: Pending): void {
     const list = pendings.get(id) ?? [];
-    const twin = list.find(({ kind, isFound }) => kind === pending.kind && isFound);
-    if (twin) list.splice(list.indexOf(twin), 1);
     if (list.length < 20) list.push(pending);
     pendings.set(id, list);
   }
@@ -197,6 +208,7 @@ export function createLife(options: LifeOptions) {
     const run = runOf(known);
     run.startedAt ??= msOf(startedAt);
     run.endedAt = msOf(finishedAt);
+    run.isFound = true;
     if (oomKilled) run.oomAt = run.endedAt;
     push(known, finishedAt, run.endedAt, exitCode, true);
   }

@@ -26,6 +26,8 @@ export interface Run {
   endedAt?: number;
   exitCode?: number;
   oomAt?: number;
+  /** Inspection showed its end; events may tell more of it. */
+  isFound?: boolean;
   /** It died while starting, and Docker starts it again. */
   diedStarting?: boolean;
 }
