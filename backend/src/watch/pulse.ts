@@ -9,6 +9,7 @@ export class Pulse {
   readonly #now: () => number;
   readonly #turned = new Map<Loop, number>();
   #refusingSince: number | undefined;
+  #pastRefusal: { sinceMs: number; untilMs: number } | undefined;
 
   /** @param now ms since the epoch. */
   constructor(now: () => number = Date.now) {
@@ -26,17 +27,23 @@ export class Pulse {
   }
 
   ingestCommitted(): void {
+    if (this.#refusingSince === undefined) return;
+    this.#pastRefusal ??= { sinceMs: this.#refusingSince, untilMs: this.#now() };
     this.#refusingSince = undefined;
+  }
+
+  /** A time without ingest that has ended, until it is told of. In ms since the epoch. */
+  get pastRefusal(): { sinceMs: number; untilMs: number } | undefined {
+    return this.#pastRefusal;
+  }
+
+  forgetPastRefusal(): void {
+    this.#pastRefusal = undefined;
   }
 
   /** Ms since each loop's last turn. */
   ages(): { loop: Loop; ageMs: number }[] {
     return [...this.#turned].map(([loop, at]) => ({ loop, ageMs: Math.max(0, this.#now() - at) }));
-  }
-
-  /** Since when every attempt to store was refused, in ms; null: the latest one was not. */
-  get refusingMs(): number | null {
-    return this.#refusingSince === undefined ? null : this.#now() - this.#refusingSince;
   }
 
   /** What stands still, in words. */

@@ -1,8 +1,10 @@
 // Looks every few seconds, tells what is amiss and what is over, and pings while everything is fresh. Any number of
 // backends may run one: each incident is told of once.
 
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from '../db/pool.ts';
+import { duration } from './findings.ts';
 import { settleFindings, type Telling } from './incidents.ts';
 import type { Watch } from './watch.ts';
 
@@ -38,6 +40,7 @@ export function startWatching(options: WatchingOptions): { stop(): Promise<void>
       const { findings, reasons } = await watch.report();
       if (Date.now() >= quietUntil)
         await settleFindings(options.pool, findings, options.telling, new Date().toISOString());
+      await tellPastRefusal(watch, options.telling);
       return reasons;
     } catch (error) {
       return [`watching fails: ${(error as Error).message}`];
@@ -74,6 +77,23 @@ export function startWatching(options: WatchingOptions): { stop(): Promise<void>
       await running;
     },
   };
+}
+
+/** While ingest refuses, nothing can be raised: it is told when it is over, if it was long enough. */
+async function tellPastRefusal({ pulse, bounds }: Watch, telling: Telling): Promise<void> {
+  const past = pulse.pastRefusal;
+  if (!past) return;
+  const lastedMs = past.untilMs - past.sinceMs;
+  if (bounds.lagMs > 0 && lastedMs >= bounds.lagMs) {
+    const since = new Date(past.sinceMs).toISOString();
+    await telling.raise({
+      kind: 'ingest-refused',
+      subject: hostname(),
+      event: since,
+      message: `Records could not be stored on ${hostname()}\nFrom ${since} on, for ${duration(lastedMs / 1000)}, senders were told to come again (503), because the database could not store. Agents kept what they had; look at the database's log for the reason.`,
+    });
+  }
+  pulse.forgetPastRefusal();
 }
 
 /** A line when the ping stops, when its reason changes, and when it goes on. */

@@ -205,6 +205,25 @@ describe('a stage that lags', () => {
   });
 });
 
+describe('an ingest that refused records', () => {
+  it('is told of when it stores again, if it was for long', async () => {
+    let now = Date.now();
+    const { pool } = backend.database;
+    const watch = new Watch({ pool, bounds, now: () => now });
+    watching(backend.app, { watch });
+    for (const lastedMs of [10_000, 400_000]) {
+      watch.pulse.ingestRefused();
+      now += lastedMs;
+      watch.pulse.ingestCommitted();
+      await until(() => watch.pulse.pastRefusal === undefined, 'it was looked at');
+    }
+    const { rows } = await pool.query<{ message: string }>('select message from log_records');
+    expect(rows.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/for 7 min, senders were told/),
+    ]);
+  });
+});
+
 describe("the dead-man's ping", () => {
   let server: Server;
   let pings = 0;
