@@ -1,7 +1,7 @@
 // The backend as a process of its own, bundled as the build does, on its own database and on a shared one.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase } from '../../test-kit/src/postgres.ts';
+import { startHttpServer } from './channels/test-help.ts';
+import { until } from './outbox/test-help.ts';
 
 let programs: string;
 let folder: string;
@@ -120,6 +122,39 @@ describe('serve', { timeout: 120_000 }, () => {
     expect((await fetch(`${second.base}/api/logs/${id}`)).status).toBe(200);
     second.child.kill('SIGINT');
     expect(await ended(second.child), second.said()).toBe(0);
+  });
+
+  it('tells the channels of RULES_FILE in the words of TEMPLATES_DIR, with mails off', async () => {
+    const hook = await startHttpServer();
+    mkdirSync(join(folder, 'templates'));
+    writeFileSync(join(folder, 'templates/webhook.subject.mustache'), 'Look at {{service}}: {{title}}');
+    writeFileSync(
+      join(folder, 'rules.yaml'),
+      `channels:\n  ops:\n    type: webhook\n    url: \${HOOK}\n    secret: s\n    allow_private: true\n`,
+    );
+    const { child, base, said } = await start({
+      HOOK: `${hook.url}/hook`,
+      RULES_FILE: join(folder, 'rules.yaml'),
+      TEMPLATES_DIR: join(folder, 'templates'),
+    });
+    await post(base);
+    await until(() => hook.received.length === 1, 'the webhook was called');
+    expect(JSON.parse(hook.received[0]!.body)).toMatchObject({
+      subject: 'Look at api: it broke',
+      message: 'ERROR: it broke',
+      state: 'new',
+    });
+    const test = await fetch(`${base}/api/test-notification`, {
+      method: 'POST',
+      body: '{"channel":"ops"}',
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(test.status).toBe(200);
+    await until(() => hook.received.length === 2, 'the test arrived');
+    expect(said()).toContain(`by ops (webhook, ${new URL(hook.url).host})`);
+    child.kill('SIGTERM');
+    expect(await ended(child), said()).toBe(0);
+    await hook.close();
   });
 
   it('finishes the requests under way when it is asked to end', async () => {
