@@ -155,7 +155,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   searchRoutes({ pool })(app);
   issueRoutes({ pool })(app);
   watchRoutes({ pool, watch })(app);
-  alertingRoutes(pool, settings.alerts)(app);
+  alertingRoutes(pool, settings.alerts, rules)(app);
   rulesRoutes(pool, rules)(app);
   feedbackRoutes({
     pool,

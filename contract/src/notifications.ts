@@ -51,6 +51,9 @@ export const RecordDecisions = Type.Object({
   notify: Type.Boolean({ description: 'Whether the record made an alert.' }),
   reason: Text,
   explanation: Text,
+  rules: Type.Array(Text, {
+    description: 'The rules, or the maintenance, that match the record, as they are now.',
+  }),
   alerts: Type.Array(
     Type.Object({
       to_address: Text,

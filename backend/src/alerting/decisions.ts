@@ -4,6 +4,8 @@ import type { RecordDecisions } from '@log-detector/contract';
 import type { Pool } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { explain } from './explain.ts';
+import { emptyRuleSet, type RecordFacts, type RuleSet } from './rules/rule-set.ts';
+import type { RuleState } from './rules/types.ts';
 
 interface RecordRow {
   notify: boolean;
@@ -14,8 +16,12 @@ interface RecordRow {
 
 type AlertRow = RecordDecisions['alerts'][number];
 
-/** @returns undefined when there is no such record. */
-export async function decisionsOfRecord(pool: Pool, recordId: string): Promise<RecordDecisions | undefined> {
+/** @param rules those in force. @returns undefined when there is no such record. */
+export async function decisionsOfRecord(
+  pool: Pool,
+  recordId: string,
+  rules: RuleSet = emptyRuleSet,
+): Promise<RecordDecisions | undefined> {
   const { rows } = await pool.query<RecordRow>(
     'select notify, reason, issue_id, received_at from log_records where id = $1 and bucket = $2',
     [recordId, bucketOfId(recordId)],
@@ -42,6 +48,31 @@ export async function decisionsOfRecord(pool: Pool, recordId: string): Promise<R
     notify: record.notify,
     reason: record.reason,
     explanation: explain(record.reason),
+    rules: await rulesOf(pool, recordId, record, rules),
     alerts: alerts.map((alert) => ({ ...alert, explanation: explain(alert.reason) })),
   };
+}
+
+/** Names of the rules that match the record; of those that ask for a state, the ones that its alert met. */
+async function rulesOf(
+  pool: Pool,
+  recordId: string,
+  { issue_id, notify, reason, received_at }: RecordRow,
+  rules: RuleSet,
+): Promise<string[]> {
+  if (rules.isEmpty) return [];
+  const { rows } = await pool.query<RecordFacts>(
+    `select host, container, severity, image, labels, left(message, 65536) as message
+     from log_records
+     where id = $1 and bucket = $2`,
+    [recordId, bucketOfId(recordId)],
+  );
+  const { rows: issues } = await pool.query<{ service: string }>('select service from issues where id = $1', [
+    issue_id,
+  ]);
+  const [record] = rows;
+  if (!record) return [];
+  const service = issues[0]?.service ?? record.container;
+  const state = notify ? (reason as RuleState) : null;
+  return [...rules.at(Date.parse(received_at)).ask({ ...record, service }, state).by];
 }

@@ -12,6 +12,7 @@ import { decisionsOfRecord } from './decisions.ts';
 import { listNotifications, notificationsOfRecord } from './history.ts';
 import type { AlertSettings } from './plan-alerts.ts';
 import { addRecipients, deactivateRecipient, listRecipients } from './recipients.ts';
+import type { RuleBook } from './rules/rule-book.ts';
 import { channelTarget, mailTo, type Target } from './targets.ts';
 import { addTestNotification } from './test-notification.ts';
 
@@ -22,10 +23,11 @@ const WithId = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const recipients = { tags: ['recipients'] };
 const notifications = { tags: ['notifications'] };
 
-/** @param settings what a test mail needs; not read otherwise. */
+/** @param settings what a test mail needs; not read otherwise. @param rules gives those in force; left out: none. */
 export function alertingRoutes(
   pool: Pool,
   settings: Pick<AlertSettings, 'enabled' | 'from' | 'baseUrl' | 'channels' | 'templates'>,
+  rules?: Pick<RuleBook, 'current'>,
 ): Routes {
   return (app) => {
     app.get(
@@ -187,7 +189,7 @@ export function alertingRoutes(
         },
       },
       async ({ params }) => {
-        const decisions = await decisionsOfRecord(pool, params.id.toLowerCase());
+        const decisions = await decisionsOfRecord(pool, params.id.toLowerCase(), rules?.current());
         if (!decisions) throw notFound('Log record');
         return decisions;
       },

@@ -30,7 +30,11 @@ describe('the API of rules', () => {
     const added = await backend.call<StoredRule>('POST', '/api/rules', rule);
     expect(added).toMatchObject({ status: 200, body: { rule, source: 'api' } });
     expect(await list()).toEqual({ items: [added.body], file: [] });
-    expect(await reasonOf('ERROR GET /health 503 1')).toBe('excluded');
+    const { id } = await backend.post({ message: 'ERROR GET /health 503 1' });
+    expect((await backend.call('GET', `/api/logs/${id}/decisions`)).body).toMatchObject({
+      reason: 'excluded',
+      rules: ['health checks'],
+    });
     const removed = await backend.call('DELETE', `/api/rules/${added.body.id}`);
     expect(removed).toMatchObject({ status: 200, body: { id: added.body.id } });
     expect(await reasonOf('ERROR GET /health 503 2')).not.toBe('excluded');
