@@ -8,8 +8,8 @@ import { opsgenieCalls } from './opsgenie/opsgenie.ts';
 import { pagerDutyEvents } from './pagerduty/pagerduty.ts';
 import { slackMessage } from './slack/slack.ts';
 import { teamsMessage } from './teams/teams.ts';
-import { escapeTelegram, telegramText } from './telegram/telegram.ts';
-import { aMessage, someFacts } from './test-help.ts';
+import { escapeTelegram, telegram, telegramText } from './telegram/telegram.ts';
+import { aMessage, someFacts, startHttpServer } from './test-help.ts';
 
 const hostile =
   '<!channel> <!here> @everyone @here <@U123> [click](https://evil.example.com) <b>bold</b> </pre> ``` <https://evil.example.com|ok> & *x* _y_';
@@ -144,6 +144,23 @@ describe('a Telegram text', () => {
         .replace(/&\w+;/g, 'x');
       expect(shown.length).toBeLessThanOrEqual(4096);
     }
+  });
+
+  it('goes out in the built-in words when it cannot read the tags of a template', async () => {
+    const server = await startHttpServer();
+    server.answer((response, { body }) =>
+      JSON.parse(body).text.includes('<b>open')
+        ? response.writeHead(400).end(`{"ok":false,"description":"Bad Request: can't parse entities"}`)
+        : response.end('{"ok":true,"result":{"message_id":8}}'),
+    );
+    const channel = telegram.make(
+      { token: '1:token', chat_id: 1, url: server.url },
+      { name: 'ops', from: '', allowPrivate: true },
+    );
+    const templated = aMessage({ text: '<b>open' }, { isTemplated: true });
+    expect(await channel.send(templated, AbortSignal.timeout(5000))).toBe('8');
+    expect(JSON.parse(server.received[1]!.body).text).toContain('<pre>ERROR ConnectionRefused');
+    await server.close();
   });
 
   it('escapes what templates put in', () => {

@@ -30,6 +30,8 @@ export interface Post {
   signal: AbortSignal;
 }
 
+/** What is shorter keeps nothing secret, and striking it out would leave no word whole. */
+const minSecretChars = 4;
 /** Longest that a service may ask for: what it holds up may be urgent by then. */
 const maxRetryAfterMs = 3_600_000;
 const passing = new Set([401, 403, 407, 408, 425, 429]);
@@ -115,7 +117,7 @@ function quoted(service: Service, body: string): string {
 function oneSafeLine(text: string, { secrets }: Service): string {
   return secrets
     .toSorted((a, b) => b.length - a.length)
-    .reduce((rest, secret) => (secret === '' ? rest : rest.replaceAll(secret, '***')), text)
+    .reduce((rest, secret) => (secret.length < minSecretChars ? rest : rest.replaceAll(secret, '***')), text)
     .replace(/[\x00-\x20\x7f]+/g, ' ')
     .trim()
     .slice(0, 300);
@@ -127,6 +129,11 @@ export function secretsOf(url: URL): string[] {
   return [
     url.href,
     ...[`${url.pathname}${url.search}`, ...pieces].filter((piece) => piece.length >= 8),
-    ...[url.password, decodeURIComponent(url.password)].filter((password) => password !== ''),
+    ...(url.password === '' ? [] : [url.password, decodeURIComponent(url.password), basicOf(url)]),
   ];
+}
+
+/** As it travels in the header. */
+function basicOf({ username, password }: URL): string {
+  return Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
 }

@@ -22,15 +22,32 @@ export interface FeedbackParts {
 const tellLimits: BucketLimits = { capacity: 5, perMs: 5 / 3_600_000, reserve: 0 };
 const tellBudget = 'told:deactivated';
 
-/** @returns whether there is such a notification, and this was not known of it. */
-export function applyFeedback(parts: FeedbackParts, event: SesEvent, now: number): Promise<boolean> {
+/** SES may say of a mail that it bounced before we have written down that SES took it. */
+const settlingMs = 60_000;
+
+/** @returns `early`: there is no such notification, and it may yet come; `ignored`: nor will it, or this was known of it. */
+export function applyFeedback(
+  parts: FeedbackParts,
+  event: SesEvent,
+  now: number,
+): Promise<'noted' | 'ignored' | 'early'> {
   return inTransaction(parts.pool, async (client) => {
     const to = await noteFeedback(client, event);
-    if (to === undefined) return false;
+    if (to === undefined) {
+      const isFresh = event.mailAt !== null && now - event.mailAt < settlingMs;
+      return isFresh && !(await isKnown(client, event)) ? 'early' : 'ignored';
+    }
     if (event.endsRecipients && event.recipients.includes(to.toLowerCase()))
       await deactivate(client, parts, event, to.toLowerCase(), now);
-    return true;
+    return 'noted';
   });
+}
+
+async function isKnown(client: PoolClient, { providerMessageId }: SesEvent): Promise<boolean> {
+  const { rows } = await client.query('select 1 from notifications where provider_message_id = $1 limit 1', [
+    providerMessageId,
+  ]);
+  return rows.length > 0;
 }
 
 /** A bounce or a complaint comes after a delivery, and outweighs it. @returns whom the mail went to. */

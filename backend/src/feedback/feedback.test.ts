@@ -38,7 +38,7 @@ const post = (message: unknown) =>
   });
 const query = async (sql: string) => (await backend.database.pool.query(sql)).rows;
 
-const mail = { messageId: '0100-ses-id', timestamp: '2026-11-22T10:00:00.000Z' };
+const mail = { messageId: '0100-ses-id', timestamp: '2026-11-20T10:00:00.000Z' };
 const bounce = (type: string, address = 'bob@example.com') => ({
   notificationType: 'Bounce',
   mail,
@@ -171,6 +171,15 @@ describe('POST /api/ses-feedback', () => {
     const { body } = await say({ ...bounce('Permanent'), mail: { messageId: 'of another' } });
     expect(body).toEqual({ status: 'ignored' });
     expect(await query('select is_active from email_recipients')).toEqual([{ is_active: true }]);
+  });
+
+  it('asks SNS to come again with what it says of a mail that was not written down yet', async () => {
+    const fresh = { ...mail, messageId: 'just now', timestamp: new Date().toISOString() };
+    expect((await say({ ...bounce('Permanent'), mail: fresh })).status).toBe(503);
+    await givenSentMail('bob@example.com');
+    await query(`update notifications set provider_message_id = 'just now'`);
+    expect((await say({ ...bounce('Permanent'), mail: fresh })).body).toEqual({ status: 'noted' });
+    expect((await say({ ...bounce('Permanent'), mail: fresh })).body).toEqual({ status: 'ignored' });
   });
 
   it('tells at most five times at once, however many bounce', async () => {

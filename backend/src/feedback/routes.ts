@@ -43,7 +43,10 @@ export function feedbackRoutes(options: FeedbackOptions): Routes {
     }
     const event = readSesEvent(message.Message, new Date(now()).toISOString());
     if (!event) return { status: 'ignored' };
-    return { status: (await applyFeedback(options, event, now())) ? 'noted' : 'ignored' };
+    const status = await applyFeedback(options, event, now());
+    if (status === 'early')
+      throw new HttpError(503, 'The mail is not known here yet; come again', { 'retry-after': '20' });
+    return { status };
   }
 
   async function confirm(message: SnsMessage, topic: string): Promise<{ status: string }> {

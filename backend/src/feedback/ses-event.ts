@@ -16,12 +16,14 @@ export interface SesEvent {
   detail: string;
   /** ISO 8601. */
   at: string;
+  /** When SES took the mail, in ms since the epoch; null: it does not say. */
+  mailAt: number | null;
 }
 
 interface Wire {
   notificationType?: unknown;
   eventType?: unknown;
-  mail?: { messageId?: unknown; headers?: unknown };
+  mail?: { messageId?: unknown; headers?: unknown; timestamp?: unknown };
   bounce?: {
     bounceType?: unknown;
     bounceSubType?: unknown;
@@ -43,7 +45,12 @@ export function readSesEvent(text: string, now: string): SesEvent | undefined {
   const kind = wire.notificationType ?? wire.eventType;
   const { mail, bounce, complaint, delivery } = wire;
   if (typeof mail?.messageId !== 'string') return undefined;
-  const about = { providerMessageId: mail.messageId, notificationId: notificationIdOf(mail.headers) };
+  const mailAt = typeof mail.timestamp === 'string' ? Date.parse(mail.timestamp) : Number.NaN;
+  const about = {
+    providerMessageId: mail.messageId,
+    notificationId: notificationIdOf(mail.headers),
+    mailAt: Number.isNaN(mailAt) ? null : mailAt,
+  };
   if (kind === 'Bounce' && bounce) {
     const bounced = listOf(bounce.bouncedRecipients);
     return {

@@ -290,6 +290,11 @@ function checkChannel(
 ): ChannelConfig | undefined {
   if (name === 'email')
     return checker.problem(path, '"email" is the name of the mails themselves; give the channel another one');
+  if (name === 'canary')
+    return checker.problem(
+      path,
+      '"canary" is the name of what watches the stages; give the channel another one',
+    );
   if (!/^[\w.-]{1,100}$/.test(name))
     return checker.problem(path, `"${name}" is no name; use letters, digits, "-", "_" and ".", 100 at most`);
   if (!isObject(value)) return checker.problem(path, `"${name}" has no "type"; give one`);

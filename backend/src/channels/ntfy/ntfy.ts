@@ -31,16 +31,13 @@ export const ntfy = channelType({
   }),
   make({ topic, url = 'https://ntfy.sh', token, user, password }, common): Channel {
     const target = new URL(url);
+    const basic = user ? Buffer.from(`${user}:${password ?? ''}`).toString('base64') : undefined;
+    const authorization = token ? `Bearer ${token}` : basic && `Basic ${basic}`;
     const service = {
       name: channelName(common.name, 'ntfy', target),
-      secrets: [topic, token ?? '', password ?? ''],
+      secrets: [topic, token ?? '', password ?? '', basic ?? ''],
       allowPrivate: common.allowPrivate,
     };
-    const authorization = token
-      ? `Bearer ${token}`
-      : user
-        ? `Basic ${Buffer.from(`${user}:${password ?? ''}`).toString('base64')}`
-        : undefined;
     return {
       name: service.name,
       quota: pace(1),
