@@ -1,11 +1,12 @@
 // The same from a running backend, by its API: for a backend whose database only it can reach. What the API does not tell (an
-// issue's rhythm, when it was told of before) is taken as unknown.
+// issue's rhythm) is taken as unknown.
 
 import type { Issue, LogRecord } from '@log-detector/contract';
 import { StartError } from '@log-detector/settings';
 import type { StoredRule } from '../alerting/rules/types.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { serviceOf } from '../ingest/service-of.ts';
+import type { MemoryIssue } from './memory-issues.ts';
 import type { ReplayRecord } from './replay.ts';
 import { knownIssue, type ReplaySource } from './stored-records.ts';
 
@@ -46,24 +47,33 @@ export async function readByApi(options: ApiOptions, since: number, until: numbe
   const older = [...new Map([...byId.values()].map((issue) => [issue.id, issue])).values()].filter(
     ({ first_seen }) => Date.parse(first_seen) < since,
   );
+  const known: MemoryIssue[] = [];
+  for (const issue of older) {
+    const query = new URLSearchParams({
+      issue_id: issue.id,
+      until: new Date(since).toISOString(),
+      limit: '1',
+    });
+    const { items: latest }: { items: LogRecord[] } = await get(options, `/api/logs?${query}`);
+    const row = { ...issue, mute: null, window_peak: 0, rhythm: 0 };
+    known.push(knownIssue(row, latest[0]?.received_at ?? issue.first_seen, toldBefore(issue, since), since));
+  }
   return {
     records: records.flatMap((record) => {
       const issue = byId.get(record.issue_id ?? '');
       return issue ? [replayRecord(record, issue)] : [];
     }),
-    known: older.map((issue) => {
-      const toldBefore = issue.notified_at !== null && Date.parse(issue.notified_at) < since;
-      return knownIssue(
-        { ...issue, mute: null, window_peak: 0, rhythm: 0 },
-        issue.first_seen,
-        toldBefore ? issue.notified_at : null,
-        since,
-      );
-    }),
+    known,
     rules,
     recipients: recipients.map(({ email }) => email),
     isCut: cursor !== null,
   };
+}
+
+/** The API says when an issue was told of last; where that is later, it is taken that it was told of when first seen. */
+function toldBefore({ notified_at, first_seen }: Issue, since: number): string | null {
+  if (notified_at === null) return null;
+  return Date.parse(notified_at) < since ? notified_at : first_seen;
 }
 
 function replayRecord(record: LogRecord, issue: Issue): ReplayRecord {

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { minutes, Timeline } from '../alerting/test-help-timeline.ts';
+import { buildApp } from '../app.ts';
 import { type RulesTestOptions, rulesTest } from './rules-test.ts';
 
 let database: TestDatabase;
@@ -101,6 +103,30 @@ describe('rules test', () => {
     expect(text).toContain('Replayed 3 records of 1 issue');
     expect(text).toMatch(/would have sent 1 mail:\n.*\[NEW\] api on web-1: refused after .*\["many"\]/);
     expect(text).toMatch(/below-threshold 2/);
+  });
+
+  it('asks a running backend by its API, and says the same', async () => {
+    const file = fileOf('api.yaml', proposed);
+    const app = await buildApp({
+      settings: {
+        apiKey: 'a key',
+        dedupeWindowMs: 300_000,
+        alerts: { enabled: false, to: [], from: '', baseUrl: 'https://logs.example.com' },
+      },
+      pool: database.pool,
+      logger: pino({ level: 'silent' }),
+      version: 'test',
+    });
+    try {
+      const api = await app.listen({ host: '127.0.0.1', port: 0 });
+      const options = { sinceMs: minutes(60), api };
+      const text = await test(file, options, { API_KEY: 'a key' });
+      expect(text).toBe(await test(file, { sinceMs: minutes(60) }));
+      await expect(test(file, options)).rejects.toThrow('asks for a key; set API_KEY');
+    } finally {
+      await app.close();
+    }
+    await expect(test(file, { api: 'http://127.0.0.1:1' })).rejects.toThrow('is the backend running there?');
   });
 
   it('writes nothing', async () => {
