@@ -32,7 +32,7 @@ export interface AgentWorld {
   received(): number;
   receiverUrl: string;
   /** Starts the built agent, and waits until it follows all containers. */
-  startAgent(options: { source: 'file' | 'api'; nodeArguments?: readonly string[] }): Promise<Agent>;
+  startAgent(options: { source: 'file' | 'api'; env?: NodeJS.ProcessEnv }): Promise<Agent>;
   /** Appends to a container's log. */
   append(container: Container, pieces: readonly Buffer[]): void;
   close(): Promise<void>;
@@ -74,8 +74,9 @@ export async function makeAgentWorld(containers: number): Promise<AgentWorld> {
       containers: made,
       received: receiver.count,
       receiverUrl: receiver.url,
-      async startAgent({ source, nodeArguments = [] }) {
-        const agent = startAgent(folder, nodeArguments, {
+      async startAgent({ source, env }) {
+        const agent = startAgent(folder, {
+          ...env,
           DOCKER_HOST: engine.host,
           LOG_SOURCE: source,
           BACKEND_URL: `${receiver.url}/api/logs`,
@@ -108,18 +109,14 @@ function followed(agent: Agent, source: 'file' | 'api'): number {
   return source === 'file' ? said('reading its log') : said('connected to Docker') * said('following');
 }
 
-function startAgent(folder: string, nodeArguments: readonly string[], env: NodeJS.ProcessEnv): Agent {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [...nodeArguments, join(folder, 'agent.mjs'), 'agent'],
-    {
-      env: {
-        PATH: process.env.PATH,
-        ...env,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
+function startAgent(folder: string, env: NodeJS.ProcessEnv): Agent {
+  const child: ChildProcess = spawn(process.execPath, [join(folder, 'agent.mjs'), 'agent'], {
+    env: {
+      PATH: process.env.PATH,
+      ...env,
     },
-  );
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.on('data', (data: Buffer) => {
