@@ -176,6 +176,9 @@ async function makeParts(
     DATA_DIR: dataDir,
     ALERT_EMAIL_ENABLED: 'false',
     BASE_URL: backendUrl,
+    // Nor may what it does to the agent make records about the agent.
+    AGENT_MISSING_SECONDS: '0',
+    WATCH_LAG_SECONDS: '0',
   });
   const agent = program('agent', {
     DOCKER_HOST: engine.host,
