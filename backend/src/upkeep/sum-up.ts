@@ -40,10 +40,11 @@ export async function sumUp(
     }
   };
   const mark = (name: Name) => upto.get(name) ?? 0;
-  await sum('minute', minuteMs, settled, dayMs, sumMinutes);
+  await sum('minute', minuteMs, settled, hourMs, sumMinutes);
   await sum('hour', hourMs, mark('minute'), hourMs, sumHour);
   await sum('day', dayMs, mark('hour'), dayMs, sumDay);
-  await sum('issue', minuteMs, settled, hourMs, sumIssues);
+  // Short steps: also those of a flood end in time.
+  await sum('issue', minuteMs, settled, 10 * minuteMs, sumIssues);
   return steps;
 }
 
@@ -97,7 +98,7 @@ const sumDay: Write = async (client, from, to) => {
   );
 };
 
-/** From the records themselves: an hour at most, which is what its rows are of. */
+/** From the records themselves, of one hour, which is what its rows are of. */
 const sumIssues: Write = (client, from, to) =>
   client.query(
     `insert into issue_sums as s (issue_id, hour, n)
