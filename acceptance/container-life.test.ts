@@ -94,6 +94,27 @@ describe.skipIf(requires.docker())('the life of containers', () => {
     expect(await records('done')).toEqual([]);
   });
 
+  it('tells once of one that was killed for memory', { timeout: 90_000 }, async ({ skip }) => {
+    // Without limits it would take the machine's.
+    if ((await engine.docker('info', '--format', '{{.MemoryLimit}}')) !== 'true')
+      skip('no limits of memory here');
+    system = await givenASystem();
+    await system.follow(engine);
+    await run('big', 'echo growing; exec tail /dev/zero', '--memory', '16m');
+    const found = await eventually(
+      () => records('big'),
+      (all) => all.length > 0,
+    );
+    expect(found).toMatchObject([
+      {
+        message: 'Container was killed: out of memory (exit code 137).',
+        severity: 'fatal',
+        context_before: ['growing'],
+        fields: { event: 'out-of-memory', exit_code: 137 },
+      },
+    ]);
+  });
+
   it('a crash loop makes one mail, and a rolling restart of 30 noisy replicas none', {
     timeout: 180_000,
   }, async () => {

@@ -346,6 +346,7 @@ export function createLife(options: LifeOptions) {
         const run = known?.runs.at(-1);
         if (!known?.state || known.state.running || known.state.exitCode === 0 || !isOn(known)) return;
         if (!run || run.endedAt !== undefined || run.stopAt !== undefined) return;
+        if (now() - msOf(known.state.finishedAt) > 5000) return;
         await sleep(20);
       }
     },
