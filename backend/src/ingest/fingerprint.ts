@@ -25,6 +25,8 @@ interface UnderstoodPlain {
   kind: 'plain';
   /** Pieces for the template miner. */
   keys: string[];
+  /** The same as one text, where it is known already. */
+  joined?: string;
 }
 
 export type Understood = UnderstoodTrace | UnderstoodPlain;
@@ -53,9 +55,10 @@ export function examine(message: string): { understood: Understood; masked: () =
     };
   }
   const { line, header } = firstMessage(text);
-  const { keys, shown } = mask(line.slice(header));
+  const { keys, shown, joined } = mask(line.slice(header));
   return {
-    understood: { kind: 'plain', keys: keys.length > 0 ? keys : ['(empty message)'] },
+    understood:
+      keys.length > 0 ? { kind: 'plain', keys, joined } : { kind: 'plain', keys: ['(empty message)'] },
     masked: () => (header === 0 ? shown.join('') : `${maskText(line.slice(0, header))} ${shown.join('')}`),
   };
 }

@@ -65,7 +65,7 @@ export function createGrouping(pool?: Pool, now: () => number = Date.now): Group
 
   function groupOf(message: Understood): Group | undefined {
     if (message.kind === 'trace') return { fingerprint: message.fingerprint, title: message.title };
-    const id = miner.match(message.keys);
+    const id = miner.match(message.keys, message.joined);
     const template = id === undefined ? undefined : miner.template(id);
     if (!template) return undefined;
     const made = groups.get(template.id);

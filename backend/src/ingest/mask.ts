@@ -17,9 +17,17 @@ export interface Masked {
   shown: string[];
   /** With every mask `<*>`: what is compared. */
   keys: string[];
+  /** The keys joined, where they are known by heart; see `joined`. */
+  joined?: string;
+}
+
+/** Pieces as one text, by which they are looked up. */
+export function joined(keys: readonly string[]): string {
+  return keys.join('\u0000');
 }
 
 const anything = '<*>';
+const gluedAnything = ' <*>';
 const separators = new Set('=:,;()[]{}<>"\'|!?');
 const httpRequest = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) \S/;
 const messageKey =
@@ -278,6 +286,64 @@ function maskQuotes(text: string): string {
  * the length of the message.
  */
 export function mask(message: string): Masked {
+  // A number that stands alone is a number whatever it is, so all messages that differ in nothing else are masked alike.
+  const sentence = message.length <= maxKnownChars ? withoutLoneNumbers(message) : undefined;
+  if (sentence === undefined) return maskAll(message);
+  const known = knownSentences.get(sentence);
+  if (known) return known;
+  const masked = maskAll(message);
+  if (sentenceSeenOnce.passes(hashOfSentence)) {
+    if (knownSentences.size >= maxKnownSentences) knownSentences.clear();
+    knownSentences.set(sentence, { ...masked, joined: joined(masked.keys) });
+  }
+  return masked;
+}
+
+/**
+ * The message with `0` for each number that stands alone, perhaps with a mark after it. Undefined when there is none, or when
+ * there are quotes, in which the length of what they hold counts.
+ */
+function withoutLoneNumbers(message: string): string | undefined {
+  let hash = 0x811c9dc5;
+  let sentence = '';
+  let taken = 0;
+  let before = 32;
+  const { length } = message;
+  for (let at = 0; at < length; at++) {
+    const code = message.charCodeAt(at);
+    if (code === 34 || code === 39 || code === 96) return undefined;
+    if (code < 48 || code > 57 || before > 32) {
+      before = code;
+      hash = Math.imul(hash ^ code, 0x01000193);
+      continue;
+    }
+    let end = at + 1;
+    while (end < length && isDigit(message.charCodeAt(end))) end++;
+    const mark = end < length ? message.charCodeAt(end) : 32;
+    const isMark = mark === 44 || mark === 46 || mark === 58 || mark === 59;
+    if (mark <= 32 || (isMark && (end + 1 === length || message.charCodeAt(end + 1) <= 32))) {
+      sentence += `${message.slice(taken, at)}0`;
+      taken = end;
+    }
+    at = end - 1;
+    before = 48;
+  }
+  hashOfSentence = hash;
+  return taken === 0 ? undefined : sentence + message.slice(taken);
+}
+/** Of the last one, but for its numbers: found on the way. */
+let hashOfSentence = 0;
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+const knownSentences = new Map<string, Masked>();
+const maxKnownSentences = 5000;
+const maxKnownChars = 1000;
+const sentenceSeenOnce = new Doorkeeper();
+
+function maskAll(message: string): Masked {
   const bounded = message.length > maxMaskedChars ? message.slice(0, maxMaskedChars) : message;
   const text = maskQuotes(bounded);
   const shown: string[] = [];
@@ -290,43 +356,66 @@ export function mask(message: string): Masked {
     }
     const from = at;
     let plain = true;
+    let digits = true;
     for (; at < text.length; at++) {
       const code = text.charCodeAt(at);
       if (code <= 32) break;
       if (!((code >= 97 && code <= 122) || (code >= 65 && code <= 90))) plain = false;
+      if (code < 48 || code > 57) digits = false;
     }
-    const chunk = text.slice(from, at);
     const first = shown.length === 0;
-    if (plain && chunk.length !== 4 && chunk.length !== 5 && chunk.length % 8 !== 0) {
-      const word = first ? chunk : ` ${chunk}`;
+    const length = at - from;
+    if (digits) {
+      shown.push(first ? '<num>' : ' <num>');
+      keys.push(first ? anything : gluedAnything);
+      continue;
+    }
+    if (plain && length !== 4 && length !== 5 && length % 8 !== 0) {
+      const isSpaced = !first && text.charCodeAt(from - 1) === 32;
+      const word = isSpaced
+        ? text.slice(from - 1, at)
+        : first
+          ? text.slice(from, at)
+          : ` ${text.slice(from, at)}`;
       shown.push(word);
       keys.push(word);
       continue;
     }
-    const pieces = maskedChunk(chunk, first);
+    const pieces = maskedChunk(text.slice(from, at), first);
     for (let i = 0; i < pieces.shown.length; i++) {
-      const glue = i === 0 && !first ? ' ' : '';
-      shown.push(glue + pieces.shown[i]);
-      keys.push(glue + pieces.keys[i]);
+      shown.push(pieces.shown[i] as string);
+      keys.push(pieces.keys[i] as string);
     }
   }
   return compact({ shown, keys });
 }
 
+/** With its leading space, unless it is the first. */
 function maskedChunk(chunk: string, first: boolean): Masked {
   if (chunk === '<str>' || chunk === '"<str>"' || chunk === "'<str>'") {
-    return { shown: [chunk], keys: [chunk.replace('<str>', anything)] };
+    return glued({ shown: [chunk], keys: [chunk.replace('<str>', anything)] }, first);
   }
   const name = first ? `\n${chunk}` : chunk;
   const cached = chunkCache.get(name);
   if (cached) return cached;
   // `<str>` stands for a quoted text from here on; its angle brackets are not separators.
-  const made = chunk.includes('<str>') ? maskAroundStrings(chunk, first) : maskChunk(chunk, first);
+  const made = glued(
+    chunk.includes('<str>') ? maskAroundStrings(chunk, first) : maskChunk(chunk, first),
+    first,
+  );
   if (chunk.length <= 64 && seenOnce.passes(hashOfText(name))) {
     if (chunkCache.size >= maxCachedChunks) chunkCache.clear();
     chunkCache.set(name, made);
   }
   return made;
+}
+
+function glued(masked: Masked, first: boolean): Masked {
+  if (!first && masked.shown.length > 0) {
+    masked.shown[0] = ` ${masked.shown[0]}`;
+    masked.keys[0] = ` ${masked.keys[0]}`;
+  }
+  return masked;
 }
 
 function maskAroundStrings(chunk: string, first: boolean): Masked {
@@ -375,9 +464,10 @@ function compact({ shown, keys }: Masked): Masked {
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string;
     const text = shown[i] as string;
-    const lead = key.startsWith(' ') ? ' ' : '';
+    const isGlued = key.charCodeAt(0) === 32;
+    const lead = isGlued ? ' ' : '';
     // Fri Jun 17 07:07:00 PDT 2005
-    if (monthOrDay.test(key)) {
+    if (key.length === (isGlued ? 4 : 3) && monthOrDay.test(key)) {
       let j = i;
       let times = 0;
       let numbers = 0;
@@ -435,7 +525,7 @@ function compact({ shown, keys }: Masked): Masked {
       continue;
     }
     // (text, integer): a list in brackets is a value, however long it is.
-    const listEnd = opensList.test(key) ? endOfList(keys, i) : -1;
+    const listEnd = key.length === (isGlued ? 2 : 1) && opensList.test(key) ? endOfList(keys, i) : -1;
     if (listEnd !== -1) {
       outShown.push(text, '<list>', shown[listEnd] as string);
       outKeys.push(key, anything, keys[listEnd] as string);
@@ -444,10 +534,14 @@ function compact({ shown, keys }: Masked): Masked {
     }
     // blk_1 blk_2 blk_3: a list of ids is as long as it happens to be.
     const previous = outKeys.length - 1;
+    const before = outKeys[previous];
     if (
-      lead !== '' &&
-      key.includes(anything) &&
-      (key === outKeys[previous] || key.slice(1) === outKeys[previous])
+      isGlued &&
+      before !== undefined &&
+      (before.length === key.length
+        ? before === key
+        : before.length === key.length - 1 && key.endsWith(before)) &&
+      key.includes(anything)
     ) {
       outShown[previous] = `${outShown[previous]?.replace(/…$/, '')}…`;
       continue;

@@ -7,7 +7,7 @@
 //                            enough different words of a kind that varies -> one template with `<?>` in those places
 
 import { createHash } from 'node:crypto';
-import { maxTokens } from './mask.ts';
+import { joined, maxTokens } from './mask.ts';
 import { isTypeWord, kindOfWord, type WordKind } from './words.ts';
 
 /** A place that was found to vary; `<*>` is one that masking knew to vary. */
@@ -123,7 +123,7 @@ function takeFrom(index: Map<string, Set<Template>>, name: string, template: Tem
 
 export interface TemplateMiner {
   /** The template of a message, or undefined when none fits: a read, no change. */
-  match(keys: readonly string[]): string | undefined;
+  match(keys: readonly string[], joinedKeys?: string): string | undefined;
   /** The template of a message that `match` did not know, and every template that was changed by it, as it stands now. */
   learn(keys: readonly string[]): { id: string; changed: Template[] };
   /** Takes over templates as they stand elsewhere, merged ones last or not. */
@@ -279,8 +279,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     return true;
   }
 
-  function match(keys: readonly string[]): string | undefined {
-    const key = keys.join('\u0000');
+  function match(keys: readonly string[], key = joined(keys)): string | undefined {
     const own = pinned.size > 0 ? pinned.get(key) : undefined;
     if (own) return root(own.id);
     const known = exact.get(key) ?? olderExact.get(key);
