@@ -119,4 +119,24 @@ describe('a canary', () => {
     expect(await rows(`select 1 from notifications where channel = 'canary'`)).toEqual([]);
     expect((await rows(`select 1 from notifications where channel = 'email'`)).length).toBe(1);
   });
+
+  it('with a time that is none is a record like any other, and keeps no mail back', async () => {
+    for (const at of ['2026-99-99T99:99:99.999Z', '0000-01-01T00:00:00.000Z', '2026-02-30T00:00:00.000Z'])
+      await printed({ host: 'web-11', message: line().replace(/at=.*$/, `at=${at}`) });
+    await backend.database.pool.query('truncate mail_budgets');
+    expect((await tell()).mails).toBeGreaterThan(0);
+    expect(await stages('web-11')).toEqual([]);
+    const { body } = await backend.call<{ total: number }>('GET', '/api/logs?host=web-11');
+    expect(body.total).toBe(3);
+  });
+
+  it('printed by a clock that was far ahead does not stand in the way of those after it', async () => {
+    await printed({ host: 'web-12', message: line(new Date('2999-01-01T00:00:00Z')) });
+    await until(async () => (await stages('web-12')).includes('stored'), 'it is noted');
+    await printed({ host: 'web-12' });
+    await until(async () => {
+      const [row] = await rows(`select 1 from canaries where host = 'web-12' and printed_at < now()`);
+      return row !== undefined;
+    }, 'the one after it is noted');
+  });
 });

@@ -43,7 +43,13 @@ export function canaryIn(text: string): Canary | undefined {
 
 function found(match: RegExpExecArray | null): Canary | undefined {
   const [, id, printedAt] = match ?? [];
-  return id === undefined || printedAt === undefined ? undefined : { id, printedAt };
+  return id === undefined || printedAt === undefined || !isTime(printedAt) ? undefined : { id, printedAt };
+}
+
+/** Anyone can print such a line: a time that PostgreSQL would refuse must not come to it. */
+function isTime(text: string): boolean {
+  const ms = Date.parse(text);
+  return ms >= 0 && new Date(ms).toISOString() === text;
 }
 
 /** A grouping that gives the canaries of each source an issue of their own. */
@@ -125,7 +131,8 @@ export async function noteCanary(client: Pool | PoolClient, canary: CanaryAtStag
      values ($1, $2, $3, $4, $5, clock_timestamp())
      on conflict (host, container, stage) do update
      set canary_id = excluded.canary_id, printed_at = excluded.printed_at, at = excluded.at
-     where c.printed_at <= excluded.printed_at`,
+     -- One that was printed by a clock far ahead must not stand in the way of all after it.
+     where c.printed_at <= excluded.printed_at or c.printed_at > clock_timestamp() + interval '5 minutes'`,
     [host, container, stage, id, printedAt],
   );
 }
