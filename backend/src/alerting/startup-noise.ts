@@ -44,7 +44,7 @@ export function judgeNoise(
   let noise = before && now - before.since <= windowMs ? before : { since: now, starts: {} };
   for (const { host, container, fields } of records) {
     if (fields!.phase !== 'starting' || typeof fields!.started_at !== 'string') continue;
-    noise = withStart(noise, `${host}/${container}`, fields!.started_at.slice(0, 19));
+    noise = withStart(noise, `${host}/${container}`, fields!.started_at.slice(0, 19).toWellFormed());
   }
   const isLoop = Object.values(noise.starts).some((starts) => starts.length >= loopStarts);
   return { isNoise: !(isLoop && now - noise.since > loopMs), noise };

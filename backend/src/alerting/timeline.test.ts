@@ -33,6 +33,24 @@ describe('one issue', () => {
     expect(line.mails[2]!.body).toContain('239 records were held back since the mail before');
   });
 
+  it('is told whatever stands in its fields, which a stranger may have written', async () => {
+    const fields = {
+      restart_count: { valueOf: 1, toString: 1 },
+      started_at: `${'x'.repeat(18)}\u{1f525}`,
+      image_id: ['a'],
+      phase: 'starting',
+    };
+    const line = await timeline()
+      .at(0, { issue: 'refused', fields: { ...fields, phase: 'running' } })
+      .at(1, { issue: 'noise', fields })
+      .at(minutes(5), { issue: 'disk full' })
+      .run(minutes(10));
+    expect(line.told).toEqual([
+      [0, `[NEW] ${subject}`],
+      [300, '[NEW] api on web-1: disk full'],
+    ]);
+  });
+
   it('draws on its own bucket: five mails, then one in six hours, however long it goes on', async () => {
     const line = await timeline().every(minutes(10), 0, days(1), { issue: 'refused' }).run(days(1));
     expect(line.mails.length).toBeLessThanOrEqual(5 + 4);

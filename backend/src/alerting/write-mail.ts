@@ -249,12 +249,12 @@ function writeRollUp(
 /** As the agent says it in the record's fields; what it does not say is left out. */
 function lifeOf({ image, fields, occurredAt, receivedAt }: MailedRecord): ContainerLife {
   const startedAt = Date.parse(textOf(fields, 'started_at') ?? '');
-  const restarts = Number(fields?.restart_count ?? Number.NaN);
+  const restarts = fields?.restart_count;
   return {
     image,
     imageId: textOf(fields, 'image_id'),
     upMs: Number.isNaN(startedAt) ? null : Date.parse(occurredAt ?? receivedAt) - startedAt,
-    restarts: Number.isInteger(restarts) ? restarts : null,
+    restarts: Number.isSafeInteger(restarts) ? (restarts as number) : null,
     phase: textOf(fields, 'phase'),
   };
 }

@@ -47,6 +47,13 @@ describe('addNotifications', () => {
     );
   });
 
+  it('keeps facts that end with half a character, as cut texts may', async () => {
+    const facts = { title: 'disk \u{1f525}'.slice(0, -1), links: [{ label: '\udd25', url: '' }] };
+    await add([aNotification({ facts: facts as never, channel: 'half' })]);
+    const { rows } = await database.pool.query(`select facts from notifications where channel = 'half'`);
+    expect(rows[0].facts).toEqual({ title: 'disk \ufffd', links: [{ label: '\ufffd', url: '' }] });
+  });
+
   it('lets one of many transactions alert for a coalesce_id, and tells the others that they lost', async () => {
     const coalesceId = randomUUID();
     const others = [randomUUID(), randomUUID()].sort();

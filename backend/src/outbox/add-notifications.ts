@@ -98,6 +98,9 @@ async function insertTexts(client: PoolClient, texts: readonly Text[], createdAt
   );
 }
 
+/** PostgreSQL refuses half a surrogate pair in JSON, which a cut text may end with; one such row would stop all of them. */
 function json(value: object | null | undefined): string | null {
-  return value ? JSON.stringify(value) : null;
+  return value
+    ? JSON.stringify(value, (_key, each: unknown) => (typeof each === 'string' ? each.toWellFormed() : each))
+    : null;
 }
