@@ -15,7 +15,10 @@ describe.skipIf(needsPostgres15()).each<Database>(['postgres15'])(
     it('take twenty equal messages at once: one is new, nineteen are duplicates of it', {
       timeout: 120_000,
     }, async () => {
-      system = await givenASystem({ database, env: { ALERT_GROUPING: 'off', ALERT_EMAIL_TO: 'a@example.com, b@example.com' } });
+      system = await givenASystem({
+        database,
+        env: { ALERT_GROUPING: 'off', ALERT_EMAIL_TO: 'a@example.com, b@example.com' },
+      });
       const second = await startBackend({ folder: system.folder, env: system.backendEnv });
       system.alsoStop(second);
       const apis = [system.api, apiAt(second.url)];
