@@ -33,6 +33,7 @@ export interface Incident {
 }
 
 export interface Telling {
+  /** @returns `held-back` when nothing was told, and it is to be raised again later. */
   raise(record: OwnRecord): Promise<unknown>;
   over(record: OwnRecord): Promise<unknown>;
 }
@@ -87,7 +88,8 @@ async function begin(
     [kind, subject, since, message],
   );
   const beganAt = rows[0]!.began_at;
-  await telling.raise(recordOf(finding, beganAt, message));
+  // Too many at once, such as hundreds of agents behind one network: it is told when there is room again.
+  if ((await telling.raise(recordOf(finding, beganAt, message))) === 'held-back') return;
   await pool.query(
     'update incidents set told_at = $4 where kind = $1 and subject = $2 and began_at = $3 and told_at is null',
     [kind, subject, beganAt, now],

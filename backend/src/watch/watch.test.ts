@@ -11,6 +11,7 @@ import type { App } from '../http/http.ts';
 import { Metrics } from '../http/metrics.ts';
 import { type GivenBackend, givenBackend } from '../http/test-help.ts';
 import { until } from '../outbox/test-help.ts';
+import { settleFindings } from './incidents.ts';
 import { deadMansPing } from './ping.ts';
 import { startWatching } from './start-watching.ts';
 import { Watch } from './watch.ts';
@@ -137,6 +138,29 @@ describe('heartbeats', () => {
 });
 
 describe('an agent that is missing', () => {
+  it('and of which too many were told within the hour, is told when there is room again', async () => {
+    const { pool } = backend.database;
+    const outcomes = ['held-back', 'held-back', 'raised', 'raised'];
+    const events: string[] = [];
+    const telling = {
+      async raise({ event }: { event: string }) {
+        events.push(event);
+        return outcomes[events.length - 1];
+      },
+      async over() {},
+    };
+    const missing = {
+      kind: 'agent-missing',
+      subject: 'x',
+      is: 'amiss',
+      message: 'gone',
+      over: 'back',
+    } as const;
+    for (let look = 0; look < 5; look += 1)
+      await settleFindings(pool, [missing], telling, new Date().toISOString());
+    expect([events.length, new Set(events).size]).toEqual([3, 1]);
+  });
+
   it('makes one alert, however many backends watch, and word in the same thread when it is back', async () => {
     const heartbeat = aHeartbeat();
     await send(heartbeat);
