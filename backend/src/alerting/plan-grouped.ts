@@ -13,8 +13,9 @@ import type {
   StoredRecord,
 } from '../ingest/types.ts';
 import { partsByCoalesceId } from './aggregate.ts';
-import { type AlertMemory, decide, type IssueDecision, type IssueFacts } from './decide.ts';
-import { type MuteState, muteStateOf } from './mute.ts';
+import { type AlertMemory, decide, type IssueDecision } from './decide.ts';
+import { factsOf, noteOf } from './issue-facts.ts';
+import { muteStateOf } from './mute.ts';
 import { heldByMutes, muteNoteOf } from './mute-ends.ts';
 import type { AlertPolicy } from './policy.ts';
 import { firstAndOthers, oweRegressions, remembering, routeOf } from './rules/apply.ts';
@@ -161,22 +162,6 @@ function recordsOf(issue: Issue, records: readonly StoredRecord[]): StoredRecord
   return records.filter((record) => record.issue === issue);
 }
 
-/** @param hasThreshold what came before a threshold was reached was not told: the issue is new to everyone. */
-export function factsOf(issue: Issue, muteState: MuteState, hasThreshold = false): IssueFacts {
-  return {
-    isNew: issue.isNew || (hasThreshold && issue.notifiedAt === null),
-    isRegressed: issue.isRegressed,
-    isMuted: muteState === 'holds',
-    muteEnded: muteState === 'none' || muteState === 'holds' ? null : muteState,
-    pauseMs: issue.previousSeen === null ? null : Date.parse(issue.lastSeen) - Date.parse(issue.previousSeen),
-    usualPauseMs: issue.usualPauseMs,
-    windowCount: issue.windowCount,
-    windowPeak: issue.windowPeak,
-    alertedAt: issue.notifiedAt === null ? null : Date.parse(issue.notifiedAt),
-    memory: issue.alertState as AlertMemory | null,
-  };
-}
-
 function decisionOf(record: StoredRecord, decision: Decision, isSpeaker: boolean): Decision {
   if (isSpeaker && decision.notify) return { notify: true, reason: decision.reason };
   if (record.isDuplicate) return { notify: false, reason: 'duplicate' };
@@ -186,22 +171,6 @@ function decisionOf(record: StoredRecord, decision: Decision, isSpeaker: boolean
 /** Of the issue, the records between the one told of last and the one told of now. */
 function heldSince(issue: Issue): number {
   return Math.max(0, issue.count - issue.added - (issue.notifiedCount ?? 0));
-}
-
-export function noteOf(
-  issue: Issue,
-  record: StoredRecord,
-  decision: IssueDecision,
-  alertState: AlertMemory,
-  now: number,
-): IssueNote {
-  return {
-    issue,
-    recordId: record.id,
-    notifiedAt: decision.notify ? new Date(now).toISOString() : issue.notifiedAt,
-    notifiedCount: decision.notify ? issue.count - issue.added + 1 : issue.notifiedCount,
-    alertState,
-  };
 }
 
 /** Most records that one mail puts together. */

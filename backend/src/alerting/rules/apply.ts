@@ -10,8 +10,8 @@ import type {
 } from '../../ingest/types.ts';
 import { take } from '../../outbox/token-bucket.ts';
 import { type AlertMemory, decide, type IssueDecision } from '../decide.ts';
+import { factsOf, noteOf } from '../issue-facts.ts';
 import { muteStateOf } from '../mute.ts';
-import { factsOf, noteOf } from '../plan-grouped.ts';
 import { type AlertPolicy, issueLimits } from '../policy.ts';
 import { type Judge, placeName, placesOf } from './judge.ts';
 import type { Verdict } from './rule-set.ts';
