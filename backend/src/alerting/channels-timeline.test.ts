@@ -140,6 +140,18 @@ describe('a pager', () => {
     expect(line.mails.filter(({ channel }) => channel === 'email')).toHaveLength(1);
   });
 
+  it('closes what came back before anyone could say that it was over', async () => {
+    const line = given({ channels: [pager] }).at(0, { issue: 'a' });
+    line.do(minutes(1), () =>
+      database.pool.query(`update issues set state = 'resolved', resolved_at = now()`),
+    );
+    await line.at(minutes(1), { issue: 'a' }).run(minutes(3));
+    const [opened, again] = pagesOf(line);
+    expect(again!.reason).toBe('regressed');
+    expect(again!.facts.ended).toEqual([opened!.facts.threadId]);
+    expect(again!.facts.threadId).not.toBe(opened!.facts.threadId);
+  });
+
   it('closes a roll-up when the last of its issues is over', async () => {
     const line = given({ channels: [pager], policy: { cooldownMs: hours(1) } })
       .at(0, { issue: 'first' })
