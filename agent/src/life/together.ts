@@ -18,7 +18,7 @@ export function tellTogether(records: MatchedRecord[], end: MatchedRecord[]): Ma
   return all;
 }
 
-/** Adds what is known of the container; a JSON log's own field of such a name is kept under `log.`. */
+/** Adds what is known of the container; a JSON log's own field of such a name, or `phase`, which holds alerts back, is kept under `log.`. */
 export function addFields(
   one: MatchedRecord,
   life: { fieldsOf(containerId: string, at: string): Record<string, unknown> | undefined },
@@ -30,12 +30,9 @@ export function addFields(
   if (!own) return;
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(record.fields ?? {}))
-    fields[reserved.has(name) ? `log.${name}` : name] = value;
+    fields[name in own || name === 'phase' ? `log.${name}` : name] = value;
   record.fields = Object.assign(fields, own);
 }
-
-/** Names that Log Detector gives a meaning. */
-const reserved = new Set(['image_id', 'started_at', 'restart_count', 'phase', 'event']);
 
 function msOf(at: string): number {
   return Date.parse(`${at.slice(0, 23)}Z`);
