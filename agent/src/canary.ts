@@ -16,7 +16,7 @@ export function canaryLine(id: string, now: number): string {
 /** The verb. Runs until SIGINT or SIGTERM. @throws {SettingsError} */
 export async function canaryCommand(env: NodeJS.ProcessEnv): Promise<number> {
   const read = settings(env);
-  const everyMs = 1000 * read.number('CANARY_SECONDS', { default: 60, min: 1, max: 3600, unit: 'seconds' });
+  const everyMs = 1000 * read.number('CANARY_SECONDS', { default: 60, min: 5, max: 3600, unit: 'seconds' });
   read.finish();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());

@@ -45,7 +45,7 @@ interface Closing {
 /** An ingest statement that takes longer is ended, and its senders come again. */
 const ingestStatementMs = 10_000;
 const readStatementMs = 30_000;
-const sweepMs = 600_000;
+const sweepMs = 60_000;
 // In a compose file the database may start at the same time: it is given so many seconds.
 const databaseAttempts = 60;
 const endingSignals = ['SIGTERM', 'SIGINT'] as const;
@@ -191,7 +191,7 @@ async function start(
     ...(pingUrl ? { ping: deadMansPing(pingUrl, settings.allowPrivateWebhooks) } : {}),
   });
   closing.work.push(() => watching.stop());
-  const sweep = () => sweepCanaries(pool).then(() => sweepAgents(pool));
+  const sweep = () => sweepCanaries(pool, Date.now()).then(() => sweepAgents(pool));
   const sweeping = setInterval(() => sweep().catch(() => {}), sweepMs);
   closing.work.push(async () => clearInterval(sweeping));
   if (canTell(settings.alerts)) {

@@ -52,12 +52,24 @@ function isTime(text: string): boolean {
   return ms >= 0 && new Date(ms).toISOString() === text;
 }
 
-/** A grouping that gives the canaries of each source an issue of their own. */
-export function groupCanaries(grouping: Grouping): Grouping {
-  const grouped = (record: IncomingRecord): IncomingRecord =>
-    canaryOf(record.message)
-      ? { ...record, group: { fingerprint: issueOf(record), title: 'Canary' } }
-      : record;
+/** A source's canaries that follow each other more closely are records like any other, so that a flood of them shows. */
+const closestMs = 4_000;
+const maxSources = 10_000;
+
+/** A grouping that gives the canaries of each source an issue of their own. @param now ms since the epoch. */
+export function groupCanaries(grouping: Grouping, now: () => number = Date.now): Grouping {
+  const latest = new Map<string, { id: string; at: number }>();
+  const grouped = (record: IncomingRecord): IncomingRecord => {
+    const canary = canaryOf(record.message);
+    if (!canary) return record;
+    const fingerprint = issueOf(record);
+    const before = latest.get(fingerprint);
+    // The same one comes again when its batch is tried again.
+    if (before && before.id !== canary.id && now() - before.at < closestMs) return record;
+    if (latest.size >= maxSources) latest.clear();
+    latest.set(fingerprint, { id: canary.id, at: now() });
+    return { ...record, group: { fingerprint, title: 'Canary' } };
+  };
   return {
     group: (records) =>
       grouping.group(records.some(({ message }) => canaryOf(message)) ? records.map(grouped) : records),
