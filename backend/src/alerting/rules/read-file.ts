@@ -41,11 +41,7 @@ export function readRulesText(text: string, name: string, options: ReadOptions):
   if (text.length > maxBytes)
     return { config: noRules, problems: [`${name}: is larger than 1 MB; split off what is no rule`] };
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    maxAliasCount: 100,
-  } as object);
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const placed: { line: number; message: string }[] = [...document.errors, ...document.warnings].map(
     ({ pos, message }) => ({ line: lines.linePos(pos[0]).line, message: `${message}; correct the YAML` }),
   );

@@ -101,9 +101,11 @@ export function compileRules(
   return {
     isEmpty: compiled.length === 0 && maintenance.length === 0,
     at(now) {
-      // Windows begin and end with the minute; maintenance that happens once is compared to the ms.
+      // Windows begin and end with the minute; maintenance that happens once may begin or end within one.
       const minute = Math.floor(now / 60_000);
-      if (known?.minute === minute && maintenance.every(({ once }) => !once)) return known.now;
+      const isWithin = (at: number) => Math.floor(at / 60_000) === minute;
+      const isSteady = maintenance.every(({ once }) => !once || !(isWithin(once.from) || isWithin(once.to)));
+      if (known?.minute === minute && isSteady) return known.now;
       const active = compiled
         .filter(({ when }) => when.length === 0 || endOfWindows(when, now) !== null)
         .map((rule) => ({ rule, isMuted: rule.mute.length > 0 && endOfWindows(rule.mute, now) !== null }));
