@@ -20,6 +20,7 @@ import { readRulesText } from './rules/read-file.ts';
 import { namedRules } from './rules/rule-book.ts';
 import { compileRules, emptyRuleSet, type RuleSet } from './rules/rule-set.ts';
 import type { AlertChannel } from './targets.ts';
+import { windowMs } from './window.ts';
 
 export const seconds = (n: number) => n * 1000;
 export const minutes = (n: number) => n * 60_000;
@@ -65,7 +66,7 @@ export interface TimelineOptions {
   /** Of the dedupe window; none by default. */
   dedupeWindowMs?: number;
   enabled?: boolean;
-  /** Ms since the epoch; an hour ago by default. */
+  /** Ms since the epoch; about an hour ago by default. */
   start?: number;
   /** As in RULES_FILE. */
   rules?: string;
@@ -107,7 +108,8 @@ export class Timeline {
   constructor(pool: Pool, options: TimelineOptions = {}) {
     this.#pool = pool;
     this.#options = options;
-    this.start = options.start ?? Math.floor(Date.now() / 1000 - 3600) * 1000;
+    // At the beginning of a window, so that what is counted in one does not depend on when the test runs.
+    this.start = options.start ?? (Math.floor(Date.now() / windowMs) - 12) * windowMs;
     this.policy = { ...defaultPolicy, grouping: 'on', ...options.policy };
     this.rules = options.rules === undefined ? emptyRuleSet : rulesOf(options.rules);
   }
