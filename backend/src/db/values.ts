@@ -89,7 +89,7 @@ const texts = new Map<number, string>();
 
 /** Texts -> the literal of a text[]. */
 export function textArray(texts: readonly string[]): string {
-  return `{${texts.map((text) => `"${text.replace(/["\\\\]/g, '\\\\$&')}"`).join(',')}}`;
+  return `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
 }
 
 /** Compares texts by UTF-16 units: the same order on every machine, whatever its locale. */

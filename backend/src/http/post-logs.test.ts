@@ -285,6 +285,30 @@ describe('POST /api/logs, batches', () => {
     ]);
   });
 
+  it('stores texts that mean something to the database as they are, in any place', async () => {
+    const odd = ['a"b', 'a\\b', '{a,b}', '\\N', '\\.', "a'b", 'a\tb', 'a\rb', '$1', 'NULL'];
+    const sent = odd.map((text) => ({
+      host: text,
+      container: text,
+      message: `ERROR: one message for all\n${text}\n\\.\n`,
+      severity: text,
+      image: text,
+      coalesce_id: text,
+      labels: { [text]: text },
+      fields: { [text]: [text] },
+      context_before: [text],
+    }));
+    for (let time = 0; time < 2; time += 1) {
+      const { status, body } = await post(sent);
+      expect(status).toBe(200);
+      expect(body).toEqual({ items: sent.map((record) => expect.objectContaining(record)) });
+      for (const item of (body as unknown as { items: { id: string; host: string }[] }).items) {
+        const stored = await backend.call('GET', `/api/logs/${item.id}`);
+        expect(stored.body).toMatchObject(sent.find(({ host }) => host === item.host)!);
+      }
+    }
+  });
+
   it('refuses more records than a batch may hold', async () => {
     expect((await post(Array.from({ length: 5001 }, () => ({})))).status).toBe(413);
   });

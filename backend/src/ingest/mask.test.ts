@@ -56,4 +56,20 @@ describe('mask', () => {
     ];
     for (const message of hostile) expect(mask(message).keys.length).toBeGreaterThan(0);
   });
+
+  it('masks a sentence that is known but for its lone numbers as it does one that is new', () => {
+    for (const tail of [
+      ' of 12, or: 7. at last',
+      ' (12) x12 12x 1.5 12ms 2026',
+      ' \'of 12\' "9 lives"',
+      ' 12\u00a013 -4 +5 #6',
+    ]) {
+      const of = (n: number) => mask(`job ${n}${tail}`);
+      const [first, ...others] = [1, 22, 333, 4444, 55555, 123456].map(of);
+      for (const other of others) expect(other).toMatchObject({ shown: first!.shown, keys: first!.keys });
+    }
+    expect(mask('listening on 10.0.0.1:5432 in 5 s').keys).toEqual(
+      mask('listening on 10.0.0.1:5433 in 66 s').keys,
+    );
+  });
 });

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
+import { askTogether, begin, commit, justRun, pipeline } from './pipeline.ts';
+import { onConnection, type PoolClient } from './pool.ts';
+import { textArray, upsertSteps } from './values.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await database.pool.query(
+    'create table things (name text primary key, n bigint, at timestamptz, tags text[])',
+  );
+});
+afterAll(() => database.drop());
+
+const onOne = <Result>(work: (client: PoolClient) => Promise<Result>) => onConnection(database.pool, work);
+const names = async () => {
+  const { rows } = await database.pool.query<{ name: string }>('select name from things order by name');
+  return rows.map(({ name }) => name);
+};
+const insert = (name: string) => ({
+  name: 'insert-thing',
+  text: 'insert into things (name) values ($1)',
+  values: [name],
+});
+
+describe('pipeline', () => {
+  it('gives rows as a query would, each time, in the order asked', async () => {
+    const step = {
+      name: 'typed',
+      text: `select $1::text as word, 7::bigint as n, '2026-11-22 10:00:00.12+00'::timestamptz as at, null::text as nothing,
+        true as yes, '{"a":1}'::jsonb as json`,
+    };
+    const row = { n: 7, at: '2026-11-22T10:00:00.120000Z', nothing: null, yes: true, json: { a: 1 } };
+    await onOne(async (client) => {
+      for (const word of ['first', 'again']) {
+        const results = await pipeline(client, [
+          { ...step, values: [word] },
+          { text: 'select 1 as unnamed' },
+          { ...step, values: ['last'] },
+        ]);
+        expect(results.map(({ rows }) => rows)).toEqual([
+          [{ word, ...row }],
+          [{ unnamed: 1 }],
+          [{ word: 'last', ...row }],
+        ]);
+      }
+    });
+  });
+
+  it('runs nothing after a step that fails, the commit neither, and the connection goes on', async () => {
+    await onOne(async (client) => {
+      const failing = { name: 'failing', text: 'select 1 / $1::int', values: [0] };
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        await expect(
+          pipeline(client, [begin, insert('lost'), failing, insert('never'), commit]),
+        ).rejects.toMatchObject({
+          code: '22012',
+        });
+        await client.query('rollback');
+      }
+      await pipeline(client, [begin, insert('kept'), { ...failing, values: [1] }, commit]);
+    });
+    expect(await names()).toEqual(['kept']);
+  });
+
+  it('copies in the middle of a transaction, and takes the whole back when a line is wrong', async () => {
+    const copy = (...pieces: string[]) => ({
+      name: 'copy',
+      text: 'copy things (name, n) from stdin',
+      copy: pieces,
+    });
+    await onOne(async (client) => {
+      const [, copied] = await pipeline(client, [begin, copy('a\t1\nb\\nc\t2\n', 'd\t\\N\n'), commit]);
+      expect(copied!.count).toBe(3);
+      await expect(pipeline(client, [begin, copy('e\t1\nf\tno number\n'), commit])).rejects.toMatchObject({
+        code: '22P02',
+      });
+      await client.query('rollback');
+      // A COPY that cannot even begin leaves its data to be skipped.
+      const nowhere = { text: 'copy no_such_table from stdin', copy: ['a\n'.repeat(1000)] };
+      await expect(pipeline(client, [begin, nowhere, commit])).rejects.toMatchObject({ code: '42P01' });
+      await client.query('rollback');
+      expect((await pipeline(client, [{ text: 'select 1 as alive' }]))[0]!.rows).toEqual([{ alive: 1 }]);
+    });
+    expect(await names()).toEqual(['a', 'b\nc', 'd', 'kept']);
+  });
+
+  it('fails when the connection breaks under it', async () => {
+    await expect(
+      onOne((client) =>
+        pipeline(client, [begin, { text: 'select pg_terminate_backend(pg_backend_pid())' }, commit]),
+      ),
+    ).rejects.toThrow();
+    expect(await names()).toContain('kept');
+  });
+
+  it('gives each of several asks its own results', async () => {
+    const ask = (...words: string[]) => ({
+      steps: words.map((word) => ({ text: 'select $1::text as word', values: [word] })),
+      read: (results: readonly { rows: Record<string, unknown>[] }[]) =>
+        results.map(({ rows }) => rows[0]!.word),
+    });
+    const answers = await onOne((client) =>
+      askTogether(client, [justRun(begin), ask('a', 'b'), ask(), ask('c'), justRun(commit)] as const),
+    );
+    expect(answers).toEqual([undefined, ['a', 'b'], [], ['c'], undefined]);
+  });
+});
+
+describe('upsertSteps', () => {
+  it('writes any number of rows, and arrays of any text', async () => {
+    const tags = ['plain', 'with "quotes"', 'back\\slash', '', 'NULL', '{},'];
+    for (const count of [1, 5, 31, 64, 500]) {
+      const rows = Array.from({ length: count }, () => [`up-${randomUUID()}`, count, textArray(tags)]);
+      const steps = upsertSteps(
+        rows,
+        (values) => `insert into things (name, n, tags) values ${values} on conflict (name) do nothing`,
+        'upsert-things',
+      );
+      await onOne((client) => pipeline(client, [begin, ...steps, commit]));
+      const { rows: stored } = await database.pool.query<{ tags: string[] }>(
+        `select tags from things where name like 'up-%' and n = $1`,
+        [count],
+      );
+      expect(stored).toHaveLength(count);
+      expect(stored[0]!.tags).toEqual(tags);
+    }
+  });
+});
