@@ -63,7 +63,7 @@ async function runAll() {
     console.error(`no benchmark ${unknown.join(', ')}; there are ${there.join(', ')}`);
     process.exit(2);
   }
-  const sections = readSections();
+  const sections = new Map();
   const bundles = mkdtempSync(join(root, 'node_modules', '.bench-'));
   try {
     for (const name of asked.length > 0 ? asked : there) {
@@ -85,11 +85,13 @@ async function runAll() {
         continue;
       }
       const text = section(name, JSON.parse(result.slice('@result '.length)));
-      sections.set(name, text);
+      renewed.set(name, text);
       console.log(text);
     }
   } finally {
     rmSync(bundles, { recursive: true, force: true });
   }
-  if (asked.length === 0 || process.argv.includes('--write')) writeSections(sections);
+  // What others wrote meanwhile stays.
+  if (asked.length === 0 || process.argv.includes('--write'))
+    writeSections(new Map([...readSections(), ...sections]));
 }
