@@ -173,7 +173,7 @@ async function indexDay(
   return name;
 }
 
-/** The records settled since the last index, and with them the indexes that are not larger than what came after them. */
+/** The records settled since the last index, and with them those of indexes that are not much larger: so there are few. */
 async function indexMinutes(
   client: PoolClient,
   { leastRecords = usualLeastRecords }: IndexTextOptions,
@@ -194,7 +194,7 @@ async function indexMinutes(
   let records = n;
   const merged: TextIndex[] = [];
   for (const index of there.toReversed()) {
-    if (index.records > records) break;
+    if (index.records > 2 * records) break;
     records += index.records;
     from_id = index.from_id;
     merged.push(index);
@@ -205,9 +205,10 @@ async function indexMinutes(
   const name = `${partition}_text_${minuteOfDay(timeOf(from_id))}_${minuteOfDay(toMs)}`;
   await client.query(fewStatistics(partition));
   await build(client, `analyze ${partition}`);
+  // The upper end first: of a new record, no more than that is looked at.
   await build(
     client,
-    `create index concurrently ${name} on ${partition} ${ofTrigrams} where id >= '${from_id}' and id < '${to_id}'`,
+    `create index concurrently ${name} on ${partition} ${ofTrigrams} where id < '${to_id}' and id >= '${from_id}'`,
   );
   await client.query('begin');
   await client.query('delete from text_indexes where name = any($1::text[])', [
