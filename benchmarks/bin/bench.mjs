@@ -85,7 +85,7 @@ async function runAll() {
         continue;
       }
       const text = section(name, JSON.parse(result.slice('@result '.length)));
-      renewed.set(name, text);
+      sections.set(name, text);
       console.log(text);
     }
   } finally {
