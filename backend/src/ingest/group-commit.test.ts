@@ -185,4 +185,26 @@ describe('GroupCommit', () => {
     expect(third!.id > second!.id).toBe(true);
     expect(seen).toHaveLength(3);
   });
+
+  it('begins another transaction only when it would be full, or when the one under way is slow', async () => {
+    const { commits, calls } = givenStore({ transactions: 2, maxRecords: 3, slowMs: 60_000 });
+    const sent = [
+      commits.submit([aRecord('a')]),
+      commits.submit([aRecord('b')]),
+      commits.submit([aRecord('c')]),
+    ];
+    await settle();
+    expect(calls.map(messagesOf)).toEqual([['a']]);
+    sent.push(commits.submit([aRecord('d')]));
+    await settle();
+    expect(calls.map(messagesOf)).toEqual([['a'], ['b', 'c', 'd']]);
+    for (const { commit } of calls) commit();
+    await Promise.all(sent);
+
+    const impatient = givenStore({ transactions: 2, slowMs: 1 });
+    const both = [impatient.commits.submit([aRecord('slow')]), impatient.commits.submit([aRecord('next')])];
+    expect(messagesOf(await impatient.call(1))).toEqual(['next']);
+    for (const { commit } of impatient.calls) commit();
+    await Promise.all(both);
+  });
 });
