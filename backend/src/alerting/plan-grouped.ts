@@ -19,7 +19,7 @@ import { muteStateOf } from './mute.ts';
 import { heldByMutes, muteNoteOf } from './mute-ends.ts';
 import type { AlertPolicy } from './policy.ts';
 import { firstAndOthers, oweRegressions, remembering, routeOf } from './rules/apply.ts';
-import { createJudge } from './rules/judge.ts';
+import { createJudge, placeName } from './rules/judge.ts';
 import type { RuleSet } from './rules/rule-set.ts';
 import { hasPhase, judgeNoise } from './startup-noise.ts';
 import type { Target } from './targets.ts';
@@ -50,7 +50,7 @@ export function planGrouped(
   const speakers = speakerOfEachIssue(records.filter((record) => judge.heldBefore(record) === null));
   const parts = partsByCoalesceId(records);
   const ofIssue = judge.routes ? byIssue(records) : undefined;
-  const told = new Set<string>();
+  const told = new Map<string, ToldTogether>();
   const decisions = new Map<Issue, IssueDecision | { notify: false; reason: HeldReason }>();
   const telling = new Map<Issue, StoredRecord>();
   const alerts: NewAlert[] = [];
@@ -63,8 +63,8 @@ export function planGrouped(
     const { thresholds, cooldownMs: ownCooldownMs } = judge.verdictOf(first);
     const facts = factsOf(issue, muteState, thresholds.length > 0);
     if (hasPhase(first)) {
-      const together = first.coalesceId === null ? [] : (parts.get(first.coalesceId) ?? []);
-      facts.noise = judgeNoise(recordsOf(issue, records), together, facts.memory?.noise, now);
+      const shared = first.coalesceId === null ? [] : (parts.get(first.coalesceId) ?? []);
+      facts.noise = judgeNoise(recordsOf(issue, records), shared, facts.memory?.noise, now);
     }
     const asked = decide(facts, now, policy, newId, ownCooldownMs);
     const routed = routeOf({
@@ -86,8 +86,11 @@ export function planGrouped(
       // For the others its cooldown goes on.
       notes.push(noteOf(issue, record, routed.isExtra ? asked : decision, memory, now));
     }
-    // Another issue's alert shows this record already, because they share a coalesce_id.
-    const isTold = decision.notify && record.coalesceId !== null && told.has(record.coalesceId);
+    // Another issue's alert shows this record already, because they share a coalesce_id: to those who get that one.
+    const together = record.coalesceId === null ? undefined : told.get(record.coalesceId);
+    const untold = together ? places.filter((place) => !together.places.has(placeName(place))) : places;
+    const isTold = decision.notify && together !== undefined && untold.length === 0;
+    if (together && decision.notify) tellAsWorst(together.alerts, severity);
     decisions.set(issue, isTold ? { notify: false, reason: 'coalesced' } : decision);
     telling.set(issue, record);
     const tells = decision.notify && !isTold;
@@ -96,9 +99,8 @@ export function planGrouped(
     if (ended !== null || (tellsHeld && heldMuted > 0))
       muteChanges.push({ issue, ended, mutedHeld: tellsHeld ? 0 : heldMuted });
     if (!tells) continue;
-    if (record.coalesceId !== null) told.add(record.coalesceId);
-    for (const { isFirst, places: those } of firstAndOthers(issue, places))
-      alerts.push({
+    const made = firstAndOthers(issue, untold).map(
+      ({ isFirst, places: those }): NewAlert => ({
         recordId: record.id,
         bucket: record.bucket,
         partIds: partIdsOf(record, parts),
@@ -114,6 +116,13 @@ export function planGrouped(
         count: issue.count - issue.added,
         recipients: those.map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),
         severity,
+      }),
+    );
+    alerts.push(...made);
+    if (record.coalesceId !== null)
+      told.set(record.coalesceId, {
+        places: new Set([...(together?.places ?? []), ...untold.map(placeName)]),
+        alerts: [...(together?.alerts ?? []), ...made],
       });
   }
   if (judge.routes) notes.push(...oweRegressions(question, speakers, judge, policy, newId));
@@ -171,6 +180,21 @@ function decisionOf(record: StoredRecord, decision: Decision, isSpeaker: boolean
 /** Of the issue, the records between the one told of last and the one told of now. */
 function heldSince(issue: Issue): number {
   return Math.max(0, issue.count - issue.added - (issue.notifiedCount ?? 0));
+}
+
+/** What was made of records that share a coalesce_id. */
+interface ToldTogether {
+  /** Names of the places that are told. */
+  places: ReadonlySet<string>;
+  alerts: readonly NewAlert[];
+}
+
+const worst = /^(fatal|critical)$/i;
+
+/** One mail is as bad as the worst of its records: quiet hours and filters go by that. */
+function tellAsWorst(alerts: readonly NewAlert[], severity: string): void {
+  if (!worst.test(severity)) return;
+  for (const alert of alerts) if (!worst.test(alert.severity ?? '')) alert.severity = severity;
 }
 
 /** Most records that one mail puts together. */

@@ -50,6 +50,35 @@ rules:
     expect(line.mails[2]!.headers['X-Log-Detector-Severity']).toBe('error');
   });
 
+  it('tells each place of what shares an alert with a record that went elsewhere', async () => {
+    const line = await timeline(`
+rules:
+  - { name: deaths, match: { severity: fatal }, to: pager@example.org }`)
+      .at(
+        0,
+        { issue: 'refused', coalesceId: 'c' },
+        { issue: 'died', severity: 'fatal', coalesceId: 'c' },
+        { issue: 'killed', severity: 'fatal', coalesceId: 'c' },
+      )
+      .run(minutes(20));
+    expect(toldTo(line)).toEqual([
+      [0, 'ops@example.org', `[NEW] ${subject}`],
+      [0, 'pager@example.org', '[NEW] api on web-1: died'],
+    ]);
+    for (const { body } of line.mails) expect(body).toMatch(/refused.*died.*killed/s);
+  });
+
+  it('holds no fatal record in quiet hours because it shares an alert with one that is less', async () => {
+    const line = await timeline(`
+recipients:
+  ops: { email: ops@example.org, quiet: { from: "00:00", to: "00:00" }, quiet_except: [fatal] }`)
+      .at(0, { issue: 'refused', coalesceId: 'c' }, { issue: 'died', severity: 'fatal', coalesceId: 'c' })
+      .at(minutes(5), { issue: 'late' })
+      .run(minutes(20));
+    expect(toldTo(line)).toEqual([[0, 'ops@example.org', `[NEW] ${subject}`]]);
+    expect(line.mails[0]!.headers['X-Log-Detector-Severity']).toBe('fatal');
+  });
+
   it('by state tells one of what is new, and another of what goes on', async () => {
     const line = await timeline(`
 rules:
