@@ -24,6 +24,8 @@ import { readMailed, writeMail } from './write-mail.ts';
 export interface DispatchSettings {
   /** Whether mails are sent; left out: they are. */
   enabled?: boolean;
+  /** `ALERT_EMAIL_TO`. */
+  to?: readonly string[];
   /** Of RULES_FILE. */
   channels?: readonly AlertChannel[];
   /** Of TEMPLATES_DIR. */
@@ -133,13 +135,16 @@ const strangerMs = 24 * 3_600_000;
 /** Who has alerts waiting: first those that wait for an issue never told of, then who has waited longest. */
 async function readWaiting(
   client: PoolClient,
-  { enabled = true, channels = [] }: DispatchSettings,
+  { enabled = true, to = [], channels = [] }: DispatchSettings,
   now: number,
 ): Promise<WaitingRecipient[]> {
   const { rows } = await client.query<WaitingRecipient & { oldest: string; isInactive: boolean }>(
     `select a.channel, a.to_address as "toAddress", a.has_first as "hasFirst", a.severities, a.oldest,
        a.channel = 'email' and exists (
-         select from email_recipients r where r.email = a.to_address and not r.is_active
+         select from email_recipients r
+         where r.email = a.to_address and not r.is_active
+           -- ALERT_EMAIL_TO applies while nobody else is active, whoever was taken off before.
+           and not (a.to_address = any($1::text[]) and not exists (select from email_recipients where is_active))
          union all
          select from unsubscriptions u where u.address = a.to_address
        ) as "isInactive"
@@ -151,6 +156,7 @@ async function readWaiting(
        group by channel, to_address
      ) as a
      order by a.has_first desc, a.oldest, a.channel <> 'email', a.to_address`,
+    [to],
   );
   const known = new Set([canaryChannel, ...(enabled ? ['email'] : []), ...channels.map(({ name }) => name)]);
   const gone = rows.filter(
