@@ -27,7 +27,7 @@ export class Checker {
   /** The value as a message may show it. */
   shown(value: unknown): string {
     if (this.#secrets.has(value)) return 'the value from the environment';
-    const text = JSON.stringify(value) ?? String(value);
+    const text = asJson(value);
     return text.length > 80 ? `${text.slice(0, 77)}…` : text;
   }
 
@@ -174,4 +174,13 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length]!;
+}
+
+/** What nests thousands deep has no JSON: writing it down runs out of stack. */
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'nested too deep';
+  }
 }

@@ -47,6 +47,12 @@ describe('the API of rules', () => {
     expect((await list()).items.map((each) => each.rule.name)).toEqual(['second', 'health checks']);
   });
 
+  it('refuses what nests thousands deep as anything else that is wrong', async () => {
+    const deep = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`;
+    const { status } = await backend.call('POST', '/api/rules', `{"name":"x","match":{"labels":${deep}}}`);
+    expect(status).toBe(422);
+  });
+
   it('refuses what is wrong, all of it at once, at its place', async () => {
     const answer = await backend.call('POST', '/api/rules', {
       name: 'x',
