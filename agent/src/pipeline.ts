@@ -409,7 +409,8 @@ interface Writer {
 
 function nearOf(context: Context, { find }: Stages): Near | undefined {
   if (!find) return undefined;
-  return { ...context.wants, last: lastLineCount, tell: context.tell, gap: context.gap };
+  const { wants, isWanted, tell, gap } = context;
+  return { ...wants, last: lastLineCount, isWanted, tell, gap };
 }
 
 function newState(): StreamState {

@@ -147,6 +147,8 @@ export interface Near {
   after: number;
   /** So many of the last ones, when the log is quiet or ends. */
   last: number;
+  /** Whether lines around one that is given now would be shown: in a flood they would not. */
+  isWanted(now: number): boolean;
   /** `isGap`: lines between this and the one given or told before it are not told. */
   tell(stream: Stream, at: string, text: string, isGap: boolean, now: number): void;
   /** Whether lines are missing before the next one is not known. */

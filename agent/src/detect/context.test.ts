@@ -55,6 +55,18 @@ describe('context', () => {
     expect(shown()).toEqual([[undefined, undefined]]);
   });
 
+  it('is for the first records of a flood, and for some each second', () => {
+    const { context, record, add, shown } = given(1, 0);
+    for (let n = 0; n < 150; n++) {
+      add(n);
+      context.push(record(n), 1000);
+    }
+    expect(shown().filter(([before]) => before !== undefined)).toHaveLength(99); // the first has no line before it
+    add(150, 'line 150', 2000);
+    context.push(record(150), 2000);
+    expect(shown().at(-1)).toEqual([['line 149'], undefined]);
+  });
+
   it('takes no lines across a gap', () => {
     const { context, record, add, tell, shown } = given();
     add(1);

@@ -16,6 +16,12 @@ export interface ContextOptions {
 
 /** Longest line kept, in bytes, so that redaction sees more of it than is shown. */
 export const keptBytes = 2048;
+/**
+ * In a flood it is the first records that are looked at. So many records of a container have lines around them at once, and
+ * so many more a second; the others spare what finding, redacting and sending those lines costs.
+ */
+const mostAtOnce = 100;
+const perSecond = 10;
 /** Longest line shown, in characters, and most characters of all lines of one side. */
 const shownChars = 500;
 const sideChars = 8000;
@@ -60,6 +66,17 @@ export function createContext(options: ContextOptions, emit: (record: MatchedRec
   /** Lines told since one was given: some may be given yet. */
   let told = 0;
   let isGap = false;
+  /** Records that may have lines around them. */
+  let allowed = mostAtOnce;
+  let allowedAt = 0;
+
+  function isWanted(now: number): boolean {
+    if (now > allowedAt) {
+      allowed = Math.min(mostAtOnce, allowed + ((now - allowedAt) * perSecond) / 1000);
+      allowedAt = now;
+    }
+    return allowed >= 1;
+  }
 
   function append(near: Near): void {
     if (isGap) near.isAfterGap = true;
@@ -124,6 +141,7 @@ export function createContext(options: ContextOptions, emit: (record: MatchedRec
   return {
     /** What is to be told of lines that are passed over. One more before: a record may begin a line above the one that matters. */
     wants: { before: before + 1, after },
+    isWanted,
 
     /** A line is about to be pushed into join. */
     add(stream: Stream, position: Position, whole: string, now: number): void {
@@ -169,6 +187,12 @@ export function createContext(options: ContextOptions, emit: (record: MatchedRec
     /** A record was made of the lines from `first` to `last`. */
     push(record: MatchedRecord, now: number): void {
       const { stream, first, last } = record;
+      if (!isWanted(now)) {
+        waiting.push({ record, after: [], until: 0, isComplete: true });
+        release(now);
+        return;
+      }
+      allowed--;
       const index = indexOf(stream, first);
       const pin = pins[stream];
       const isPinned = pin && pin.near.at === first.at && pin.near.ordinal === first.ordinal;

@@ -100,8 +100,10 @@ export function createReader(options: ReaderOptions) {
     state.pushed = true;
     state.lookback.clear();
     if (near) {
-      tellRecent(near.before);
-      owed = near.after;
+      const isWanted = near.isWanted(now);
+      tellRecent(isWanted ? near.before : 0);
+      if (isWanted) owed = near.after;
+      else near.gap();
     }
     sink.push(line, now);
     if (sink.find) state.wantsAll = sink.wantsAll(line.stream);
