@@ -97,10 +97,16 @@ function extra(question: RouteQuestion): Routed | undefined {
   const memory = issue.alertState as AlertMemory | null;
   if (asked.notify || asked.reason !== 'in-cooldown' || !memory?.told || memory.told.length >= maxTold)
     return undefined;
-  // Who would have been told, had it been new here.
-  const { speaker, places: all } = askAll(question, 'new');
-  const known = new Set(memory.told);
-  const places = all.filter((place) => !known.has(placeName(place)));
+  const told = new Set(memory.told);
+  const heard = new Set(memory.heard ?? memory.told);
+  // Who never heard of it would have been told, had it been new here; who did, had it come back here.
+  const asNew = askAll(question, 'new');
+  const asBack = [...heard].some((name) => !told.has(name)) ? askAll(question, 'regressed') : undefined;
+  const speaker = asNew.speaker ?? asBack?.speaker;
+  const places = [
+    ...asNew.places.filter((place) => !heard.has(placeName(place))),
+    ...(asBack?.places ?? []).filter((place) => heard.has(placeName(place))),
+  ].filter((place) => !told.has(placeName(place)));
   if (!speaker || places.length === 0) return undefined;
   const taken = take(memory.bucket, issueLimits, now, true);
   if (!taken.taken) return undefined;

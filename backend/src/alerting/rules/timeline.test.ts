@@ -50,6 +50,19 @@ rules:
     expect(line.mails[2]!.headers['X-Log-Detector-Severity']).toBe('error');
   });
 
+  it('by state tells who wants what is new of nothing that came back', async () => {
+    const line = await timeline(`
+rules:
+  - { name: new, match: { state: new }, to: first@example.org }`)
+      .at(0, { issue: 'refused' })
+      .every(minutes(5), minutes(70), minutes(100), { issue: 'refused' })
+      .run(minutes(100));
+    expect(toldTo(line)).toEqual([
+      [0, 'first@example.org', `[NEW] ${subject}`],
+      [4200, 'ops@example.org', `[REGRESSED] ${subject}`],
+    ]);
+  });
+
   it('tells each place of what shares an alert with a record that went elsewhere', async () => {
     const line = await timeline(`
 rules:
