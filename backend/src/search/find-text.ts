@@ -10,7 +10,7 @@ import { type Found, inSession, type Session, searchBack, searchMs } from './sea
 import { minuteMs } from './sums.ts';
 
 /** How long the newest records are read before an index is asked. */
-const probeMs = 20;
+const probeMs = 10;
 const firstStepMs = minuteMs;
 const askMs = 700;
 /** A text that a stretch has more often is common there: reading it from its newest record on is faster. */
