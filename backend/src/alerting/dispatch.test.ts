@@ -31,6 +31,18 @@ async function toldOf(container: string): Promise<string[]> {
 }
 
 describe('a recipient that was taken off', () => {
+  it('leaves the alerts that a rule has for them alone to everyone', async () => {
+    const { pool } = backend.database;
+    await backend.call('POST', '/api/rules', {
+      name: 'pay',
+      match: { container: 'pay*' },
+      to: 'eve@example.org',
+    });
+    expect(await toldOf('payday')).toEqual(['eve@example.org']);
+    await pool.query(`insert into unsubscriptions (address, at) values ('eve@example.org', now())`);
+    expect(await toldOf('paying')).toEqual(['ops@example.org']);
+  });
+
   it('is told no more, but when ALERT_EMAIL_TO names them and nobody else is left', async () => {
     const emails = 'ops@example.org, ada@example.org';
     const { body } = await backend.call<Recipient[]>('POST', '/api/recipients', { emails });

@@ -56,7 +56,7 @@ function planUngrouped(
 
   for (const record of question.records) {
     const { held, verdict } = judge.whenTold(record, record.issue.isNew ? 'new' : 'ungrouped');
-    const targets = placesOf([verdict], recipients).filter(
+    const targets = placesOf([verdict], recipients, question.unsubscribed).filter(
       ({ channel, toAddress }) =>
         channel !== 'email' || (settings.enabled && !question.unsubscribed?.has(toAddress)),
     );

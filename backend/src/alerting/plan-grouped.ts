@@ -74,6 +74,7 @@ export function planGrouped(
       asked,
       judge,
       recipients,
+      unsubscribed: question.unsubscribed,
       mailsOn,
       now,
     });

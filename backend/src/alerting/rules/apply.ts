@@ -30,6 +30,8 @@ export interface RouteQuestion {
   judge: Judge;
   /** The default ones. */
   recipients: readonly Target[];
+  /** Addresses that get nothing more. */
+  unsubscribed?: ReadonlySet<string> | undefined;
   /** Whether mails are sent; else channels alone are told. */
   mailsOn: boolean;
   now: number;
@@ -67,7 +69,7 @@ function askAll(
   question: RouteQuestion,
   state: NotifyReason,
 ): { speaker: Asked | undefined; places: Target[]; held: HeldReason | null } {
-  const { records, judge, recipients, mailsOn } = question;
+  const { records, judge, recipients, unsubscribed, mailsOn } = question;
   const allowed: Asked[] = [];
   let held: HeldReason | null = null;
   for (const record of records) {
@@ -79,6 +81,7 @@ function askAll(
   const places = placesOf(
     allowed.map(({ verdict }) => verdict),
     recipients,
+    unsubscribed,
   );
   return {
     speaker: allowed.find(({ record }) => !record.isDuplicate) ?? allowed[0],

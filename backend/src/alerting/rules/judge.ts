@@ -62,10 +62,20 @@ function isBelow(record: StoredRecord, { thresholds }: Verdict, counts: RuleCoun
   );
 }
 
-/** Whoever any of these routes to; those that route nowhere go to the default recipients. */
-export function placesOf(verdicts: readonly Verdict[], defaults: readonly Target[]): Target[] {
+/**
+ * Whoever any of these routes to; those that route nowhere go to the default recipients.
+ * @param unsubscribed addresses that get nothing more: a rule whose last one bounced must not swallow its alerts.
+ */
+export function placesOf(
+  verdicts: readonly Verdict[],
+  defaults: readonly Target[],
+  unsubscribed: ReadonlySet<string> = new Set(),
+): Target[] {
   const places = new Map<string, Target>();
-  for (const { to } of verdicts) for (const target of to ?? defaults) places.set(placeName(target), target);
+  for (const { to } of verdicts) {
+    const left = to?.filter(({ channel, toAddress }) => channel !== 'email' || !unsubscribed.has(toAddress));
+    for (const target of left && left.length > 0 ? left : defaults) places.set(placeName(target), target);
+  }
   return [...places.values()];
 }
 
