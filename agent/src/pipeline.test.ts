@@ -179,4 +179,15 @@ describe('pipeline', () => {
     expect(sink.ready()).toBeUndefined();
     expect(disk.records.length).toBeGreaterThan(10);
   });
+
+  it('counts the lines around a match among what waits', async () => {
+    const slow = { append: () => new Promise<void>(() => {}) };
+    const stages = await stagesWith({ CONTEXT_LINES: '10' });
+    const pipeline = createPipeline({ stages, disk: slow, maxWaitingBytes: 4000 });
+    const sink = pipeline.open(container);
+    const long = Array.from({ length: 12 }, () => ({ stream: 'stdout' as const, text: 'x'.repeat(490) }));
+    for (const line of logOf([...long, { stream: 'stdout', text: 'ERROR 1' }, ...long])) sink.push(line, 0);
+    expect(pipeline.stats.records).toBe(1);
+    expect(sink.ready()).toBeInstanceOf(Promise);
+  });
 });

@@ -93,7 +93,7 @@ export function createPipeline(options: PipelineOptions) {
   function take(records: MatchedRecord[]): void {
     for (const record of records) {
       waitingRecords.push(record);
-      stats.waitingBytes += record.record.message.length + 512;
+      stats.waitingBytes += sizeOf(record);
     }
     stats.records += records.length;
   }
@@ -116,7 +116,7 @@ export function createPipeline(options: PipelineOptions) {
     cursorsWrittenAt = clock();
     writing = disk.append({ records, cursors, holes, notes }).then(
       () => {
-        stats.waitingBytes = waitingRecords.reduce((sum, { record }) => sum + record.message.length + 512, 0);
+        stats.waitingBytes = waitingRecords.reduce((sum, record) => sum + sizeOf(record), 0);
         writing = undefined;
       },
       (error) => {
@@ -426,4 +426,12 @@ function newState(): StreamState {
 
 function same(a: Position | undefined, b: Position | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && a.at === b.at && a.ordinal === b.ordinal);
+}
+
+/** About so many bytes of memory. The lines around a short message may be many times its size. */
+function sizeOf({ record: { message, context_before, context_after } }: MatchedRecord): number {
+  let bytes = message.length + 512;
+  for (const line of context_before ?? []) bytes += line.length;
+  for (const line of context_after ?? []) bytes += line.length;
+  return bytes;
 }
