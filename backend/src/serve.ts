@@ -229,7 +229,16 @@ async function start(
     const dispatching = startDispatch({
       pool,
       connectionString,
-      settings: { ...alerts, policy, quiet: rules.current() },
+      settings: {
+        ...alerts,
+        policy,
+        quiet: rules.current(),
+        onFault: (error, { channel, toAddress }) =>
+          logger.error(
+            { err: error, channel, to: toAddress },
+            'a mail could not be written; a plain one names its records. Please report this',
+          ),
+      },
       log: logger,
       onTurn: () => watch.pulse.turned('dispatch'),
     });

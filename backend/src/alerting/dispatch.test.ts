@@ -54,3 +54,37 @@ describe('a recipient that was taken off', () => {
     expect(await toldOf('cache')).toEqual(['ops@example.org']);
   });
 });
+
+describe('a mail that cannot be written', () => {
+  it('is told plainly, and keeps nobody else from theirs', async () => {
+    const { pool } = backend.database;
+    await backend.call('POST', '/api/rules', {
+      name: 'poison',
+      match: { container: 'poison' },
+      to: 'pat@example.org',
+    });
+    await pool.query(`alter table notifications add constraint unlucky check (subject not like '%poison%')`);
+    const faults: string[] = [];
+    const { issue_id } = await backend.post({ container: 'poison', message: 'ERROR one' });
+    await backend.post({ container: 'healthy', message: 'ERROR two' });
+    await dispatch(
+      pool,
+      { ...settings, onFault: (error, { toAddress }) => faults.push(`${toAddress}: ${error.message}`) },
+      Date.now(),
+      () => newId(Date.now()),
+    );
+    expect(faults).toEqual([expect.stringMatching(/^pat@example\.org: .*unlucky/)]);
+    const { rows } = await pool.query<{ to_address: string; subject: string; body: string; id: string }>(
+      'select id, to_address, subject, body from notifications order by id desc limit 2',
+    );
+    expect(rows.map(({ to_address }) => to_address).sort()).toEqual(['ops@example.org', 'pat@example.org']);
+    const plain = rows.find(({ to_address }) => to_address === 'pat@example.org')!;
+    expect(plain.subject).toBe('[ALERT] 1 alert that could not be shown');
+    expect(plain.body).toMatch(/https:\/\/logs\.example\.com\/api\/logs\/[\da-f-]{36}/);
+    const { rows: alerts } = await pool.query(
+      'select status, notification_id from alerts where issue_id = $1',
+      [issue_id],
+    );
+    expect(alerts).toEqual([{ status: 'mailed', notification_id: plain.id }]);
+  });
+});

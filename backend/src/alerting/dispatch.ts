@@ -3,6 +3,7 @@
 
 import { messageId } from '../channels/mail-headers.ts';
 import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
+import { isDatabaseAway } from '../http/errors.ts';
 import type { NewNotification } from '../ingest/types.ts';
 import { addNotifications } from '../outbox/add-notifications.ts';
 import { type BudgetRow, lockBudgets, readBudgets, writeBudgets } from '../outbox/budgets.ts';
@@ -14,6 +15,7 @@ import { alertsChannel } from './keep-alerts.ts';
 import { signingKey } from './links/keys.ts';
 import { type MailLinks, mailLinks } from './links/links.ts';
 import { endedThreads } from './pager-threads.ts';
+import { plainMail } from './plain-mail.ts';
 import { planMail } from './plan-mail.ts';
 import { type AlertPolicy, mailLimits } from './policy.ts';
 import type { RuleSet } from './rules/rule-set.ts';
@@ -38,6 +40,8 @@ export interface DispatchSettings {
   linkSecrets?: readonly string[];
   unsubscribeBaseUrl?: string | undefined;
   policy: AlertPolicy;
+  /** Told when a mail could not be written, and a plain one took its place. */
+  onFault?: (error: Error, target: Target) => void;
   /** Who has quiet hours; left out: nobody. */
   quiet?: Pick<RuleSet, 'quietUntil' | 'quietExcept'>;
 }
@@ -72,7 +76,8 @@ export function dispatch(
     const key = await signingKey(client, settings.linkSecrets ?? [], now);
     const changed = new Map<string, BudgetRow>();
     const untils = nextOver === null ? [] : [nextOver];
-    const mails: NewNotification[] = [];
+    const createdAt = new Date(now).toISOString();
+    let mails = 0;
     for (const recipient of recipients) {
       // A canary goes to nobody: no quiet hours, no budgets.
       const isCanary = recipient.channel === canaryChannel;
@@ -91,17 +96,51 @@ export function dispatch(
         budgets.set(row.name, row);
         changed.set(row.name, row);
       }
-      const { mail, isMoreWaiting } = await mailFor(client, recipient, loud, settings, newId, (to, id) =>
-        mailLinks(key, settings, to, id, now),
-      );
-      mails.push(mail);
-      if (isCanary) await noteDispatched(client, mail);
+      const tell = async () => {
+        const { mail, isMoreWaiting } = await mailFor(client, recipient, loud, settings, newId, (to, id) =>
+          mailLinks(key, settings, to, id, now),
+        );
+        await addNotifications(client, [mail], createdAt);
+        if (isCanary) await noteDispatched(client, mail);
+        return isMoreWaiting;
+      };
+      const isMoreWaiting = await orPlainly(client, tell, async (error) => {
+        settings.onFault?.(error, recipient);
+        const waiting = await takeWaiting(client, recipient, loud);
+        const mail = plainMail(waiting, recipient, settings, newId());
+        await markMailed(
+          client,
+          mail.id,
+          waiting.map(({ id }) => id),
+        );
+        await addNotifications(client, [mail], createdAt);
+        return false;
+      });
+      mails += 1;
       if (isMoreWaiting) untils.push(now + settings.policy.digestMs);
     }
-    await addNotifications(client, mails, new Date(now).toISOString());
     await writeBudgets(client, [...changed.values()]);
-    return { mails: mails.length, nextAt: untils.length > 0 ? Math.min(...untils) : null };
+    return { mails, nextAt: untils.length > 0 ? Math.min(...untils) : null };
   });
+}
+
+/** A fault of ours in one recipient's mail must not keep the mails of all others: what was begun is undone, and `plainly` serves. */
+async function orPlainly<Result>(
+  client: PoolClient,
+  work: () => Promise<Result>,
+  plainly: (error: Error) => Promise<Result>,
+): Promise<Result> {
+  await client.query('savepoint one_mail');
+  try {
+    const result = await work();
+    await client.query('release savepoint one_mail');
+    return result;
+  } catch (error) {
+    // The next round may have more luck.
+    if (isDatabaseAway(error)) throw error;
+    await client.query('rollback to savepoint one_mail');
+    return plainly(error as Error);
+  }
 }
 
 async function noteDispatched(client: PoolClient, { toAddress, body }: NewNotification): Promise<void> {
@@ -228,10 +267,7 @@ async function mailFor(
   const { headers, reason, issueId } = written;
   const told = applyTemplates(settings.templates, channel, written.mail, written.facts);
   const carried = [...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds);
-  await client.query(`update alerts set status = 'mailed', notification_id = $1 where id = any($2::uuid[])`, [
-    id,
-    carried,
-  ]);
+  await markMailed(client, id, carried);
   const { alert } = gathered.shown[0]!;
   return {
     mail: {
@@ -252,6 +288,17 @@ async function mailFor(
     },
     isMoreWaiting: gathered.later.length > 0,
   };
+}
+
+function markMailed(
+  client: PoolClient,
+  notificationId: string,
+  alertIds: readonly string[],
+): Promise<unknown> {
+  return client.query(
+    `update alerts set status = 'mailed', notification_id = $1 where id = any($2::uuid[])`,
+    [notificationId, alertIds],
+  );
 }
 
 export type { Gathered };
