@@ -66,7 +66,8 @@ export async function proposeExclusion(
     issue.title,
     own.map(({ message }) => message),
   );
-  if (pattern === undefined) return undefined;
+  // A rule takes a service as a glob: one with these in its name would hold what is of others.
+  if (pattern === undefined || /[*?]/.test(issue.service)) return undefined;
   const matches = compilePattern(pattern);
   const held = own.filter(({ message }) => matches(message));
   const others = await readOthers(client, issue.service, issueIds, now);

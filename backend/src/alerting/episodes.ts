@@ -241,14 +241,19 @@ async function tellOver(
   newId: () => string,
 ): Promise<void> {
   if (over.length === 0) return;
-  const { rows: told } = await client.query<Target & { episode: string }>(
-    `select episode, channel, to_address as "toAddress"
+  const { rows: told } = await client.query<Target & { episode: string; severity: string | null }>(
+    `select episode, channel, to_address as "toAddress", (array_agg(severity order by id desc))[1] as severity
      from alerts
      where episode = any($1::uuid[]) and status <> 'dropped'
      group by episode, channel, to_address
      order by min(id::text)`,
     [over.map(({ episode }) => episode.id)],
   );
+  // What quiet hours let through is said to be over in them too.
+  const severityTold = (episode: OpenEpisode) => {
+    const all = told.filter((each) => each.episode === episode.id).map(({ severity }) => severity);
+    return all.includes('fatal') ? 'fatal' : (all.find((severity) => severity !== null) ?? undefined);
+  };
   const alerts = over.map(
     ({ episode, issue, isForAll }): NewAlert => ({
       recordId: issue.last_record_id,
@@ -262,6 +267,7 @@ async function tellOver(
       episode: episode.id,
       held: Math.max(0, issue.count - (issue.notified_count ?? 0)),
       count: issue.count,
+      severity: severityTold(episode),
       recipients: told
         .filter((each) => each.episode === episode.id && (isForAll || isPager(each.channel, channels)))
         .map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),

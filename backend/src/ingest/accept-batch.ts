@@ -43,7 +43,7 @@ interface GroupedDraft {
   group: Group;
 }
 
-/** Most notifications that one transaction writes: about a second of the database's time. */
+/** Most notifications, or alerts that wait to be one, that one transaction writes: about a second of the database's time. */
 const mostNotifications = 20_000;
 
 /** A transaction would write too many notifications; `records` at a time are all right. */
@@ -196,7 +196,8 @@ async function storeFresh(
   const { receivedAt, receivedAtMs } = fresh[0]!.draft;
   const ruleCounts = await parts.countForRules?.(client, records, receivedAtMs);
   const plan = parts.planAlerts({ records, ...recipients, coalesced, ruleCounts, now: receivedAtMs });
-  refuseTooMany(fresh.length, plan.notifications.length);
+  const alerts = plan.alerts?.reduce((sum, alert) => sum + alert.recipients.length, 0) ?? 0;
+  refuseTooMany(fresh.length, plan.notifications.length + alerts);
   const othersAlert = await addNotifications(client, plan.notifications, receivedAt);
   await keepAlerts(client, plan, receivedAt);
   const decisions =

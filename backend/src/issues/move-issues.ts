@@ -79,16 +79,17 @@ async function followAlerts(
   to: IssueKey,
 ): Promise<void> {
   const values = [from.fingerprint, from.service, to.fingerprint, to.service, to.id];
-  await client.query(
-    `update alerts
-    set fingerprint = $3, service = $4, issue_id = $5
-    where fingerprint = $1 and service = $2 and status = 'waiting'`,
-    values,
-  );
+  // In the dispatcher's order, or the two could wait for each other.
   await client.query(
     `update episodes
     set fingerprint = $3, service = $4, issue_id = $5
     where fingerprint = $1 and service = $2 and ended_at is null`,
+    values,
+  );
+  await client.query(
+    `update alerts
+    set fingerprint = $3, service = $4, issue_id = $5
+    where fingerprint = $1 and service = $2 and status = 'waiting'`,
     values,
   );
 }

@@ -290,6 +290,21 @@ recipients:
     expect(owls(line)).toEqual([[hours(7.5) / 1000, 'owl@example.org', '[NEW] api on web-1: a']]);
   });
 
+  it('let through that it is over, where they let through that it began', async () => {
+    const line = await timeline(rules, {
+      recipients,
+      start: Date.parse('2026-11-22T22:00:00Z'),
+      policy: { whenOver: true },
+    })
+      .at(0, { issue: 'crash', severity: 'fatal' })
+      .at(minutes(1), { issue: 'crash', severity: 'fatal' })
+      .run(hours(3));
+    expect(owls(line)).toEqual([
+      [0, 'owl@example.org', '[NEW] api on web-1: crash'],
+      [3660, 'owl@example.org', '[OVER] api on web-1: crash'],
+    ]);
+  });
+
   it('let through what is excepted, and that alone', async () => {
     const line = await timeline(rules, { recipients, start: Date.parse('2026-11-22T22:00:00Z') })
       .at(0, { issue: 'a' })
