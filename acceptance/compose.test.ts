@@ -155,7 +155,7 @@ describe.skipIf(without)('the compose file', () => {
       (all) => all.length > 0,
     );
     expect(mails).toMatchObject([
-      { to: ['ops@example.com'], subject: '[NEW] bakery on host-7: ERROR the oven is cold' },
+      { to: ['ops@example.com'], subject: '[NEW] bakery on host-7: the oven is cold' },
     ]);
     // The backend and its database are not followed: what they log must not come back as records.
     const agentLog = await compose('logs', '--no-color', 'agent');
