@@ -79,8 +79,13 @@ async function listenOnce(options: ListenOptions, stop: AbortSignal): Promise<vo
     options.onWake();
     // A network that swallows everything never ends a connection that only waits.
     const silent = new Promise<never>((_resolve, reject) => {
+      let isAsking = false;
       heartbeat = setInterval(() => {
-        client.query('select 1').catch(reject);
+        if (isAsking) return;
+        isAsking = true;
+        client.query('select 1').then(() => {
+          isAsking = false;
+        }, reject);
       }, options.heartbeatMs ?? 30_000);
     });
     silent.catch(() => {});
