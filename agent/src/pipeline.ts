@@ -81,7 +81,7 @@ export const tickMs = 50;
 const cursorEveryMs = 1000;
 
 export function createPipeline(options: PipelineOptions) {
-  const { stages, disk, life, maxWaitingBytes = 4 * 1024 * 1024, now: clock = Date.now } = options;
+  const { stages, disk, life, maxWaitingBytes = 1024 * 1024, now: clock = Date.now } = options;
   const sinks = new Set<ContainerSink>();
   const stats: PipelineStats = { lines: 0, entries: 0, records: 0, holes: 0, waitingBytes: 0 };
   let waitingRecords: MatchedRecord[] = [];

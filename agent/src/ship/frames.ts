@@ -51,9 +51,11 @@ export interface RecordOrigin {
   last: Position;
 }
 
+const keptBytes = 64 * 1024;
+
 /** Encodes frames one after the other into one buffer. */
 export class FrameWriter {
-  #buffer = Buffer.allocUnsafe(64 * 1024);
+  #buffer = Buffer.allocUnsafe(keptBytes);
   #length = 0;
 
   head(head: Head): void {
@@ -85,12 +87,13 @@ export class FrameWriter {
     this.#frame(frameTypes.acknowledged, JSON.stringify(place));
   }
 
-  /** What was added since the last call, in memory of its own. */
+  /** What was added since the last call, in memory of its own. What a flood needed is not kept. */
   take(): Buffer {
-    const taken = Buffer.from(this.#buffer.subarray(0, this.#length));
+    const added = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
-    if (this.#buffer.length > 4 * 1024 * 1024) this.#buffer = Buffer.allocUnsafe(64 * 1024);
-    return taken;
+    if (this.#buffer.length <= keptBytes) return Buffer.from(added);
+    this.#buffer = Buffer.allocUnsafe(keptBytes);
+    return added;
   }
 
   #frame(type: FrameType, payload: string): void {

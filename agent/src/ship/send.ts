@@ -80,7 +80,8 @@ export interface Sender {
 const compressFromBytes = 1024;
 /** How long a backend that takes no arrays is not asked again. */
 const aloneMs = 10 * 60_000;
-const defaultBatch: BatchBounds = { maxRecords: 500, maxBytes: 1024 * 1024, lingerMs: 200 };
+/** Several times as much is in memory while a batch is sent, compressed and its answer read. */
+const defaultBatch: BatchBounds = { maxRecords: 500, maxBytes: 512 * 1024, lingerMs: 200 };
 
 const compress = promisify(gzip);
 
