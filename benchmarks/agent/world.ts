@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { type DockerEngine, startDockerEngine } from '@log-detector/test-kit';
+import { agentEnvironment, agentNodeFlags } from '../../cli/src/agent-process.ts';
 import { runCommand, until } from './processes.ts';
 
 export interface Container {
@@ -115,13 +116,18 @@ function followed(agent: Agent, source: 'file' | 'api'): number {
 }
 
 function startAgent(folder: string, env: NodeJS.ProcessEnv): Agent {
-  const child: ChildProcess = spawn(process.execPath, [join(folder, 'agent.mjs'), 'agent'], {
-    env: {
-      PATH: process.env.PATH,
-      ...env,
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [...agentNodeFlags, join(folder, 'agent.mjs'), 'agent'],
+    {
+      env: {
+        PATH: process.env.PATH,
+        ...agentEnvironment,
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  );
   let output = '';
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.on('data', (data: Buffer) => {

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pingEngine } from '@log-detector/agent';
+import { agentEnvironment, agentNodeFlags } from './agent-process.ts';
 
 /** How long a part may take to end by itself, in ms, before it is killed. The whole must end within five seconds. */
 const graceMs = 4000;
@@ -28,8 +29,8 @@ export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
   }
 
   const children = new Set<ChildProcess>();
-  const run = (verb: string, extra: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<number> } => {
-    const child = spawn(process.execPath, [process.argv[1] ?? '', verb], {
+  const run: Run = (verb, extra, flags = []) => {
+    const child = spawn(process.execPath, [...flags, process.argv[1] ?? '', verb], {
       // The open standard input is how the child learns that this process was killed.
       stdio: ['pipe', 'inherit', 'inherit'],
       env: { ...env, ...extra, LOG_DETECTOR_STARTER: 'stdin' },
@@ -65,9 +66,16 @@ export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
   return backendCode ?? 0;
 }
 
+/** Starts a part with more in its environment, and flags of Node.js. */
+type Run = (
+  verb: string,
+  extra: NodeJS.ProcessEnv,
+  flags?: readonly string[],
+) => { child: ChildProcess; ended: Promise<number> };
+
 /** Starts the agent once Docker answers, and again when it ends by itself, until the signal. */
 async function followContainers(
-  run: (verb: string, extra: NodeJS.ProcessEnv) => { ended: Promise<number> },
+  run: Run,
   { base, env, signal }: { base: string; env: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<void> {
   const aborted = new Promise<void>((resolve) => {
@@ -78,14 +86,16 @@ async function followContainers(
   while (!signal.aborted) {
     const problem = await pingEngine(env);
     if (problem === undefined) {
-      const { ended } = run('agent', {
+      const extra = {
+        ...agentEnvironment,
         BACKEND_URL: env.BACKEND_URL || `${base}/api/logs`,
         BACKEND_API_KEY: env.BACKEND_API_KEY || env.API_KEY,
         ...(env.API_KEY_FILE && !env.BACKEND_API_KEY_FILE && !env.BACKEND_API_KEY
           ? { BACKEND_API_KEY_FILE: env.API_KEY_FILE }
           : {}),
         SPOOL_DIR: env.SPOOL_DIR || join(env.DATA_DIR || 'data', 'spool'),
-      });
+      };
+      const { ended } = run('agent', extra, agentNodeFlags);
       const code = await Promise.race([ended, aborted]);
       // Wrong settings stay wrong: the agent has said which, and the backend goes on alone.
       if (code === 2) return aborted;
