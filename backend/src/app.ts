@@ -122,7 +122,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
         logger.debug({ err: error }, 'cannot note a canary'),
       );
       if (stored) options.absence?.heard(stored.records, stored.now);
-      for (const { notify, reason } of decisions) decided.add(1, { notify: String(notify), reason });
+      countDecisions(decisions, (n, labels) => decided.add(n, labels));
       return records;
     },
     onFault,
@@ -188,6 +188,19 @@ export async function buildApp(options: AppOptions): Promise<App> {
     },
   );
   return app;
+}
+
+/** Adds up those that are alike first: a batch is mostly of one kind. */
+function countDecisions(
+  decisions: readonly Decision[],
+  add: (n: number, labels: { notify: string; reason: string }) => void,
+): void {
+  for (let from = 0, to = 0; from < decisions.length; from = to) {
+    const { notify, reason } = decisions[from]!;
+    while (to < decisions.length && decisions[to]!.reason === reason && decisions[to]!.notify === notify)
+      to += 1;
+    add(to - from, { notify: String(notify), reason });
+  }
 }
 
 /** The same again within a minute is one line with a count. */

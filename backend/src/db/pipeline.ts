@@ -3,6 +3,7 @@
 // remembered for the connection, and `pg` itself knows nothing of these names.
 
 import type { Connection, Submittable } from 'pg';
+import { Packet } from './packet.ts';
 import type { PoolClient } from './pool.ts';
 
 /** As the server reads it: text, or bytes for bytea. */
@@ -78,21 +79,6 @@ export function justRun(...steps: readonly Step[]): Ask<void> {
 export const begin: Step = { name: 'begin', text: 'begin' };
 export const commit: Step = { name: 'commit', text: 'commit' };
 
-/** What `pg` sends with, beyond its types. */
-type Wire = Omit<Connection, 'bind' | 'execute' | 'parse' | 'close' | 'describe'> & {
-  parse(query: { text: string; name?: string }): void;
-  bind(config: {
-    statement?: string;
-    values: readonly Parameter[];
-    valueMapper: (value: Parameter) => unknown;
-  }): void;
-  describe(message: { type: 'P'; name: '' }): void;
-  execute(config: object): void;
-  close(message: { type: 'S'; name: string }): void;
-  sendCopyFromChunk(chunk: Buffer): void;
-  endCopyFrom(): void;
-};
-
 interface Column {
   name: string;
   parse: (text: string) => unknown;
@@ -124,28 +110,28 @@ class Pipeline implements Submittable {
   }
 
   submit(connection: Connection): void {
-    const wire = connection as unknown as Wire;
     const known = prepared.get(connection);
     if (known) this.#known = known;
     else prepared.set(connection, this.#known);
-    wire.stream.cork();
-    for (const { name, text, values = [], copy } of this.#steps) {
-      const isKnown = name !== undefined && this.#known.has(name);
+    const packet = new Packet();
+    for (const { name = '', text, values = [], copy } of this.#steps) {
+      const isKnown = name !== '' && this.#known.has(name);
       if (!isKnown) {
         // Perhaps it is there: an attempt before failed after this was parsed. To close what is not there is no error.
-        if (name !== undefined) wire.close({ type: 'S', name });
-        wire.parse({ name, text });
+        if (name !== '') packet.closeStatement(name);
+        packet.parse(name, text);
       }
-      wire.bind({ statement: name, values, valueMapper: asSent });
-      if (!isKnown) wire.describe({ type: 'P', name: '' });
-      wire.execute({});
+      packet.bind(name, values);
+      if (!isKnown) packet.describePortal();
+      packet.execute();
       if (copy) {
-        for (const piece of copy) wire.sendCopyFromChunk(Buffer.from(piece));
-        wire.endCopyFrom();
+        for (const piece of copy) packet.copyData(piece);
+        packet.copyDone();
       }
     }
-    wire.sync();
-    wire.stream.uncork();
+    packet.sync();
+    // As `pg` does: a connection that is gone tells it by an event.
+    if (connection.stream.writable) connection.stream.write(packet.take());
     this.#expectNext();
   }
 
@@ -200,8 +186,4 @@ class Pipeline implements Submittable {
   handleReadyForQuery(): void {
     if (!this.#error) this.callback(null, this.#results);
   }
-}
-
-function asSent(value: Parameter): string | Buffer | null {
-  return value === null || typeof value === 'string' || Buffer.isBuffer(value) ? value : String(value);
 }

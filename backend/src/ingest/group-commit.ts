@@ -6,7 +6,7 @@
 //      ^                                    |  data refused: halve, until it stands alone: refused
 //      +--------(try again, bounded)--------+  database away: 503, Retry-After
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '@log-detector/contract';
 import { bucketOf, idMaker } from '../db/record-id.ts';
 import { comeAgain, HttpError, isDatabaseAway } from '../http/errors.ts';
@@ -46,6 +46,14 @@ interface Waiting {
   fail: (error: unknown) => void;
 }
 
+interface Answer {
+  records: number;
+  give: () => void;
+}
+
+/** Records whose answers are written in one turn. */
+const mostWritten = 100;
+
 export class GroupCommit {
   readonly #options: Required<Omit<GroupCommitOptions, 'onTrouble' | 'onFault'>> &
     Pick<GroupCommitOptions, 'onTrouble' | 'onFault'>;
@@ -55,6 +63,8 @@ export class GroupCommit {
   #underWay = 0;
   /** Of those under way. */
   #slow = 0;
+  /** Transactions that ended, whose requests are being answered. */
+  #answering = 0;
   #idle: (() => void)[] = [];
   /** Later than the latest equal record that was ahead of a draft, perhaps by another backend's clock. */
   #notBeforeMs = 0;
@@ -91,7 +101,7 @@ export class GroupCommit {
 
   /** Resolves when nothing waits and nothing is under way. */
   async drained(): Promise<void> {
-    while (this.#underWay > 0 || this.#waiting.length > 0)
+    while (this.#underWay > 0 || this.#waiting.length > 0 || this.#answering > 0)
       await new Promise<void>((done) => this.#idle.push(done));
   }
 
@@ -104,12 +114,12 @@ export class GroupCommit {
         this.#slow += 1;
         this.#startNext();
       }, this.#options.slowMs);
-      void this.#run(this.#takeTogether()).finally(() => {
+      void this.#run(this.#takeTogether()).then((answers) => {
         clearTimeout(clock);
         if (isSlow) this.#slow -= 1;
         this.#underWay -= 1;
         this.#startNext();
-        if (this.#underWay === 0) for (const done of this.#idle.splice(0)) done();
+        void this.#give(answers);
       });
     }
   }
@@ -134,17 +144,38 @@ export class GroupCommit {
     return together;
   }
 
-  async #run(together: readonly Waiting[]): Promise<void> {
+  /** @returns what gives each request its answers. Never throws. */
+  async #run(together: readonly Waiting[]): Promise<Answer[]> {
     try {
       const outcomes = await this.#store(this.#draft(together.flatMap(({ records }) => records)));
       let from = 0;
-      for (const { records, answer } of together) {
-        answer(outcomes.slice(from, from + records.length));
+      return together.map(({ records, answer }) => {
+        const own = outcomes.slice(from, from + records.length);
         from += records.length;
-      }
+        return { records: records.length, give: () => answer(own) };
+      });
     } catch (error) {
-      for (const { fail } of together) fail(error);
+      return together.map(({ records, fail }) => ({ records: records.length, give: () => fail(error) }));
     }
+  }
+
+  /**
+   * Where the next transaction has begun, it goes to the database first, and large answers are written one by one between
+   * what the database says: so neither waits while this process writes answers.
+   */
+  async #give(answers: readonly Answer[]): Promise<void> {
+    this.#answering += 1;
+    let written = mostWritten;
+    for (const { records, give } of answers) {
+      if (written >= mostWritten && this.#underWay > 0) {
+        await nextTurn();
+        written = 0;
+      }
+      give();
+      written += records;
+    }
+    this.#answering -= 1;
+    if (this.#underWay === 0 && this.#answering === 0) for (const done of this.#idle.splice(0)) done();
   }
 
   /** Ids and times are given once, so that a further attempt stores the same records. */

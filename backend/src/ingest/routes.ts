@@ -9,6 +9,7 @@ import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { readBody } from './body.ts';
 import { Budget, type Share } from './budget.ts';
+import { bytesOf } from './bytes-of.ts';
 import type { GroupCommit, Outcome } from './group-commit.ts';
 import { type Received, receive } from './receive.ts';
 import { validate } from './validate.ts';
@@ -39,17 +40,12 @@ export function ingestRoutes({
   metrics.gauge('log_detector_ingest_held_bytes', 'Bytes of requests not answered yet.', () => budget.held);
   const records = metrics.counter('log_detector_records_total', 'Records, by what became of them.');
 
-  async function accept(
-    { text, share }: Body,
-    contentType: string | undefined,
-  ): Promise<LogRecord | { items: BatchResult[] }> {
+  /** @returns a record, or the JSON of a batch. */
+  async function accept({ text, share }: Body, contentType: string | undefined): Promise<LogRecord | Buffer> {
     try {
       const received = receive(contentType, text);
-      const answer =
-        received.kind === 'one'
-          ? await acceptOne(received.value)
-          : { items: await acceptBatch(received.items) };
-      return answer;
+      if (received.kind === 'one') return await acceptOne(received.value);
+      return bytesOf(JSON.stringify({ items: await acceptBatch(received.items) }));
     } finally {
       share.give();
     }
@@ -126,10 +122,12 @@ export function ingestRoutes({
             },
           },
         },
-        async (request) => {
+        async (request, reply) => {
           const body = request.body as unknown as Body | undefined;
           if (!body) throw new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
-          return accept(body, request.headers['content-type']);
+          const answer = await accept(body, request.headers['content-type']);
+          if (Buffer.isBuffer(answer)) reply.type('application/json; charset=utf-8');
+          return answer as LogRecord;
         },
       );
     });

@@ -12,7 +12,7 @@ import type { IncomingRecord } from './types.ts';
 
 export type Validated = { record: IncomingRecord } | { misfits: Misfit[] };
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const uuid = /^[\da-fA-F]{8}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{12}$/;
 const imageChars = 1000;
 const coalesceIdChars = 255;
 /** Of `fields` or `labels`, as JSON. */
