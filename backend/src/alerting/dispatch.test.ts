@@ -43,6 +43,20 @@ describe('a recipient that was taken off', () => {
     expect(await toldOf('paying')).toEqual(['ops@example.org']);
   });
 
+  it('leaves them too when it was the API that took them off', async () => {
+    await backend.call('POST', '/api/rules', {
+      name: 'tax',
+      match: { container: 'tax*' },
+      to: 'tom@example.org',
+    });
+    const { body } = await backend.call<Recipient[]>('POST', '/api/recipients', {
+      emails: 'tom@example.org, liz@example.org',
+    });
+    await backend.call('DELETE', `/api/recipients/${body[0]!.id}`);
+    expect(await toldOf('taxes')).toEqual(['liz@example.org']);
+    await backend.call('DELETE', `/api/recipients/${body[1]!.id}`);
+  });
+
   it('is told no more, but when ALERT_EMAIL_TO names them and nobody else is left', async () => {
     const emails = 'ops@example.org, ada@example.org';
     const { body } = await backend.call<Recipient[]>('POST', '/api/recipients', { emails });

@@ -232,6 +232,15 @@ interface OverEpisode {
   isForAll: boolean;
 }
 
+/**
+ * As what it is told that an episode is over: what quiet hours let through is said to be over in them too.
+ * @param told the severities of its alerts.
+ */
+export function severityOver(told: readonly (string | null)[]): string | undefined {
+  const known = told.filter((severity) => severity !== null).toSorted();
+  return known.find((severity) => severity.toLowerCase() === 'fatal') ?? known[0];
+}
+
 /** Tells those who were told of the episode, or are about to be. */
 async function tellOver(
   client: PoolClient,
@@ -241,19 +250,14 @@ async function tellOver(
   newId: () => string,
 ): Promise<void> {
   if (over.length === 0) return;
-  const { rows: told } = await client.query<Target & { episode: string; severity: string | null }>(
-    `select episode, channel, to_address as "toAddress", (array_agg(severity order by id desc))[1] as severity
+  const { rows: told } = await client.query<Target & { episode: string; severities: (string | null)[] }>(
+    `select episode, channel, to_address as "toAddress", array_agg(distinct severity) as severities
      from alerts
      where episode = any($1::uuid[]) and status <> 'dropped'
      group by episode, channel, to_address
      order by min(id::text)`,
     [over.map(({ episode }) => episode.id)],
   );
-  // What quiet hours let through is said to be over in them too.
-  const severityTold = (episode: OpenEpisode) => {
-    const all = told.filter((each) => each.episode === episode.id).map(({ severity }) => severity);
-    return all.includes('fatal') ? 'fatal' : (all.find((severity) => severity !== null) ?? undefined);
-  };
   const alerts = over.map(
     ({ episode, issue, isForAll }): NewAlert => ({
       recordId: issue.last_record_id,
@@ -267,7 +271,9 @@ async function tellOver(
       episode: episode.id,
       held: Math.max(0, issue.count - (issue.notified_count ?? 0)),
       count: issue.count,
-      severity: severityTold(episode),
+      severity: severityOver(
+        told.filter((each) => each.episode === episode.id).flatMap(({ severities }) => severities),
+      ),
       recipients: told
         .filter((each) => each.episode === episode.id && (isForAll || isPager(each.channel, channels)))
         .map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),

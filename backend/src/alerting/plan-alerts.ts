@@ -37,9 +37,13 @@ export function planAlerts(question: AlertQuestion, settings: AlertSettings, new
   const recipients = defaultTargets(question.recipients, { ...settings, to: settings.to.filter(wanted) });
   const { policy, rules } = settings;
   const enabled = canTell(settings);
+  // Who was taken off is told no more by a rule either, but where ALERT_EMAIL_TO names them and nobody else is left.
+  const isDefault = (address: string) => recipients.some(({ toAddress }) => toAddress === address);
+  const removed = [...(question.removed ?? [])].filter((address) => !isDefault(address));
+  const asked = { ...question, unsubscribed: new Set([...(question.unsubscribed ?? []), ...removed]) };
   return policy?.grouping === 'on'
-    ? planGrouped(question, { enabled, recipients, policy, mailsOn: settings.enabled, rules }, newId)
-    : planUngrouped(question, settings, recipients, newId);
+    ? planGrouped(asked, { enabled, recipients, policy, mailsOn: settings.enabled, rules }, newId)
+    : planUngrouped(asked, settings, recipients, newId);
 }
 
 function planUngrouped(

@@ -240,24 +240,28 @@ function firstIdOf(draft: Draft, firstIds: ReadonlyMap<string, string>): string 
   return draft.eventId === null ? draft.id : firstIds.get(draft.eventId)!;
 }
 
-type Recipients = Required<Pick<AlertQuestion, 'recipients' | 'unsubscribed'>>;
+type Recipients = Required<Pick<AlertQuestion, 'recipients' | 'unsubscribed' | 'removed'>>;
 
 const askRecipients: Ask<Recipients> = {
   steps: [
     {
       name: 'read-recipients',
       text: `
-        select email, true as is_wanted, created_at from email_recipients where is_active
+        select email, case when is_active then 'recipients' else 'removed' end as kind, created_at from email_recipients
         union all
-        select address, false, at from unsubscriptions
+        select address, 'unsubscribed', at from unsubscriptions
         order by created_at, email`,
     },
   ],
   read([result]) {
-    const rows = result!.rows as { email: string; is_wanted: boolean }[];
-    const emails = (isWanted: boolean) =>
-      rows.filter(({ is_wanted }) => is_wanted === isWanted).map(({ email }) => email);
-    return { recipients: emails(true), unsubscribed: new Set(emails(false)) };
+    const rows = result!.rows as { email: string; kind: keyof Recipients }[];
+    const emails = (wanted: keyof Recipients) =>
+      rows.filter(({ kind }) => kind === wanted).map(({ email }) => email);
+    return {
+      recipients: emails('recipients'),
+      unsubscribed: new Set(emails('unsubscribed')),
+      removed: new Set(emails('removed')),
+    };
   },
 };
 

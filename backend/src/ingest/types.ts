@@ -201,6 +201,8 @@ export interface AlertQuestion {
   recipients: readonly string[];
   /** Addresses that want no more mails, wherever they are configured. */
   unsubscribed?: ReadonlySet<string>;
+  /** Recipients in the database that are not active. */
+  removed?: ReadonlySet<string>;
   /** Those of the records' `coalesceId`s that made an alert already, in an earlier batch. */
   coalesced: ReadonlySet<string>;
   /** What the thresholds of rules have counted; alerting/rules/judge.ts names the keys. */

@@ -3,7 +3,7 @@
 
 import type { AlertMemory } from '../alerting/decide.ts';
 import { type DispatchSettings, loudOf, planFor, type WaitingRecipient } from '../alerting/dispatch.ts';
-import { beganCountOf } from '../alerting/episodes.ts';
+import { beganCountOf, severityOver } from '../alerting/episodes.ts';
 import { type Gathered, gather, type WaitingAlert } from '../alerting/gather.ts';
 import { issueSubject, type MailedIssue } from '../alerting/issue-mail.ts';
 import { quietMs } from '../alerting/policy.ts';
@@ -49,6 +49,8 @@ export class MemoryOutbox {
   readonly #waiting = new Map<string, KeptAlert[]>();
   /** Whom each episode was told to. */
   readonly #told = new Map<string, Map<string, Target>>();
+  /** As what. */
+  readonly #severities = new Map<string, (string | null)[]>();
   readonly #episodes = new Map<string, Episode>();
   readonly #budgets = new Map<string, BudgetRow>();
 
@@ -84,6 +86,9 @@ export class MemoryOutbox {
         const told = this.#told.get(alert.episode) ?? new Map<string, Target>();
         if (!told.has(place)) told.set(place, { channel, toAddress });
         this.#told.set(alert.episode, told);
+        const severities = this.#severities.get(alert.episode) ?? [];
+        if (!severities.includes(alert.severity ?? null)) severities.push(alert.severity ?? null);
+        this.#severities.set(alert.episode, severities);
       }
   }
 
@@ -257,6 +262,7 @@ export class MemoryOutbox {
         episode: episode.id,
         held: Math.max(0, issue.count - (issue.notifiedCount ?? 0)),
         count: issue.count,
+        severity: severityOver(this.#severities.get(episode.id) ?? []),
         recipients: [...(this.#told.get(episode.id)?.values() ?? [])]
           .filter(({ channel }) => isForAll || isPager(channel, channels))
           .map((target) => ({ ...target, id: this.#newId() })),
