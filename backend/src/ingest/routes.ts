@@ -10,8 +10,9 @@ import type { Metrics } from '../http/metrics.ts';
 import { readBody } from './body.ts';
 import { Budget, type Share } from './budget.ts';
 import { bytesOf } from './bytes-of.ts';
-import type { GroupCommit, Outcome } from './group-commit.ts';
+import type { GroupCommit } from './group-commit.ts';
 import { type Received, receive } from './receive.ts';
+import type { IncomingRecord } from './types.ts';
 import { validate } from './validate.ts';
 
 export interface IngestRoutesOptions {
@@ -67,21 +68,29 @@ export function ingestRoutes({
   }
 
   async function acceptBatch(items: Extract<Received, { kind: 'batch' }>['items']): Promise<BatchResult[]> {
-    const validated = items.map((item, index) =>
-      'misfits' in item ? item : validate(item.value, ['body', index]),
-    );
-    const good = validated.flatMap((item) => ('record' in item ? [item.record] : []));
-    const outcomes = (await commits.submit(good))[Symbol.iterator]();
-    const results = validated.map((item, index): BatchResult => {
-      if ('misfits' in item) return { index, error: item.misfits };
-      const outcome: Outcome = outcomes.next().value!;
-      if ('record' in outcome) return outcome.record;
-      return { index, error: [refusal(outcome.refusedBecause, ['body', index])] };
+    const good: IncomingRecord[] = [];
+    // Null: what is good, and answered after the commit.
+    const results = items.map((item, index): BatchResult | null => {
+      const validated = 'misfits' in item ? item : validate(item.value, ['body', index]);
+      if ('misfits' in validated) return { index, error: validated.misfits };
+      good.push(validated.record);
+      return null;
     });
-    const refused = results.filter((result) => 'error' in result).length;
+    const outcomes = await commits.submit(good);
+    let refused = results.length - good.length;
+    let next = 0;
+    for (let index = 0; index < results.length; index += 1) {
+      if (results[index] !== null) continue;
+      const outcome = outcomes[next++]!;
+      if ('record' in outcome) results[index] = outcome.record;
+      else {
+        results[index] = { index, error: [refusal(outcome.refusedBecause, ['body', index])] };
+        refused += 1;
+      }
+    }
     records.add(results.length - refused, { outcome: 'stored' });
     if (refused > 0) records.add(refused, { outcome: 'refused' });
-    return results;
+    return results as BatchResult[];
   }
 
   return (app: App) => {

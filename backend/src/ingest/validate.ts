@@ -69,7 +69,8 @@ class FieldReader {
 
   /** Own properties alone: a record has no fields that Object.prototype lends it. */
   #get(name: string): unknown {
-    return Object.hasOwn(this.#value, name) ? this.#value[name] : undefined;
+    const value = this.#value[name];
+    return value !== undefined && Object.hasOwn(this.#value, name) ? value : undefined;
   }
 
   requiredText(name: string, maxChars: number, clean = true): string {
