@@ -21,6 +21,9 @@ const furthestBack = 200;
 const tailBytes = 4096;
 /** Bytes of a told line's text that are looked at. */
 const longestTold = 12_288;
+const nothing = Buffer.alloc(0);
+/** A line on its way, one at a time for all containers. Longer ones get memory of their own. */
+const shared = Buffer.allocUnsafeSlow(64 * 1024);
 
 export interface JsonLinesOptions {
   lines: Lines;
@@ -53,10 +56,9 @@ export function createJsonLines(options: JsonLinesOptions) {
   /** The line at hand, which lines before it may be told for. */
   let here: { bytes: Buffer; runFrom: number; from: number; to: number } | undefined;
   /** The end of the bytes read last, for the last lines of a log. */
-  const tail = Buffer.alloc(tailBytes);
+  let tail: Buffer = nothing;
   let tailLength = 0;
   let attributes = 0;
-  let payload = Buffer.alloc(4096);
 
   /** The next line that matters, from `from` on, or `to`. The last lines before it, by stream, are left in `last`. */
   const last: Record<Stream, number> = { stdout: -1, stderr: -1 };
@@ -220,7 +222,8 @@ export function createJsonLines(options: JsonLinesOptions) {
     if (hasPassed[stream]) giveBefore(bytes, runFrom, from, stream);
     // As the engine would send it.
     const frame = `${line.at} ${text}${line.whole ? '\n' : ''}`;
-    if (payload.length < frame.length * 3) payload = Buffer.alloc(frame.length * 3);
+    const most = frame.length * 3;
+    const payload = most > shared.length ? Buffer.allocUnsafe(most) : shared;
     lines.frame(stream, payload, 0, payload.write(frame), false);
     givenTo[stream] = before + to + 1 - runFrom;
     hasPassed[stream] = false;
@@ -258,6 +261,7 @@ export function createJsonLines(options: JsonLinesOptions) {
       before += to - from;
       // A line longer than this is not told.
       tailLength = Math.min(before - toldTo, tailBytes, to);
+      if (tailLength > 0 && tail === nothing) tail = Buffer.allocUnsafeSlow(tailBytes);
       if (tailLength > 0) bytes.copy(tail, 0, to - tailLength, to);
     },
 
