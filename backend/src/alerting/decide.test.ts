@@ -32,6 +32,17 @@ const decided = (parts: Partial<IssueFacts>) => decide(facts(parts), now, policy
 const never = { alertedAt: null, memory: null };
 const noTokens = memory({ bucket: { tokens: 0, at: now } });
 
+describe('a mute that ends while there is no token', () => {
+  it('is told as soon as there is one, and once', () => {
+    const held = decided({ memory: noTokens, muteEnded: 'worse' });
+    expect(held).toMatchObject({ notify: false, reason: 'rate-limited', memory: { owesMuteEnd: 'worse' } });
+    const later = { ...held.memory!, bucket: memory().bucket };
+    const told = decided({ memory: later });
+    expect(told).toMatchObject({ notify: true, reason: 'spike' });
+    expect(decided({ memory: told.memory! })).toMatchObject({ notify: false, reason: 'in-cooldown' });
+  });
+});
+
 describe('decide', () => {
   it.each<[string, Partial<IssueFacts>, { notify: boolean; reason: string }]>([
     ['tells of a new issue', { ...never, isNew: true, pauseMs: null }, { notify: true, reason: 'new' }],

@@ -21,6 +21,8 @@ export interface AlertMemory {
   spikedAt: number | null;
   /** It came back, and its bucket was empty: still to be told. */
   owesRegression: boolean;
+  /** Its mute ended, and it was held back for another reason: still to be told. */
+  owesMuteEnd?: MuteEnd;
   /** With rules: the places that were told of the episode, the first ones. */
   told?: string[];
   /** And of any episode: the others may draw on the reserve. */
@@ -82,11 +84,14 @@ export function decide(
   const { memory } = facts;
   const taken = take(memory?.bucket, issueLimits, now, true);
   if (!taken.taken) {
-    const forgets = reason === 'regressed' && memory !== null && !memory.owesRegression;
+    const owed = owedOf(facts, reason);
+    const forgets =
+      memory !== null &&
+      (owed.owesRegression !== memory.owesRegression || owed.owesMuteEnd !== memory.owesMuteEnd);
     return {
       notify: false,
       reason: 'rate-limited',
-      ...(forgets ? { memory: { ...memory, owesRegression: true } } : {}),
+      ...(forgets ? { memory: { ...memory, ...owed } } : {}),
     };
   }
   return {
@@ -101,18 +106,37 @@ export function decide(
   };
 }
 
+/** What is still to be told when it is held back now. */
+function owedOf(
+  { memory, muteEnded }: IssueFacts,
+  reason: NotifyReason,
+): Pick<AlertMemory, 'owesRegression' | 'owesMuteEnd'> {
+  const owesMuteEnd = muteEnded ?? memory?.owesMuteEnd;
+  return {
+    owesRegression: memory?.owesRegression === true || reason === 'regressed',
+    ...(owesMuteEnd ? { owesMuteEnd } : {}),
+  };
+}
+
 /** Held back until it stays; then it is told as what it would have been told as now. */
 function holdAsNoise(
-  { memory }: IssueFacts,
+  facts: IssueFacts,
   { noise }: NoiseVerdict,
   reason: NotifyReason,
   now: number,
 ): IssueDecision {
   const held = { notify: false, reason: 'starting-or-stopping' } as const;
-  const owesRegression = memory?.owesRegression === true || reason === 'regressed';
-  if (memory && memory.noise === noise && memory.owesRegression === owesRegression) return held;
+  const { memory } = facts;
+  const owed = owedOf(facts, reason);
+  if (
+    memory &&
+    memory.noise === noise &&
+    memory.owesRegression === owed.owesRegression &&
+    memory.owesMuteEnd === owed.owesMuteEnd
+  )
+    return held;
   const fresh = { episode: '', bucket: { tokens: issueLimits.capacity, at: now }, spikedAt: null };
-  return { ...held, memory: { ...(memory ?? fresh), owesRegression, ...(noise ? { noise } : {}) } };
+  return { ...held, memory: { ...(memory ?? fresh), ...owed, ...(noise ? { noise } : {}) } };
 }
 
 function reasonToNotify(
@@ -127,8 +151,9 @@ function reasonToNotify(
   if (alertedAt === null) return 'still-failing';
   if (facts.isRegressed || memory?.owesRegression) return 'regressed';
   if (facts.pauseMs !== null && facts.pauseMs >= quietAfterMs) return 'regressed';
-  if (facts.muteEnded === 'worse' || isSpike(facts, now, cooldownMs)) return 'spike';
-  if (facts.muteEnded) return 'still-failing';
+  const muteEnded = facts.muteEnded ?? memory?.owesMuteEnd;
+  if (muteEnded === 'worse' || isSpike(facts, now, cooldownMs)) return 'spike';
+  if (muteEnded) return 'still-failing';
   return now - alertedAt >= cooldownMs ? 'still-failing' : undefined;
 }
 
