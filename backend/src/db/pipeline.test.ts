@@ -87,6 +87,24 @@ describe('pipeline', () => {
     expect(await names()).toEqual(['a', 'b\nc', 'd', 'kept']);
   });
 
+  it('sends any text, bytes and nothing, however much, and the next packet after it', async () => {
+    const texts = ['', 'plain', 'žluťoučký kůň', '字と😀', 'x'.repeat(3_000_000), '😀'.repeat(700_000)];
+    const bytes = Buffer.from([0, 1, 0xff, 0x5c]);
+    const give = (word: string) => ({
+      name: 'give',
+      text: "select $1::text as word, encode($2::bytea, 'hex') as bytes, $3::text as nothing, $4::bigint as n",
+      values: [word, bytes, null, -7],
+    });
+    await onOne(async (client) => {
+      const results = await pipeline(client, texts.map(give));
+      for (const [index, { rows }] of results.entries()) {
+        expect(rows[0]!.word === texts[index], `text ${index}`).toBe(true);
+        expect(rows[0]).toMatchObject({ bytes: '0001ff5c', nothing: null, n: -7 });
+      }
+      expect((await pipeline(client, [give('small again')]))[0]!.rows[0]!.word).toBe('small again');
+    });
+  });
+
   it('fails when the connection breaks under it', async () => {
     await expect(
       onOne((client) =>
