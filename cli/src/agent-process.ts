@@ -3,9 +3,19 @@
 
 /**
  * New objects get little room, so that they are cleared away while there are few. With a bound of its own the heap also
- * grows in smaller steps; the bound is many times what the agent needs.
+ * grows in smaller steps; the bound is many times what the agent needs. One thread clears so small a heap for less.
  */
-export const agentNodeFlags: readonly string[] = ['--max-semi-space-size=1', '--max-old-space-size=128'];
+export const agentNodeFlags: readonly string[] = [
+  '--max-semi-space-size=2',
+  '--max-old-space-size=128',
+  '--single-threaded-gc',
+];
 
-/** One arena for all threads: each further one of glibc's keeps memory that the others could use. */
-export const agentEnvironment: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' };
+/**
+ * One arena of glibc's for all threads: each further one keeps memory that the others could use. And what is freed goes back
+ * as with its own first thresholds, which glibc otherwise raises for good with the first large buffer.
+ */
+export const agentEnvironment: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
