@@ -7,7 +7,7 @@
  */
 export const agentNodeFlags: readonly string[] = [
   '--max-semi-space-size=2',
-  '--max-old-space-size=128',
+  '--max-old-space-size=256',
   '--single-threaded-gc',
 ];
 
