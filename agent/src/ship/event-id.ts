@@ -1,7 +1,7 @@
 // What was read -> a UUID. The same line read again, or a hole declared again, gets the same id, so a repeat is
 // harmless at the backend; that is why nothing here is random and no clock is asked.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Hole, Position, Stream } from '../types.ts';
 
 /**
@@ -26,7 +26,7 @@ export function holeId(hole: Hole): string {
 }
 
 function uuidOf(name: string): string {
-  const hex = createHash('sha256').update(name).digest('hex');
+  const hex = hash('sha256', name, 'hex');
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
