@@ -149,6 +149,13 @@ describe('a body in chunks', () => {
     );
   });
 
+  it('is an error where a size is none', () => {
+    for (const body of ['zz\r\nabc', '5 apples\r\nabc', '-1\r\n', 'f'.repeat(20_000)]) {
+      const take = createDechunker(() => undefined);
+      expect(() => take(Buffer.from(body), 0, body.length)).toThrow(/is no size of a chunk/);
+    }
+  });
+
   it('begins where the header ends', () => {
     expect(readHead(Buffer.from('HTTP/1.0 200 OK\r\nA: b\r\n'))).toBeUndefined();
     expect(readHead(Buffer.from('HTTP/1.0 404 No\r\nA: b\r\n\r\nbody'))).toEqual({

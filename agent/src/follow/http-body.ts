@@ -15,7 +15,13 @@ export function readHead(bytes: Buffer): { status: number; length: number; chunk
 
 type Take = (bytes: Buffer, from: number, to: number) => Promise<void> | undefined;
 
-/** Takes a body in chunks, in any split, and gives its bytes to `take`. */
+/** Longest line with a chunk's size and its extensions, in bytes. */
+const mostSizeLine = 4096;
+
+/**
+ * Takes a body in chunks, in any split, and gives its bytes to `take`.
+ * @throws when what stands in place of a chunk's size is none: nothing after it could be told apart.
+ */
 export function createDechunker(take: Take): Take {
   let left = 0;
   let size = '';
@@ -35,10 +41,12 @@ export function createDechunker(take: Take): Take {
       const byte = bytes[at++]!;
       if (byte !== 0x0a) {
         size += String.fromCharCode(byte);
+        if (size.length > mostSizeLine) throw notUnderstood(size);
         continue;
       }
       // An empty line is the end of the chunk before.
       if (size.trim() !== '') {
+        if (!/^[\da-f]{1,12}\s*(;|$)/i.test(size)) throw notUnderstood(size);
         left = Number.parseInt(size, 16);
         if (left === 0) ended = true;
       }
@@ -46,4 +54,10 @@ export function createDechunker(take: Take): Take {
     }
     return waiting;
   };
+}
+
+function notUnderstood(size: string): Error {
+  return new Error(
+    `Docker's answer is not understood: ${JSON.stringify(size.slice(0, 40))} is no size of a chunk`,
+  );
 }
