@@ -233,6 +233,11 @@ async function start(
         ...alerts,
         policy,
         quiet: rules.current(),
+        onGivenUp: ({ channel, toAddress }) =>
+          logger.error(
+            { channel, to: toAddress },
+            'alerts that waited for a channel which has left the settings for a day are given up; the records are there',
+          ),
         onFault: (error, { channel, toAddress }) =>
           logger.error(
             { err: error, channel, to: toAddress },

@@ -42,6 +42,8 @@ export interface DispatchSettings {
   policy: AlertPolicy;
   /** Told when a mail could not be written, and a plain one took its place. */
   onFault?: (error: Error, target: Target) => void;
+  /** Told when what waited for a channel is given up, because no settings have had the channel for a day. */
+  onGivenUp?: (target: Target) => void;
   /** Who has quiet hours; left out: nobody. */
   quiet?: Pick<RuleSet, 'quietUntil' | 'quietExcept'>;
 }
@@ -174,7 +176,7 @@ const strangerMs = 24 * 3_600_000;
 /** Who has alerts waiting: first those that wait for an issue never told of, then who has waited longest. */
 async function readWaiting(
   client: PoolClient,
-  { enabled = true, to = [], channels = [] }: DispatchSettings,
+  { enabled = true, to = [], channels = [], onGivenUp }: DispatchSettings,
   now: number,
 ): Promise<WaitingRecipient[]> {
   const { rows } = await client.query<WaitingRecipient & { oldest: string; isInactive: boolean }>(
@@ -202,6 +204,7 @@ async function readWaiting(
     ({ channel, oldest, isInactive }) =>
       isInactive || (!known.has(channel) && Date.parse(oldest) + strangerMs <= now),
   );
+  for (const target of gone) if (!target.isInactive) onGivenUp?.(target);
   if (gone.length > 0)
     await client.query(
       `update alerts as a
