@@ -204,16 +204,17 @@ export function createFollower(options: FollowerOptions) {
   /** One connection to the engine, to its end. */
   async function session(): Promise<void> {
     const { time, version } = await engine.connect(signal);
-    const from = lastEventAt ?? since;
     const [major = 1, minor = 0] = version.split('.').map(Number);
     stumbles = major === 1 && minor < 42;
     since ??= time;
+    // At first too: a command takes a while until it hears of what happens.
+    const from = lastEventAt ?? since;
     const ending = new AbortController();
     const given = AbortSignal.any([signal, ending.signal]);
     const opened = defer();
     const events = engine.events({
       // What happened meanwhile, as far as the engine remembers it; what comes twice is known.
-      since: from === undefined ? undefined : unixTime(from),
+      since: unixTime(from),
       signal: given,
       onOpen: opened.resolve,
       onEvent,
