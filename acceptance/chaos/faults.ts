@@ -109,8 +109,7 @@ const strikes: Record<FaultKind, Strike> = {
     takes: ['engine'],
     async run(world) {
       // What these have in Docker's memory would be gone without a trace: they are silent for the moment.
-      world.setUnaccountablePrints(false);
-      await sleep(500);
+      await world.silenceUnaccountable();
       await world.engine.kill9();
       await world.engine.start();
       world.setUnaccountablePrints(true);

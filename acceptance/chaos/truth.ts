@@ -25,6 +25,16 @@ export function readTruth(folder: string): Printed[] {
   );
 }
 
+/** How many numbers these containers have printed by now. */
+export function printedBy(folder: string, keys: readonly string[]): number {
+  const lines = keys.flatMap((key) =>
+    readdirSync(join(folder, key))
+      .filter((name) => name.startsWith('run-'))
+      .map((name) => readFileSync(join(folder, key, name), 'utf8').match(/^(out|err) /gm)?.length ?? 0),
+  );
+  return lines.reduce((sum, count) => sum + count, 0);
+}
+
 export function parseRun(text: string, key: string, run: number, bootedAt: number): Printed[] {
   const outlets: Record<Outlet, Printed> = {
     out: { key, run, outlet: 'out', printed: 0, bursts: [], aliveAt: 0 },

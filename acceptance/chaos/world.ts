@@ -29,6 +29,7 @@ import type { MadeContainer } from './oracle.ts';
 import type { SlotName } from './plan.ts';
 import { type Build, copyBuild, type ManagedProgram, manageProgram } from './programs.ts';
 import { type ChaosProxy, startProxy } from './proxy.ts';
+import { printedBy } from './truth.ts';
 
 /** How the container of a slot is made. */
 interface SlotKind {
@@ -96,6 +97,8 @@ export interface World {
   setPace(pace: number): void;
   /** Lets those print, or not, whose loss by a killed dockerd could not be told from ours. */
   setUnaccountablePrints(prints: boolean): void;
+  /** Has them print no more, and resolves when they do not and Docker has had time to write what they printed. */
+  silenceUnaccountable(): Promise<void>;
   /** Makes the container of the slot, of a new key, under the name it has. */
   makeContainer(name: SlotName): Promise<void>;
   /** Starts a container that prints `lines` numbers and ends. */
@@ -246,6 +249,22 @@ async function makeParts(
     setPace(next) {
       pace = next;
       writePace();
+    },
+    async silenceUnaccountable() {
+      unaccountablePrints = false;
+      writePace();
+      const keys = [...slots.values()]
+        .filter(({ name }) => !slotKinds[name].isAccountable)
+        .map(({ made }) => made.key);
+      // On a busy machine a container hears late of its pace, and Docker writes late what it printed.
+      let printed = -1;
+      let unchanged = 0;
+      for (let looks = 0; looks < 60 && unchanged < 5; looks += 1) {
+        await sleep(200);
+        const now = printedBy(folders.truth, keys);
+        unchanged = now === printed ? unchanged + 1 : 0;
+        printed = now;
+      }
     },
     setUnaccountablePrints(prints) {
       unaccountablePrints = prints;
