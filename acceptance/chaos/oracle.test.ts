@@ -187,6 +187,20 @@ describe('the oracle', () => {
     });
   });
 
+  it('takes a traceback that Docker never had to its end for a piece, and one that it had for damaged', async () => {
+    const cut = (isIn: boolean) =>
+      judge(
+        evidence(({ rows }) => {
+          const index = rows.findIndex(({ message }) => message.startsWith('Traceback'));
+          const row = rows[index]!;
+          rows[index] = { ...row, message: row.message.slice(0, row.message.lastIndexOf('\n')) };
+          return { isInDockerLog: () => isIn };
+        }),
+      );
+    expect(await cut(false)).toMatchObject({ fragments: 1, corrupt: 0, lost: 0, lostByDocker: 1 });
+    expect(await cut(true)).toMatchObject({ fragments: 0, corrupt: 1 });
+  });
+
   it('does not blame the agent for what Docker itself never had in its log, nor Docker for what it had', async () => {
     const missing = (isIn: boolean | undefined) =>
       judge(
