@@ -42,6 +42,15 @@ describe('the images of a service', () => {
     ]);
   });
 
+  it('are kept while others are being written', async () => {
+    const note = createImageNotes(database.pool, (error) => {
+      throw error;
+    });
+    note([record('kept', 'one', 0)]);
+    note([record('kept', 'two', 1)]);
+    await until(async () => (await readServiceImages(database.pool, 'kept')).length === 2);
+  });
+
   it('are tried again with a later record when they could not be written', async () => {
     const errors: Error[] = [];
     const broken = { connect: () => Promise.reject(new Error('away')) };

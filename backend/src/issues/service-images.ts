@@ -17,34 +17,44 @@ type Imaged = Pick<IncomingRecord, 'service' | 'image' | 'fields'> & { receivedA
 
 /** Images remembered as written; above this the process asks the table again. */
 const mostKnown = 20_000;
+/** Images that wait for the write under way. */
+const mostWaiting = 1_000;
 
-/** Makes what is told of records after they were stored. It waits for nothing; what could not be written is tried again with the next record. */
+/**
+ * Makes what is told of records after they were stored. It waits for nothing: what comes while a write is under way is kept,
+ * up to a bound, and written after it. What could not be written is tried again with the next record.
+ */
 export function createImageNotes(pool: Pool, onError: (error: Error) => void) {
   const known = new Set<string>();
-  let writing: Promise<void> | undefined;
+  let waiting = new Map<string, unknown[]>();
+  let isWriting = false;
 
-  async function write(rows: ReadonlyMap<string, unknown[]>): Promise<void> {
-    await writeImages(pool, rows);
-    if (known.size > mostKnown) known.clear();
-    for (const key of rows.keys()) known.add(key);
+  async function write(): Promise<void> {
+    isWriting = true;
+    while (waiting.size > 0) {
+      const rows = waiting;
+      waiting = new Map();
+      try {
+        await writeImages(pool, rows);
+        if (known.size > mostKnown) known.clear();
+        for (const key of rows.keys()) known.add(key);
+      } catch (error) {
+        onError(error as Error);
+      }
+    }
+    isWriting = false;
   }
 
   return function noteImages(records: readonly Imaged[]): void {
-    // One write at a time: what comes meanwhile is noted with a later record.
-    if (writing) return;
-    const rows = new Map<string, unknown[]>();
     for (const { service, image, fields, receivedAt } of records) {
       if (image === null) continue;
       const imageId = typeof fields?.image_id === 'string' ? fields.image_id.slice(0, 64) : '';
       const key = `${service}\0${image}\0${imageId}`;
-      if (!known.has(key) && !rows.has(key)) rows.set(key, [service, image, imageId, receivedAt]);
+      // Above the bound it is noted with a later record.
+      if (known.has(key) || waiting.has(key) || waiting.size >= mostWaiting) continue;
+      waiting.set(key, [service, image, imageId, receivedAt]);
     }
-    if (rows.size === 0) return;
-    writing = write(rows)
-      .catch(onError)
-      .finally(() => {
-        writing = undefined;
-      });
+    if (waiting.size > 0 && !isWriting) void write();
   };
 }
 
