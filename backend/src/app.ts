@@ -83,7 +83,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     sayFault(error, 'bug: a record met a fault');
   };
   const grouping = groupCanaries(groupOwn(groupSafely(createGrouping(pool), onFault)));
-  const delivers = canTell(settings.alerts);
+  const delivers = () => canTell(settings.alerts);
   const parts = {
     pool: options.ingestPool ?? pool,
     grouping,
@@ -92,7 +92,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     planAlerts: (question: AlertQuestion) =>
       planWithCanaries(
         question,
-        delivers,
+        delivers(),
         (others) =>
           planAlerts(others, { ...settings.alerts, rules: rules.current() }, () => newId(question.now)),
         () => newId(question.now),
@@ -118,7 +118,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       const records = await acceptBatch({ ...parts, planAlerts }, drafts, mayBeStored);
       watch.pulse.ingestCommitted();
       noteImages(drafts);
-      canariesStored(pool, asked, delivers).catch((error: Error) =>
+      canariesStored(pool, asked, delivers()).catch((error: Error) =>
         logger.debug({ err: error }, 'cannot note a canary'),
       );
       if (stored) options.absence?.heard(stored.records, stored.now);

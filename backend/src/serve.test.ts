@@ -157,6 +157,54 @@ describe('serve', { timeout: 120_000 }, () => {
     await hook.close();
   });
 
+  it('takes over a changed RULES_FILE and TEMPLATES_DIR, keeps the old ones when there is a mistake, and tells of it', async () => {
+    const hook = await startHttpServer();
+    const file = join(folder, 'rules.yaml');
+    const templates = join(folder, 'templates');
+    mkdirSync(templates);
+    const channel = (name: string) =>
+      `channels:\n  ${name}: { type: webhook, url: "${hook.url}/${name}", allow_private: true }\n`;
+    writeFileSync(file, channel('first'));
+    const { child, base, said } = await start({
+      RULES_FILE: file,
+      TEMPLATES_DIR: templates,
+      ALERT_DIGEST_SECONDS: '1',
+    });
+    const told = (path: string, text: string) =>
+      hook.received.some((each) => each.path === path && each.body.includes(text));
+
+    writeFileSync(file, `${channel('first')}rules:\n  - { name: x, hold: true, match: { contaner: api } }\n`);
+    await until(() => said().includes('did you mean'), 'the log says what is wrong');
+    expect(said()).toContain(`${file}:4: \\"contaner\\" is not known here`);
+    await until(() => told('/first', 'has mistakes'), 'an alert says so');
+    expect(await (await fetch(`${base}/metrics`)).text()).toContain('log_detector_settings_refused 1');
+    await post(base);
+    await until(() => told('/first', 'it broke'), 'what was read before stays in force');
+
+    writeFileSync(
+      file,
+      `${channel('second')}rules:\n  - { name: x, hold: true, match: { container: api } }\n`,
+    );
+    writeFileSync(join(templates, 'second.subject.mustache'), 'Look at {{service}}');
+    await until(() => said().includes('were read anew'), 'it is taken over');
+    expect(await (await fetch(`${base}/metrics`)).text()).toContain('log_detector_settings_refused 0');
+    const held = (await (await post(base, { ...aRecord, message: 'ERROR of another kind' })).json()) as {
+      id: string;
+    };
+    const { reason } = (await (await fetch(`${base}/api/logs/${held.id}/decisions`)).json()) as {
+      reason: string;
+    };
+    expect(reason).toBe('excluded');
+    await post(base, { ...aRecord, container: 'web' });
+    await until(() => told('/second', 'Look at web'), 'the new channel is told, in the new words');
+
+    child.kill('SIGHUP');
+    await until(() => said().split('were read anew').length === 3, 'SIGHUP reads anew');
+    child.kill('SIGTERM');
+    expect(await ended(child), said()).toBe(0);
+    await hook.close();
+  });
+
   it('finishes the requests under way when it is asked to end', async () => {
     const { child, base, said } = await start();
     const body = JSON.stringify(aRecord);

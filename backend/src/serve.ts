@@ -6,17 +6,12 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from '@log-detector/settings';
 import { type Logger, pino } from 'pino';
-import { canaryNoteTaker, sweepCanaries } from './alerting/canary-channel.ts';
+import { sweepCanaries } from './alerting/canary-channel.ts';
 import { tellOwnOver } from './alerting/own-over.ts';
-import { defaultPolicy } from './alerting/policy.ts';
 import { createAbsenceWatch } from './alerting/rules/absence.ts';
 import { createRuleBook } from './alerting/rules/rule-book.ts';
 import { startAbsence } from './alerting/rules/start-absence.ts';
-import { startDispatch } from './alerting/start-dispatch.ts';
-import { canTell } from './alerting/targets.ts';
-import { watchChannels } from './alerting/watch-channels.ts';
 import { buildApp } from './app.ts';
-import { makeChannels } from './channels/registry.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
@@ -24,8 +19,10 @@ import { newId } from './db/record-id.ts';
 import { isDatabaseAway } from './http/errors.ts';
 import type { App } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
-import { startDelivery } from './outbox/delivery.ts';
+import { deliveryReport } from './outbox/report.ts';
+import { type ReloadOptions, watchSettings } from './reload.ts';
 import { type BackendSettings, readBackendSettings } from './settings.ts';
+import { startTelling } from './start-telling.ts';
 import { makePartitionsAhead, startUpkeep } from './upkeep/upkeep.ts';
 import { sweepAgents } from './watch/agents.ts';
 import type { Telling } from './watch/incidents.ts';
@@ -54,6 +51,8 @@ const endingSignals = ['SIGTERM', 'SIGINT'] as const;
 declare const LOG_DETECTOR_VERSION: string | undefined;
 const version = typeof LOG_DETECTOR_VERSION === 'string' ? LOG_DETECTOR_VERSION : 'development';
 
+/** What is being sent when the channels change has so long to finish; what does not is sent again. */
+const reloadGraceMs = 3_000;
 // How long each phase of the end may take; `log-detector start` kills after 4 s.
 const phaseMs = { work: 1_300, connections: 300, server: 2_300 };
 
@@ -71,7 +70,7 @@ export async function serve(
   const stop = stopSignal(options.signal);
   const closing: Closing = { work: [], connections: [], server: [] };
   try {
-    await start(settings, logger, closing, stop.signal);
+    await start(settings, env, logger, closing, stop.signal);
     await aborted(stop.signal);
     logger.info('stopping');
   } finally {
@@ -125,6 +124,7 @@ async function closeAll(closing: Closing, logger: Logger): Promise<void> {
 
 async function start(
   settings: BackendSettings,
+  env: Environment,
   logger: Logger,
   closing: Closing,
   signal: AbortSignal,
@@ -162,8 +162,12 @@ async function start(
         Date.now(),
       ),
   };
-  const { absence: absences } = settings.rules;
-  const absence = createAbsenceWatch({ pool, absence: absences, telling, startedAt: Date.now() });
+  const absence = createAbsenceWatch({
+    pool,
+    absence: settings.rules.absence,
+    telling,
+    startedAt: Date.now(),
+  });
   const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics, watch, rules, absence });
   if (signal.aborted) return;
   await listen(app, settings);
@@ -178,10 +182,8 @@ async function start(
     dedupeWindowMs: settings.dedupeWindowMs,
   });
   closing.work.push(() => upkeep.stop());
-  if (absences.length > 0) {
-    const listening = startAbsence({ watch: absence, log: logger });
-    closing.work.push(() => listening.stop());
-  }
+  const listening = startAbsence({ watch: absence, log: logger });
+  closing.work.push(() => listening.stop());
   const { pingUrl } = settings.watch;
   const watching = startWatching({
     pool,
@@ -194,64 +196,86 @@ async function start(
   const sweep = () => sweepCanaries(pool, Date.now()).then(() => sweepAgents(pool));
   const sweeping = setInterval(() => sweep().catch(() => {}), sweepMs);
   closing.work.push(async () => clearInterval(sweeping));
-  if (canTell(settings.alerts)) {
-    const { from, enabled } = settings.alerts;
-    const { email, ...others } = makeChannels(
-      { smtpUrl: settings.smtpUrl, from, allowPrivate: settings.allowPrivateWebhooks },
-      settings.rules.channels,
-    );
-    const channels = { ...others, ...(enabled ? { email } : {}) };
-    const channelWatch = watchChannels({
-      pool,
-      settings: settings.alerts,
-      newId: () => newId(Date.now()),
-      log: logger,
-    });
-    closing.work.push(() => channelWatch.stop());
-    const delivery = startDelivery({
-      pool,
-      connectionString,
-      channels: { ...channels, canary: canaryNoteTaker(pool) },
-      log: logger,
-      metrics,
-      onTurn: () => watch.pulse.turned('delivery'),
-      onSettled: (channel, { to }, next) =>
-        channelWatch.settled(
-          channel,
-          to,
-          next.status === 'sent' ? undefined : next.errorMessage,
-          next.status === 'failed',
-        ),
-    });
-    closing.work.push(() => delivery.stop(phaseMs.work - 200));
-    const { policy = defaultPolicy, ...alerts } = settings.alerts;
-    // Without grouping too: what waited when it was switched off still goes out.
-    const dispatching = startDispatch({
-      pool,
-      connectionString,
-      settings: {
-        ...alerts,
-        policy,
-        quiet: rules.current(),
-        onGivenUp: ({ channel, toAddress }) =>
-          logger.error(
-            { channel, to: toAddress },
-            'alerts that waited for a channel which has left the settings for a day are given up; the records are there',
-          ),
-        onFault: (error, { channel, toAddress }) =>
-          logger.error(
-            { err: error, channel, to: toAddress },
-            'a mail could not be written; a plain one names its records. Please report this',
-          ),
-      },
-      log: logger,
-      onTurn: () => watch.pulse.turned('dispatch'),
-    });
-    closing.work.push(() => dispatching.stop());
-    const ways = Object.values(channels).map(({ name }) => name);
-    announce(settings, app.server.address(), `by ${ways.join(', ')}`);
-  } else
-    announce(settings, app.server.address(), 'off (set ALERT_EMAIL_ENABLED=true, or channels in RULES_FILE)');
+  const report = deliveryReport(logger, metrics);
+  const startTellingAnew = () =>
+    startTelling({ settings, pool, connectionString, rules, report, watch, logger });
+  let messages = startTellingAnew();
+  closing.work.push(() => messages.stop(phaseMs.work - 200));
+  const reloading = watchSettings({
+    rulesFile: settings.rulesFile,
+    templatesDir: settings.templatesDir,
+    read: () => readBackendSettings(env),
+    async apply(next) {
+      warnOfTemplates(next, logger);
+      await messages.stop(reloadGraceMs);
+      takeOver(settings, next);
+      rules.replace(next.rules);
+      absence.replace(next.rules.absence, Date.now());
+      messages = startTellingAnew();
+      logger.info(
+        { rules: next.rules.rules.length, channels: next.rules.channels.length },
+        'RULES_FILE and TEMPLATES_DIR were read anew',
+      );
+    },
+    ...refusals(telling, logger),
+  });
+  closing.work.push(() => reloading.stop());
+  metrics.gauge(
+    'log_detector_settings_refused',
+    '1 while RULES_FILE or TEMPLATES_DIR has mistakes, and what was read before stays in force.',
+    () => (reloading.isRefused() ? 1 : 0),
+  );
+  closing.work.push(onHangUp(() => reloading.reload()));
+  const { ways } = messages;
+  announce(
+    settings,
+    app.server.address(),
+    ways.length > 0
+      ? `by ${ways.join(', ')}`
+      : 'off (set ALERT_EMAIL_ENABLED=true, or channels in RULES_FILE)',
+  );
+}
+
+/** All who use settings read them from here when they need them. */
+function takeOver(settings: BackendSettings, { alerts, rules, smtpUrl }: BackendSettings): void {
+  Object.assign(settings.alerts, { channels: alerts.channels, templates: alerts.templates });
+  Object.assign(settings, { rules, smtpUrl });
+}
+
+/** Said in the log, and told as everything else that goes wrong here. */
+function refusals(
+  telling: Telling,
+  logger: Logger,
+): Pick<ReloadOptions<BackendSettings>, 'onRefused' | 'onMended' | 'onTrouble'> {
+  const about = { kind: 'settings-refused', subject: 'RULES_FILE and TEMPLATES_DIR' };
+  const tell = (told: Promise<unknown>) =>
+    told.catch((error: Error) => logger.warn({ err: error }, 'cannot tell of the settings'));
+  return {
+    onRefused(error) {
+      const [, ...mistakes] = error.message.split('\n');
+      const message = `RULES_FILE or TEMPLATES_DIR was changed and has mistakes\nWhat was read before stays in force until they are corrected:\n${mistakes.join('\n')}`;
+      logger.error(message);
+      // Several backends that read the same tell once.
+      const event = `${Math.floor(Date.now() / 3_600_000)} ${mistakes.join('\n')}`;
+      tell(telling.raise({ ...about, event, message }));
+    },
+    onMended() {
+      logger.info('RULES_FILE and TEMPLATES_DIR have no mistakes any more');
+      const message = 'RULES_FILE and TEMPLATES_DIR have no mistakes any more';
+      tell(telling.over({ ...about, event: `over ${Math.floor(Date.now() / 60_000)}`, message }));
+    },
+    onTrouble: (error) =>
+      logger.error({ err: error }, 'the new RULES_FILE could not be put in force; trying again'),
+  };
+}
+
+/** In a terminal SIGHUP means that it was closed, and ends the backend as ever. */
+function onHangUp(work: () => void): () => Promise<void> {
+  if (process.stdin.isTTY) return async () => {};
+  process.on('SIGHUP', work);
+  return async () => {
+    process.off('SIGHUP', work);
+  };
 }
 
 /** @returns how to connect; the embedded server is started when DATABASE_URL is unset. */

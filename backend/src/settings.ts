@@ -1,4 +1,4 @@
-// The backend's environment -> checked settings, read once, at start. docs/settings.md and .env.example list the same.
+// The backend's environment -> checked settings, read once, at start. docs/configuration.md and .env.example list the same.
 
 import { settings } from '@log-detector/settings';
 import { type AlertPolicy, defaultPolicy, groupingChoices } from './alerting/policy.ts';
@@ -33,9 +33,9 @@ export interface BackendSettings {
     unsubscribeBaseUrl?: string | undefined;
     /** Left out: as with ALERT_GROUPING=off. */
     policy?: AlertPolicy;
-    /** Of `RULES_FILE`. */
+    /** Of `RULES_FILE`, and another one when that changes (reload.ts): read when it is needed. */
     channels?: readonly AlertChannel[];
-    /** Of `TEMPLATES_DIR`; left out: the built-in texts. */
+    /** Of `TEMPLATES_DIR`, as above; left out: the built-in texts. */
     templates?: Templates;
   };
   /** `ALLOW_PRIVATE_WEBHOOKS`: channels and pings may go to private addresses. */
@@ -44,6 +44,9 @@ export interface BackendSettings {
   sesFeedbackTopicArn: string | undefined;
   /** Of `RULES_FILE`: channels, recipients, rules, maintenance, absence. */
   rules: RulesConfig;
+  /** Paths; undefined: there is none. */
+  rulesFile: string | undefined;
+  templatesDir: string | undefined;
   watch: {
     /** 0: nobody is told of an agent that is missing. */
     missingMs: number;
@@ -123,6 +126,8 @@ export function readBackendSettings(env: Environment): BackendSettings {
     allowPrivateWebhooks: reader.boolean('ALLOW_PRIVATE_WEBHOOKS', { default: false }),
     sesFeedbackTopicArn: reader.raw('SES_FEEDBACK_TOPIC_ARN')?.trim(),
     rules: noRules,
+    rulesFile,
+    templatesDir: reader.raw('TEMPLATES_DIR')?.trim(),
     watch: {
       missingMs:
         1000 *
@@ -181,7 +186,7 @@ export function readBackendSettings(env: Environment): BackendSettings {
         );
     }
   }
-  const templatesDir = reader.raw('TEMPLATES_DIR')?.trim();
+  const { templatesDir } = read;
   if (templatesDir !== undefined) {
     const { templates, problems } = readTemplates(templatesDir, read.alerts.channels ?? []);
     for (const problem of problems) reader.problem('TEMPLATES_DIR', problem);

@@ -11,7 +11,7 @@ import { listen } from './listen.ts';
 import { type RetryPolicy, retryPolicy } from './notification.ts';
 import { wakeChannel } from './queue.ts';
 import { watchQuota } from './quota.ts';
-import { type DeliveryCounts, deliveryReport, type Log } from './report.ts';
+import { type DeliveryCounts, type DeliveryReport, deliveryReport, type Log } from './report.ts';
 
 export interface DeliveryOptions {
   pool: Pool;
@@ -19,7 +19,9 @@ export interface DeliveryOptions {
   connectionString: string;
   /** By the name that `notifications.channel` holds. Notifications of other channels are left to other workers. */
   channels: Readonly<Record<string, Channel>>;
-  log: Log;
+  /** In place of one of its own, made of `log` and `metrics`: for workers that follow one another. */
+  report?: DeliveryReport;
+  log?: Log;
   metrics?: Metrics;
   /** Told after each look at the queue without an error. */
   onTurn?: () => void;
@@ -44,10 +46,12 @@ export interface Delivery {
   stop(graceMs?: number): Promise<void>;
 }
 
+const silent: Log = { info() {}, warn() {}, error() {} };
+
 /** Starts delivering in the background. Nothing that the world does makes it throw or stop. */
 export function startDelivery(options: DeliveryOptions): Delivery {
   const { pool, channels } = options;
-  const report = deliveryReport(options.log, options.metrics);
+  const report = options.report ?? deliveryReport(options.log ?? silent, options.metrics);
   const worker = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   const quotas = new Map(
     Object.entries(channels).flatMap(([channelName, channel]) =>

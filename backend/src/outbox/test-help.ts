@@ -42,11 +42,11 @@ export async function rowOf(pool: Pool, id: string): Promise<NotificationRow> {
   return rows[0]!;
 }
 
-/** Resolves once `holds` does; rejects after 15 s. */
+/** Resolves once `holds` does; rejects after a minute: the machine may be busy, and only a fault should end it. */
 export async function until(holds: () => Promise<boolean> | boolean, what: string): Promise<void> {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 60_000;
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`waited 15 s until ${what}`);
+    if (Date.now() > end) throw new Error(`waited a minute until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -27,6 +27,8 @@ export interface AbsenceWatch {
    * @param now ms since the epoch. @throws what the database or ingest say; the next look goes on where this one stopped.
    */
   look(now: number): Promise<{ raised: number; over: number }>;
+  /** RULES_FILE was read anew. */
+  replace(absence: readonly Absence[], now: number): void;
 }
 
 export interface AbsenceOptions {
@@ -57,11 +59,12 @@ interface Row {
   raised_at: string | null;
 }
 
-export function createAbsenceWatch({ pool, absence, telling, startedAt }: AbsenceOptions): AbsenceWatch {
-  const byRecords = absence.flatMap((each) =>
-    each.match ? [{ name: each.name, per: each.per, matches: compileMatch(each.match) }] : [],
-  );
-  const byName = new Map(absence.map((each) => [each.name, each]));
+export function createAbsenceWatch(options: AbsenceOptions): AbsenceWatch {
+  const { pool, telling, startedAt } = options;
+  let { absence } = options;
+  let byRecords = recordTests(absence);
+  /** Of what came later than this backend: it was not listened for before. */
+  const addedAt = new Map<string, number>();
   let heardAt = new Map<string, { name: string; source: string; at: number }>();
 
   const note = (name: string, source: string, at: number) => {
@@ -80,8 +83,15 @@ export function createAbsenceWatch({ pool, absence, telling, startedAt }: Absenc
           if (matches(record)) note(name, sourceOf(per, record), now);
       }
     },
+    replace(next, now) {
+      const known = new Set(absence.map(({ name }) => name));
+      for (const { name } of next) if (!known.has(name)) addedAt.set(name, now);
+      absence = next;
+      byRecords = recordTests(next);
+    },
     async look(now) {
       if (absence.length === 0) return { raised: 0, over: 0 };
+      const byName = new Map(absence.map((each) => [each.name, each]));
       await noteAgents(pool, absence, note);
       const heard = heardAt;
       heardAt = new Map();
@@ -93,11 +103,19 @@ export function createAbsenceWatch({ pool, absence, telling, startedAt }: Absenc
       }
       await forget(pool, absence, now);
       const over = await tellOver(pool, byName, telling);
-      const known = absence.filter(({ forMs }) => now - startedAt >= Math.min(forMs, graceMs));
+      const known = absence.filter(
+        ({ name, forMs }) => now - (addedAt.get(name) ?? startedAt) >= Math.min(forMs, graceMs),
+      );
       const raised = await tellSilent(pool, known, telling, now);
       return { raised, over };
     },
   };
+}
+
+function recordTests(absence: readonly Absence[]) {
+  return absence.flatMap((each) =>
+    each.match ? [{ name: each.name, per: each.per, matches: compileMatch(each.match) }] : [],
+  );
 }
 
 function sourceOf(per: Absence['per'], { host, container }: RecordFacts): string {

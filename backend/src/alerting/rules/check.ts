@@ -95,8 +95,8 @@ export function checkConfig(value: unknown, checker: Checker, channelTypes: Chan
   const rules = each('rules', (item, path) => checkRule(item, path, checker, known, zone));
   const maintenance = each('maintenance', (item, path) => checkMaintenance(item, path, checker, zone));
   const absence = each('absence', (item, path) => checkAbsence(item, path, checker));
-  refuseTwins('rules', rules, checker);
-  refuseTwins('absence', absence, checker);
+  for (const section of ['rules', 'absence'])
+    refuseTwins(section, Array.isArray(file[section]) ? file[section] : [], checker);
   return { channels, recipients, rules, maintenance, absence };
 }
 
@@ -304,7 +304,8 @@ function checkChannel(
   if (known === undefined) return undefined;
   const before = checker.problems.length;
   for (const error of Value.Errors(channelTypes[known]!.options, options)) {
-    // Unknown keys come with the nearest known one.
+    // Said below, of all of them, with the nearest known key.
+    if (error.schemaPath.endsWith('/additionalProperties') && error.keyword === 'boolean') continue;
     const extra = (error.params as { additionalProperties?: string[] }).additionalProperties;
     const at = [...path, ...pathOfPointer(error.instancePath)];
     if (extra && error.instancePath === '')
@@ -479,9 +480,12 @@ function nameOf(given: Record<string, unknown>, path: Path, checker: Checker): s
   return checker.problem(path, 'has no "name"; give it one, which the messages about it use');
 }
 
-function refuseTwins(section: string, items: readonly { name: string }[], checker: Checker): void {
-  const seen = new Set<string>();
-  for (const [index, { name }] of items.entries()) {
+/** Looks at what was written, so that a twin is told of beside other mistakes, and at its own line. */
+function refuseTwins(section: string, items: readonly unknown[], checker: Checker): void {
+  const seen = new Set<unknown>();
+  for (const [index, item] of items.entries()) {
+    const name = isObject(item) ? item.name : undefined;
+    if (typeof name !== 'string') continue;
     if (seen.has(name))
       checker.problem(
         [section, index, 'name'],

@@ -142,6 +142,20 @@ recipients:
     expect(told).not.toContain('a secret');
   });
 
+  it('tells of a name that is given twice at its own line, beside other mistakes', () => {
+    const rule = (keys: string) => `  - name: x\n    ${keys}\n`;
+    expect(problemsOf(`rules:\n${rule('severty: fatal')}${rule('severity: fatal')}`)).toEqual([
+      'rules.yaml:3: "severty" is not known here; did you mean "severity"?',
+      'rules.yaml:4: two of "rules" are named "x"; what they count and watch is kept by name, so give one another',
+    ]);
+  });
+
+  it('tells of a key that a channel does not know once, with the one that was meant', () => {
+    expect(problemsOf('channels:\n  a: { type: webhook, url: "https://x.example", secrt: y }\n')).toEqual([
+      'rules.yaml:2: "secrt" is not known here; did you mean "secret"?',
+    ]);
+  });
+
   it('tells of a channel that lacks what it needs', () => {
     expect(problemsOf('channels:\n  a: { type: slak, url: x }\n  b: { type: slack }\n')).toEqual([
       'rules.yaml:2: "type" is "slak"; did you mean "slack"?',

@@ -14,6 +14,8 @@ export interface RuleBook {
   current(): RuleSet;
   /** Of RULES_FILE. */
   readonly config: RulesConfig;
+  /** RULES_FILE was read anew. */
+  replace(config: RulesConfig): void;
   /** Reads the database's rules now; for whoever changed them. */
   refresh(): Promise<void>;
   /** Reads them now and then, until stopped. */
@@ -27,23 +29,31 @@ export interface RuleBookOptions {
   everyMs?: number;
 }
 
-export function createRuleBook({ pool, config = noRules, log, everyMs = 2_000 }: RuleBookOptions): RuleBook {
-  let current = compileRules(config, namedRules([], config));
+export function createRuleBook(options: RuleBookOptions): RuleBook {
+  const { pool, log, everyMs = 2_000 } = options;
+  let config = options.config ?? noRules;
+  let stored: readonly StoredRule[] = [];
   let version = '';
+  const compile = (onWrong?: (rule: StoredRule, why: string) => void) =>
+    compileRules(config, namedRules(stored, config, onWrong));
+  let current = compile();
   const refresh = async () => {
     const found = await rulesVersion(pool);
     if (found === version) return;
-    const stored = await listRules(pool);
-    current = compileRules(
-      config,
-      namedRules(stored, config, (rule, why) =>
-        log?.warn({ rule: rule.id }, `a rule of the database is left out: ${why}; remove it and add it anew`),
-      ),
+    stored = await listRules(pool);
+    current = compile((rule, why) =>
+      log?.warn({ rule: rule.id }, `a rule of the database is left out: ${why}; remove it and add it anew`),
     );
     version = found;
   };
   return {
-    config,
+    get config() {
+      return config;
+    },
+    replace(next) {
+      config = next;
+      current = compile();
+    },
     current: () => current,
     refresh,
     start() {
