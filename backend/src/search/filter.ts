@@ -14,6 +14,15 @@ export interface RecordFilter {
   q?: string | undefined;
   /** The issue, and those merged into it. */
   issueIds?: readonly string[] | undefined;
+  /** When they were seen; undefined when there are none. */
+  issueSeen?: IssueSeen | undefined;
+}
+
+/** Milliseconds since the epoch, and how many records. */
+export interface IssueSeen {
+  firstMs: number;
+  lastMs: number;
+  count: number;
 }
 
 /** Collects the conditions and parameters of one statement, or of a part of it when `values` are shared. */

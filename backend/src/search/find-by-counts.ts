@@ -1,22 +1,36 @@
-// A page of a host, container, severity or of all -> its ids. The counts say in which minutes and buckets its records are,
-// and how many to skip, so that no record is read in vain: not for a rare one, and not for an offset of millions.
+// A page of a host, container, severity or of all -> its records. The counts say in which minutes and buckets they are, and
+// how many to skip, so that no record is read in vain: not for a rare one, and not for an offset of millions. One
+// statement asks the counts, and one reads the page, be it of one minute or of fifty far apart.
 
 import type { Pool } from '../db/pool.ts';
 import { bucketOf } from '../db/record-id.ts';
-import { idRange, namesSource, ofCounts, ofRecords, type RecordFilter } from './filter.ts';
+import { type RecordRow, recordColumns } from '../http/record-answer.ts';
+import { type Conditions, idRange, namesSource, ofCounts, ofRecords, type RecordFilter } from './filter.ts';
 import type { Page, Stretch } from './page.ts';
 import { lastMs, minuteMs } from './sums.ts';
 import type { Totals } from './total.ts';
 
-/** Up to so many records are skipped by reading their ids; more, by their counts. */
+/** Up to so many records are skipped by reading them; more, by their counts. */
 const nearOffset = 500;
-/** Runs of minutes looked at in one statement: each costs the planner some 0.1 ms. */
-const runsAtATime = 25;
+/** Of a minute that a cursor divides, the counts are more than what is wanted: so many are asked for beside. */
+const ofDividedMinute = 200;
+/** More buckets than this are as good as all. */
+const fewBuckets = 20;
 
-/** Minutes that follow each other, and where their records lie. */
+/** What is read newest first, until there is enough. Without buckets: in all of them. */
 interface Run extends Stretch {
-  /** Undefined: not all are known. */
-  buckets?: Set<number>;
+  buckets?: readonly number[];
+}
+
+/** A minute of a bucket, of which everything that passes is wanted. */
+interface Spot {
+  atMs: number;
+  bucket: number;
+}
+
+interface Places {
+  runs: Run[];
+  spots: Spot[];
 }
 
 export async function findByCounts(
@@ -24,108 +38,185 @@ export async function findByCounts(
   totals: Totals,
   page: Page,
   { fromMs, toMs }: Stretch,
-): Promise<string[]> {
-  const { filter, limit } = page;
-  const look = (runs: readonly Run[], most: number, offset = 0) => lookInto(pool, page, runs, most, offset);
-  const wholeTo = Math.max(toMs === lastMs ? lastMs : floorMinute(toMs), fromMs);
-  const head: Run = { fromMs: wholeTo, toMs };
-  if (page.offset <= nearOffset) {
-    const depth = page.offset + limit;
-    const ids = head.fromMs < head.toMs ? await look([head], depth) : [];
-    ids.push(...(await newest(pool, page, fromMs, wholeTo, depth - ids.length, look)));
-    return ids.slice(page.offset);
-  }
+): Promise<RecordRow[]> {
+  const { filter, limit, offset } = page;
+  if (offset <= nearOffset) return newest(pool, page, { fromMs, toMs }, limit, offset);
 
+  const head: Run = { fromMs: wholeBefore(fromMs, toMs), toMs };
   const inHead = head.fromMs < head.toMs ? await countHead(pool, page, head) : 0;
-  if (inHead > page.offset) {
-    const ids = await look([head], limit, page.offset);
-    return [...ids, ...(await newest(pool, page, fromMs, wholeTo, limit - ids.length, look))];
-  }
+  if (inHead > offset) return readOn(pool, page, fromMs, head, offset);
   const firstWhole = Math.ceil(fromMs / minuteMs) * minuteMs;
-  const place = await totals.sums.skip(filter, firstWhole, wholeTo, page.offset - inHead);
-  if ('left' in place) return look([{ fromMs, toMs: Math.min(firstWhole, wholeTo) }], limit, place.left);
-  const minute = place.beforeMs - minuteMs;
-  const ids = await look([{ fromMs: minute, toMs: place.beforeMs }], limit, place.offset);
-  return [...ids, ...(await newest(pool, page, fromMs, minute, limit - ids.length, look))];
+  const place = await totals.sums.skip(filter, firstWhole, head.fromMs, offset - inHead);
+  if ('left' in place) {
+    const rest: Run = { fromMs, toMs: Math.min(firstWhole, head.fromMs) };
+    return read(pool, page, { runs: [rest], spots: [] }, limit, place.left);
+  }
+  const minute: Run = { fromMs: place.beforeMs - minuteMs, toMs: place.beforeMs };
+  return readOn(pool, page, fromMs, minute, place.offset);
 }
 
-/** The newest records before a whole minute. */
-async function newest(
+/** A page that begins within a run. */
+async function readOn(
   pool: Pool,
   page: Page,
   fromMs: number,
-  beforeMs: number,
-  most: number,
-  look: (runs: readonly Run[], most: number) => Promise<string[]>,
-): Promise<string[]> {
-  if (most <= 0 || fromMs >= beforeMs) return [];
-  const runs = await findRuns(pool, page, fromMs, beforeMs, most);
-  const ids: string[] = [];
-  for (let n = 0; n < runs.length && ids.length < most; n += runsAtATime)
-    ids.push(...(await look(runs.slice(n, n + runsAtATime), most - ids.length)));
-  return ids;
+  run: Run,
+  offset: number,
+): Promise<RecordRow[]> {
+  const records = await read(pool, page, { runs: [run], spots: [] }, page.limit, offset);
+  const left = page.limit - records.length;
+  if (left === 0) return records;
+  return [...records, ...(await newest(pool, page, { fromMs, toMs: run.fromMs }, left))];
 }
 
-/** The minutes that hold the newest `most` records, newest first. Each row counts one at least, so as many reach. */
-async function findRuns(
+async function newest(
+  pool: Pool,
+  page: Page,
+  stretch: Stretch,
+  limit: number,
+  offset = 0,
+): Promise<RecordRow[]> {
+  if (stretch.fromMs >= stretch.toMs) return [];
+  return read(pool, page, await findPlaces(pool, page, stretch, limit + offset), limit, offset);
+}
+
+/** Where the newest `most` records of a stretch are. */
+async function findPlaces(
   pool: Pool,
   { filter }: Page,
+  { fromMs, toMs }: Stretch,
+  most: number,
+): Promise<Places> {
+  const wholeTo = wholeBefore(fromMs, toMs);
+  const isDivided = wholeTo < toMs;
+  if (filter.severity === undefined && (isOfEverything(filter) || namesSource(filter))) {
+    // They follow each other in an index: what lies between two of their minutes costs nothing.
+    const counts = await readCounts(pool, filter, fromMs, wholeTo, most);
+    const last = counts[Math.min(placeOf(counts, most), counts.length - 1)];
+    const run = { fromMs: last ? Math.max(fromMs, last.atMs) : wholeTo, toMs };
+    return { runs: run.fromMs < run.toMs ? [run] : [], spots: [] };
+  }
+  const counts: Count[] = [];
+  const head = isDivided ? floorMinute(wholeTo) : undefined;
+  const asked = most + (isDivided ? ofDividedMinute : 0);
+  for (let beforeMs = toMs; ; ) {
+    const older = await readCounts(pool, filter, fromMs, beforeMs, asked);
+    counts.push(...older);
+    if (older.length < asked || placeOf(counts, most, head) < counts.length) break;
+    beforeMs = older.at(-1)!.atMs;
+  }
+  return placesOf(counts, most, { fromMs, toMs }, head);
+}
+
+/** @param head when the minute began whose counts say more than what is wanted of it. */
+function placesOf(
+  counts: readonly Count[],
+  most: number,
+  stretch: Stretch,
+  head: number | undefined,
+): Places {
+  const last = counts[Math.min(placeOf(counts, most, head), counts.length - 1)]?.atMs;
+  const places: Places = { runs: [], spots: [] };
+  const buckets = new Map<number, Set<number>>();
+  for (const { atMs, bucket } of counts) {
+    if (atMs < last!) break;
+    const there = buckets.get(atMs) ?? new Set();
+    buckets.set(atMs, there.add(bucket));
+  }
+  for (const [atMs, there] of buckets) {
+    // A minute of which not all is wanted may be one of a flood: it is read only as far as it has to be.
+    if (atMs === last || atMs === head) {
+      const run = { fromMs: Math.max(atMs, stretch.fromMs), toMs: Math.min(atMs + minuteMs, stretch.toMs) };
+      places.runs.push(there.size > fewBuckets ? run : { ...run, buckets: [...there] });
+    } else places.spots.push(...[...there].map((bucket) => ({ atMs, bucket })));
+  }
+  return places;
+}
+
+/** Records of a minute that pass, of one bucket. */
+interface Count {
+  atMs: number;
+  bucket: number;
+  n: number;
+}
+
+/** Which of the counts, newest first, completes `most` records; as many as there are when none does. */
+function placeOf(counts: readonly Count[], most: number, head?: number): number {
+  let left = most;
+  const place = counts.findIndex(({ atMs, n }) => {
+    if (atMs !== head) left -= n;
+    return left <= 0;
+  });
+  return place < 0 ? counts.length : place;
+}
+
+/** The newest counts, at least `most` where there are so many, and of each minute all. */
+async function readCounts(
+  pool: Pool,
+  filter: RecordFilter,
   fromMs: number,
   beforeMs: number,
   most: number,
-): Promise<Run[]> {
+): Promise<Count[]> {
+  if (fromMs >= beforeMs) return [];
   const conditions = ofCounts(filter)
     .add('minute >= $', new Date(floorMinute(fromMs)))
     .add('minute < $', new Date(beforeMs))
     .add('n >= $', 1);
+  // Each row counts one record at least, so as many reach.
+  const limit = conditions.parameter(most);
   const { rows } = await pool.query<{ minute: string; bucket: number; n: number }>(
     `select minute, bucket, n
      from log_counts ${conditions}
      order by minute desc
-     limit ${conditions.parameter(most)}`,
+     ${isOfEverything(filter) ? `limit ${limit}` : `fetch first (${limit}::bigint) rows with ties`}`,
     conditions.values,
   );
-  // One source's records follow each other in the index by bucket: what lies between its minutes costs nothing.
-  const gapMs = namesSource(filter) && filter.severity === undefined ? lastMs : minuteMs;
-  const runs: Run[] = [];
-  let left = most;
-  for (const { minute, bucket, n } of rows) {
-    const atMs = Date.parse(minute);
-    const run = runs.at(-1);
-    if (left <= 0 && atMs < run!.fromMs) return runs;
-    left -= n;
-    if (run && run.fromMs - atMs <= gapMs) {
-      run.fromMs = Math.max(fromMs, atMs);
-      run.buckets?.add(bucket);
-    } else runs.push({ fromMs: Math.max(fromMs, atMs), toMs: atMs + minuteMs, buckets: new Set([bucket]) });
-  }
-  // The last minute may have more rows than were asked for. And where every source passes, no bucket says more.
-  if (rows.length === most) delete runs.at(-1)?.buckets;
-  if (isOfEverything(filter)) for (const run of runs) delete run.buckets;
-  return runs;
+  return rows.map(({ minute, bucket, n }) => ({ atMs: Date.parse(minute), bucket, n }));
 }
 
-async function lookInto(
+async function read(
   pool: Pool,
   page: Page,
-  runs: readonly Run[],
-  most: number,
+  places: Places,
+  limit: number,
   offset: number,
-): Promise<string[]> {
-  const values: unknown[] = [most + offset];
-  const parts = runs.map((run) => {
-    const conditions = conditionsOf(page, run, values);
-    return `(select id from log_records ${conditions} order by id desc limit $1)`;
+): Promise<RecordRow[]> {
+  const values: unknown[] = [limit, offset];
+  const parts = places.runs.map((run) => {
+    const conditions = conditionsOf(page, run, values, run.buckets);
+    return `select ${recordColumns} from log_records ${conditions} order by id desc`;
   });
-  values.push(most, offset);
-  const { rows } = await pool.query<{ id: string }>(
-    `select id from (${parts.join(' union all ')}) as newest
-     order by id desc
-     limit $${values.length - 1}
-     offset $${values.length}`,
-    values,
-  );
-  return rows.map(({ id }) => id);
+  const depth = parts.length > 1 || places.spots.length > 0 ? conditionsDepth(values, limit + offset) : '';
+  const whole = parts.map((part) => (depth === '' ? part : `(${part} limit ${depth})`));
+  if (places.spots.length > 0) whole.push(`(${partOfSpots(page, places.spots, values)})`);
+  if (whole.length === 0) return [];
+  const all =
+    whole.length === 1 && depth === ''
+      ? whole[0]
+      : `select * from (${whole.join(' union all ')}) as newest order by id desc`;
+  const { rows } = await pool.query<RecordRow>(`${all} limit $1 offset $2`, values);
+  return rows;
+}
+
+function conditionsDepth(values: unknown[], depth: number): string {
+  return `$${values.push(depth)}`;
+}
+
+/** One plan for all spots, however many: a statement for each would cost the planner some 0.1 ms a spot. */
+function partOfSpots(page: Page, spots: readonly Spot[], values: unknown[]): string {
+  const times = spots.map(({ atMs }) => atMs);
+  const around = { fromMs: Math.min(...times), toMs: Math.max(...times) + minuteMs };
+  // Bounds for all: only the partitions between them are planned for.
+  const conditions = conditionsOf(page, around, values, [...new Set(spots.map(({ bucket }) => bucket))]);
+  const ids = spots.map(({ atMs }) => idRange(atMs, atMs + minuteMs));
+  const buckets = conditions.parameter(spots.map(({ bucket }) => bucket));
+  const first = conditions.parameter(ids.map(({ firstId }) => firstId));
+  const last = conditions.parameter(ids.map(({ lastId }) => lastId));
+  return `select ${recordColumns}
+    from unnest(${buckets}::int[], ${first}::uuid[], ${last}::uuid[]) as spot (spot_bucket, first_id, last_id)
+    join log_records on bucket = spot_bucket and id >= first_id and id < last_id
+    ${conditions}`;
 }
 
 async function countHead(pool: Pool, page: Page, head: Run): Promise<number> {
@@ -137,14 +228,21 @@ async function countHead(pool: Pool, page: Page, head: Run): Promise<number> {
   return rows[0]!.n;
 }
 
-function conditionsOf({ filter, beforeId }: Page, { fromMs, toMs, buckets }: Run, values: unknown[]) {
+function conditionsOf(
+  { filter, beforeId }: Page,
+  { fromMs, toMs }: Stretch,
+  values: unknown[],
+  buckets?: readonly number[],
+): Conditions {
   const { firstId, lastId } = idRange(fromMs, toMs);
   const conditions = ofRecords(filter, values)
     .add('id >= $', firstId)
-    .add('id < $', beforeId !== undefined && beforeId < lastId ? beforeId : lastId);
+    .add('id < $', beforeId !== undefined && beforeId < lastId ? beforeId : lastId)
+    // A canary is in no count.
+    .add('reason <> $', 'canary');
   if (namesSource(filter)) conditions.add('bucket = $', bucketOf(filter.host, filter.container));
-  else if (buckets?.size === 1) conditions.add('bucket = $', [...buckets][0]);
-  else if (buckets) conditions.add('bucket = any($::int[])', [...buckets]);
+  else if (buckets?.length === 1) conditions.add('bucket = $', buckets[0]);
+  else if (buckets) conditions.add('bucket = any($::int[])', buckets);
   return conditions;
 }
 
@@ -154,4 +252,9 @@ function isOfEverything({ host, container, severity }: RecordFilter): boolean {
 
 function floorMinute(ms: number): number {
   return Math.floor(ms / minuteMs) * minuteMs;
+}
+
+/** The last whole minute of a stretch ends here. */
+function wholeBefore(fromMs: number, toMs: number): number {
+  return Math.max(toMs === lastMs ? lastMs : floorMinute(toMs), fromMs);
 }

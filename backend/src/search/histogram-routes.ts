@@ -82,7 +82,8 @@ export function histogramRoutes(parts: { pool: Pool; sums: Sums; now: () => numb
       },
       async ({ params, query }) => {
         const range = rangeOf(query, now(), { shortest: hourMs, usual: hourMs });
-        return histogramOfIssue(pool, sums, await withMergedIssues(pool, params.id.toLowerCase()), range);
+        const { ids } = await withMergedIssues(pool, params.id.toLowerCase());
+        return histogramOfIssue(pool, sums, ids, range);
       },
     );
   };

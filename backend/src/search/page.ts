@@ -1,13 +1,14 @@
-// A filter -> ids of the newest records that pass it, without reading more than a page needs, however many records there
-// are: counts say where the page is, or what is searched is walked back through in steps that end in time.
+// A filter -> the newest records that pass it, without reading more than a page needs, however many records there are:
+// counts say where the page is, or what is searched is walked back through in steps that end in time.
 
 import type { Pool } from '../db/pool.ts';
 import { timeOfId } from '../db/record-id.ts';
+import type { RecordRow } from '../http/record-answer.ts';
 import { isCounted, type RecordFilter } from './filter.ts';
 import { findByCounts } from './find-by-counts.ts';
 import { findText } from './find-text.ts';
 import { type Found, inSession, searchBack } from './search-back.ts';
-import { dayMs, hourMs, lastMs } from './sums.ts';
+import { hourMs, lastMs, minuteMs } from './sums.ts';
 import type { Totals } from './total.ts';
 
 export interface Page {
@@ -20,20 +21,21 @@ export interface Page {
   now: number;
 }
 
-/** The ids of the page, and how many records were found for it, those it skips among them. */
-export async function findPage(pool: Pool, totals: Totals, page: Page): Promise<Found & { found: number }> {
+/** The page's ids, its records where they were read with them, and how many were found, those it skips among them. */
+export type FoundPage = Found & { records?: RecordRow[]; found: number };
+
+export async function findPage(pool: Pool, totals: Totals, page: Page): Promise<FoundPage> {
   const stretch = stretchOf(page);
   if (stretch.fromMs >= stretch.toMs) return { ids: [], found: 0 };
   if (isCounted(page.filter)) {
-    const ids = await findByCounts(pool, totals, page, stretch);
-    return { ids, found: page.offset + ids.length };
+    const records = await findByCounts(pool, totals, page, stretch);
+    return { ids: records.map(({ id }) => id), records, found: page.offset + records.length };
   }
-  // Records of what no count says are looked for only where there are any.
-  const there = { ...stretch, toMs: Math.min(stretch.toMs, page.now + dayMs) };
-  there.fromMs = Math.max(stretch.fromMs, await oldestMs(pool));
   const depth = { ...page, limit: page.offset + page.limit };
   const found =
-    page.filter.q === undefined ? await findOfIssue(pool, depth, there) : await findText(pool, depth, there);
+    page.filter.q === undefined
+      ? await findOfIssue(pool, depth, stretch)
+      : await findText(pool, depth, stretch);
   return { ...found, ids: found.ids.slice(page.offset), found: found.ids.length };
 }
 
@@ -51,28 +53,17 @@ function stretchOf({ filter, beforeId }: Page): Stretch {
   };
 }
 
-/** An issue knows when it was seen first and last, which may be long ago. */
+/** An issue knows when it was seen first and last, which may be long ago, and how often: its page is in the first step. */
 async function findOfIssue(pool: Pool, page: Page, stretch: Stretch): Promise<Found> {
-  const { rows } = await pool.query<{ first: string | null; last: string | null }>(
-    'select min(first_seen) as first, max(last_seen) as last from issues where id = any($1::uuid[])',
-    [page.filter.issueIds],
-  );
-  const { first, last } = rows[0]!;
-  if (first === null || last === null) return { ids: [] };
+  const { issueSeen: seen } = page.filter;
+  if (seen === undefined) return { ids: [] };
+  const usualMs = (page.limit * (seen.lastMs - seen.firstMs)) / Math.max(1, seen.count);
   // With an hour to spare, for clocks that differ.
   const walk = {
-    fromMs: Math.max(stretch.fromMs, Date.parse(first) - hourMs),
-    toMs: Math.min(stretch.toMs, Date.parse(last) + hourMs),
-    firstStepMs: 2 * hourMs,
+    fromMs: Math.max(stretch.fromMs, seen.firstMs - hourMs),
+    toMs: Math.min(stretch.toMs, seen.lastMs + hourMs),
+    firstStepMs: hourMs + Math.max(minuteMs, 4 * usualMs),
   };
+  if (walk.fromMs >= walk.toMs) return { ids: [] };
   return inSession(pool, (session) => searchBack(session, page, walk));
-}
-
-/** When the oldest counted minute began. */
-async function oldestMs(pool: Pool): Promise<number> {
-  const { rows } = await pool.query<{ minute: string | null }>({
-    name: 'oldest-minute',
-    text: 'select min(minute) as minute from log_counts',
-  });
-  return rows[0]?.minute ? Date.parse(rows[0].minute) : 0;
 }

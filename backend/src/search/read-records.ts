@@ -4,6 +4,7 @@ import type { LogRecord } from '@log-detector/contract';
 import type { Pool } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { type RecordRow, recordColumns } from '../http/record-answer.ts';
+import type { IssueSeen } from './filter.ts';
 import { findPage, type Page } from './page.ts';
 import type { Totals } from './total.ts';
 
@@ -17,8 +18,8 @@ export interface ListedRecords {
 }
 
 export async function listRecords(pool: Pool, totals: Totals, page: Page): Promise<ListedRecords> {
-  const { ids, found, searchedToMs } = await findPage(pool, totals, page);
-  return { items: ids.length === 0 ? [] : await readEach(pool, ids), found, searchedToMs };
+  const { ids, records, found, searchedToMs } = await findPage(pool, totals, page);
+  return { items: records ?? (ids.length === 0 ? [] : await readEach(pool, ids)), found, searchedToMs };
 }
 
 /** By id and bucket: the page's rows alone are read whole, and no wide row was ever sorted. */
@@ -45,10 +46,22 @@ export async function readRecord(pool: Pool, id: string): Promise<LogRecord | un
   return rows[0];
 }
 
-/** The issue and those merged into it. */
-export async function withMergedIssues(pool: Pool, issueId: string): Promise<string[]> {
-  const { rows } = await pool.query<{ id: string }>('select id from issues where merged_into = $1', [
-    issueId,
-  ]);
-  return [issueId, ...rows.map(({ id }) => id)];
+/** The issue and those merged into it, and when they were seen. */
+export async function withMergedIssues(
+  pool: Pool,
+  issueId: string,
+): Promise<{ ids: string[]; seen: IssueSeen | undefined }> {
+  const { rows } = await pool.query<{ id: string; first_seen: string; last_seen: string; count: number }>({
+    name: 'read-issue-with-merged',
+    text: 'select id, first_seen, last_seen, count from issues where id = $1 or merged_into = $1',
+    values: [issueId],
+  });
+  const ids = new Set([issueId, ...rows.map(({ id }) => id)]);
+  if (rows.length === 0) return { ids: [...ids], seen: undefined };
+  const seen = {
+    firstMs: Math.min(...rows.map(({ first_seen }) => Date.parse(first_seen))),
+    lastMs: Math.max(...rows.map(({ last_seen }) => Date.parse(last_seen))),
+    count: rows.reduce((sum, { count }) => sum + count, 0),
+  };
+  return { ids: [...ids], seen };
 }

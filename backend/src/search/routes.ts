@@ -25,7 +25,7 @@ const ListQuery = Type.Object({
     Type.String({
       maxLength: 1000,
       description:
-        'Text that the message contains, in any case of letters. A search that takes too long ends early: see `searched_to`.',
+        'Text that the message contains, in any case of letters. A search that takes too long ends early: see `searched_to`. One for a text without three letters or digits in a row, which no index can answer, always does, after a tenth of a second.',
     }),
   ),
   issue_id: Type.Optional(Type.String({ format: 'uuid' })),
@@ -84,8 +84,11 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
           sinceMs: instant('since', query.since),
           untilMs: instant('until', query.until),
         };
-        if (query.issue_id !== undefined)
-          filter.issueIds = await withMergedIssues(pool, query.issue_id.toLowerCase());
+        if (query.issue_id !== undefined) {
+          const { ids, seen } = await withMergedIssues(pool, query.issue_id.toLowerCase());
+          filter.issueIds = ids;
+          filter.issueSeen = seen;
+        }
         if (!isCounted(filter) && query.offset > mostOffset)
           throw misfit(
             'offset',
@@ -97,7 +100,7 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
 
         if (!isSummed(filter)) return answer(await listRecords(pool, totals, page), limit);
         const counted = totals.of(filter);
-        if (offset > 0) {
+        if (offset > mostOffset) {
           // Nothing stands behind the end; and no offset is too large for that.
           const { total, isAtLeast } = await counted;
           if (!isAtLeast && offset >= total) return { items: [], total, next_cursor: null };
