@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
+import { noiseWaitMs } from './noise-alerts.ts';
 import { issueLimits, mailLimits } from './policy.ts';
 import { maxShown } from './roll-up-mail.ts';
 import { emptyTables, hours, minutes, seconds, Timeline } from './test-help-timeline.ts';
@@ -39,6 +40,10 @@ const batch = fc.record({
     { arbitrary: fc.constant(1), weight: 5 },
     { arbitrary: fc.integer({ min: 1, max: 60 }), weight: 1 },
   ),
+  isStarting: fc.oneof(
+    { arbitrary: fc.constant(false), weight: 3 },
+    { arbitrary: fc.constant(true), weight: 1 },
+  ),
 });
 
 /** No interval between two of the times holds more than `capacity + perMs * length`. */
@@ -56,14 +61,17 @@ describe('for any stream of records', () => {
         await emptyTables(database.pool);
         const line = new Timeline(database.pool, { recipients, channels, policy });
         const firstAt = new Map<string, number>();
+        const noiseAt = new Map<string, number>();
         let at = 0;
-        for (const { pauseMs, issues, times } of batches) {
+        for (const { pauseMs, issues, times, isStarting } of batches) {
           at += pauseMs;
           if (at > horizon / 2) break;
-          line.at(at, ...issues.map((n) => ({ issue: `issue ${n}`, times })));
-          for (const n of issues) if (!firstAt.has(`issue ${n}`)) firstAt.set(`issue ${n}`, at);
+          const fields = isStarting ? { phase: 'starting', started_at: '2026-11-22T10:00:00.000Z' } : {};
+          line.at(at, ...issues.map((n) => ({ issue: `issue ${n}`, times, fields })));
+          const seenAt = isStarting ? noiseAt : firstAt;
+          for (const n of issues) if (!seenAt.has(`issue ${n}`)) seenAt.set(`issue ${n}`, at);
         }
-        await line.run(horizon);
+        await line.run(horizon + noiseWaitMs);
 
         const own = mailLimits(policy.maxPerHour);
         const whole = mailLimits(policy.maxPerHourTotal);
@@ -78,7 +86,7 @@ describe('for any stream of records', () => {
           whole.perMs,
         );
 
-        const mailsNeeded = Math.ceil(firstAt.size / maxShown);
+        const mailsNeeded = Math.ceil(new Set([...firstAt.keys(), ...noiseAt.keys()]).size / maxShown);
         const inTime =
           mailsNeeded * (Math.max(policy.digestMs, 1 / own.perMs) + everyone.length / whole.perMs);
         for (const [issue, first] of firstAt)
@@ -89,9 +97,23 @@ describe('for any stream of records', () => {
             expect(mail!.body).toContain(issue);
           }
 
+        // What was only ever printed by containers that start is told a day later at the latest, and pages nobody.
+        for (const [issue, first] of noiseAt) {
+          if (firstAt.has(issue)) continue;
+          for (const to of [...recipients, 'ops-slack']) {
+            const mail = line.mails.find((each) => each.to === to && each.issues.includes(issue));
+            expect(mail, `${issue} to ${to}`).toBeDefined();
+            expect(mail!.at - first).toBeLessThanOrEqual(noiseWaitMs + inTime);
+            expect(mail!.body).toContain(issue);
+          }
+          expect(line.mails.find((each) => each.to === 'on-call' && each.issues.includes(issue))).toBe(
+            undefined,
+          );
+        }
+
         const { rows } = await database.pool.query<{ times: number[] }>(
           `select array_agg((extract(epoch from created_at) * 1000)::float8) as times
-           from alerts where reason <> 'over' group by fingerprint, to_address`,
+           from alerts where reason not in ('over', 'starting-or-stopping') group by fingerprint, to_address`,
         );
         for (const { times } of rows) expectWithin(times, issueLimits.capacity, issueLimits.perMs);
       }),

@@ -14,6 +14,7 @@ import { type Gathered, gather, type WaitingAlert } from './gather.ts';
 import { alertsChannel } from './keep-alerts.ts';
 import { signingKey } from './links/keys.ts';
 import { type MailLinks, mailLinks } from './links/links.ts';
+import { dueAt, noiseReason, noiseWaitMs, type Waits } from './noise-alerts.ts';
 import { endedThreads } from './pager-threads.ts';
 import { plainMail } from './plain-mail.ts';
 import { planMail } from './plan-mail.ts';
@@ -69,15 +70,20 @@ export function dispatch(
   return inTransaction(pool, async (client) => {
     await lockBudgets(client);
     const nextOver = await endQuietEpisodes(client, settings, now, newId);
-    const recipients = await readWaiting(client, settings, now);
-    if (recipients.length === 0) return { mails: 0, nextAt: nextOver };
+    const waiting = await readWaiting(client, settings, now);
+    const untils = nextOver === null ? [] : [nextOver];
+    const recipients = waiting.filter((recipient) => {
+      const until = dueAt(recipient, now);
+      if (until !== null) untils.push(until);
+      return until === null;
+    });
+    if (recipients.length === 0) return { mails: 0, nextAt: untils.length > 0 ? Math.min(...untils) : null };
     const budgets = await readBudgets(client, [
       'whole',
       ...new Set(recipients.flatMap((recipient) => [budgetName(recipient), quotaName(recipient)])),
     ]);
     const key = await signingKey(client, settings.linkSecrets ?? [], now);
     const changed = new Map<string, BudgetRow>();
-    const untils = nextOver === null ? [] : [nextOver];
     const createdAt = new Date(now).toISOString();
     let mails = 0;
     for (const recipient of recipients) {
@@ -119,6 +125,7 @@ export function dispatch(
         return false;
       });
       mails += 1;
+      untils.push(...noiseAfterMail(recipient, settings.policy, now));
       if (isMoreWaiting) untils.push(now + settings.policy.digestMs);
     }
     await writeBudgets(client, [...changed.values()]);
@@ -150,7 +157,16 @@ async function noteDispatched(client: PoolClient, { toAddress, body }: NewNotifi
   if (canary) await noteCanary(client, { ...canary, ...sourceOf(toAddress), stage: 'dispatched' });
 }
 
-export interface WaitingRecipient extends Target {
+/** What a mail did not take along. */
+export function noiseAfterMail(
+  { oldestNoise }: WaitingRecipient,
+  { digestMs }: AlertPolicy,
+  now: number,
+): number[] {
+  return oldestNoise === null ? [] : [Math.max(oldestNoise + noiseWaitMs, now + digestMs)];
+}
+
+export interface WaitingRecipient extends Target, Waits {
   hasFirst: boolean;
   /** In small letters. */
   severities: string[];
@@ -179,8 +195,17 @@ async function readWaiting(
   { enabled = true, to = [], channels = [], onGivenUp }: DispatchSettings,
   now: number,
 ): Promise<WaitingRecipient[]> {
-  const { rows } = await client.query<WaitingRecipient & { oldest: string; isInactive: boolean }>(
+  const { rows } = await client.query<
+    Target & {
+      hasFirst: boolean;
+      severities: string[] | null;
+      oldest: string | null;
+      oldestNoise: string | null;
+      isInactive: boolean;
+    }
+  >(
     `select a.channel, a.to_address as "toAddress", a.has_first as "hasFirst", a.severities, a.oldest,
+       a.oldest_noise as "oldestNoise",
        a.channel = 'email' and exists (
          select from email_recipients r
          where r.email = a.to_address and not r.is_active
@@ -190,19 +215,27 @@ async function readWaiting(
          select from unsubscriptions u where u.address = a.to_address
        ) as "isInactive"
      from (
-       select channel, to_address, bool_or(is_first) as has_first, min(created_at) as oldest,
-         array_agg(distinct lower(coalesce(severity, ''))) as severities
+       select channel, to_address, bool_or(is_first) as has_first,
+         min(created_at) filter (where reason <> $2) as oldest,
+         min(created_at) filter (where reason = $2) as oldest_noise,
+         array_agg(distinct lower(coalesce(severity, ''))) filter (where reason <> $2 or created_at <= $3) as severities
        from alerts
        where status = 'waiting'
        group by channel, to_address
      ) as a
-     order by a.has_first desc, a.oldest, a.channel <> 'email', a.to_address`,
-    [to],
+     order by a.has_first desc, coalesce(a.oldest, a.oldest_noise), a.channel <> 'email', a.to_address`,
+    [to, noiseReason, new Date(now - noiseWaitMs)],
   );
+  const recipients = rows.map(({ oldest, oldestNoise, severities, ...row }) => ({
+    ...row,
+    severities: severities ?? [],
+    oldest: oldest === null ? null : Date.parse(oldest),
+    oldestNoise: oldestNoise === null ? null : Date.parse(oldestNoise),
+  }));
   const known = new Set([canaryChannel, ...(enabled ? ['email'] : []), ...channels.map(({ name }) => name)]);
-  const gone = rows.filter(
-    ({ channel, oldest, isInactive }) =>
-      isInactive || (!known.has(channel) && Date.parse(oldest) + strangerMs <= now),
+  const gone = recipients.filter(
+    ({ channel, oldest, oldestNoise, isInactive }) =>
+      isInactive || (!known.has(channel) && (oldest ?? oldestNoise ?? now) + strangerMs <= now),
   );
   for (const target of gone) if (!target.isInactive) onGivenUp?.(target);
   if (gone.length > 0)
@@ -213,7 +246,7 @@ async function readWaiting(
        where a.status = 'waiting' and a.channel = g.channel and a.to_address = g.to_address`,
       [gone.map(({ channel }) => channel), gone.map(({ toAddress }) => toAddress)],
     );
-  return rows.filter(({ channel, isInactive }) => known.has(channel) && !isInactive);
+  return recipients.filter(({ channel, isInactive }) => known.has(channel) && !isInactive);
 }
 
 export function planFor(

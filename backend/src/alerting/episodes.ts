@@ -6,6 +6,7 @@ import type { NewAlert } from '../ingest/types.ts';
 import type { WaitingAlert } from './gather.ts';
 import { issueSubject } from './issue-mail.ts';
 import { alertsChannel, insertAlerts } from './keep-alerts.ts';
+import { noiseReason } from './noise-alerts.ts';
 import { type AlertPolicy, quietMs } from './policy.ts';
 import { type AlertChannel, isPager, type Target } from './targets.ts';
 import { readIssues } from './write-mail.ts';
@@ -33,7 +34,9 @@ export async function beginEpisodes(
   const unknown = issueIds.filter((id) => !subjects.has(id));
   for (const [id, issue] of await readIssues(client, unknown)) subjects.set(id, issueSubject(issue));
 
-  const beginning = new Map(alerts.map((alert) => [alert.episode, alert]));
+  // What did not stay begins nothing that could be over.
+  const lasting = alerts.filter(({ reason }) => reason !== noiseReason);
+  const beginning = new Map(lasting.map((alert) => [alert.episode, alert]));
   const rows = [...beginning.values()];
   await client.query(
     `insert into episodes (id, issue_id, fingerprint, service, subject, began_at, began_count, check_at)

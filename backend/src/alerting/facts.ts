@@ -3,6 +3,7 @@
 import type { ItemFacts, MessageFacts, MessageLink } from '../channels/channel.ts';
 import type { MailedIssue } from './issue-mail.ts';
 import { type AlertContent, issueUrl, recordUrl } from './mail.ts';
+import { stateWord } from './states.ts';
 import { bodySafe, cutMiddle, headerSafe } from './text.ts';
 
 /** Longest message kept, in characters: what a chat shows is shorter still. */
@@ -103,7 +104,7 @@ export function rollUpFacts(
     severity: worst(items.map(({ severity }) => severity)),
     title,
     message: items
-      .map(({ state, service, title: of }) => `[${state.toUpperCase()}] ${service}: ${of}`)
+      .map(({ state, service, title: of }) => `[${stateWord(state)}] ${service}: ${of}`)
       .join('\n'),
     count: items.reduce((sum, { count }) => sum + count, 0),
     held,

@@ -1,5 +1,6 @@
 // The alerts that wait for one recipient -> what one mail carries: a single issue, or a roll-up. Pure.
 
+import { noiseReason } from './noise-alerts.ts';
 import { maxShown } from './roll-up-mail.ts';
 
 /** A row of `alerts` that waits. */
@@ -47,7 +48,11 @@ export interface Gathered {
 /** So many issues never told of, waiting at once, are each shown by a later mail; of more than that the rest is counted. */
 export const maxWaitingFirsts = 5000;
 
-/** @param waiting in the order they came. */
+/**
+ * What is noise of a start or stop goes with what makes a roll-up anyway, as far as there is room, or out by itself; it does
+ * not make a roll-up of the mail about one issue. The rest of it goes on waiting.
+ * @param waiting in the order they came.
+ */
 export function gather(waiting: readonly WaitingAlert[]): Gathered {
   const byIssue = new Map<string, GatheredIssue>();
   for (const alert of waiting) {
@@ -62,13 +67,17 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
       });
     else {
       known.alertIds.push(alert.id);
+      known.isFirst ||= alert.isFirst;
       known.held += alert.held;
       known.heldMuted += alert.heldMuted;
       // That it is new, or came back, says more than that it went on; that it is over, most.
-      if (alert.reason === 'over' || known.alert.reason === 'still-failing') known.alert = alert;
+      if (alert.reason === 'over' || isLess(known.alert.reason)) known.alert = alert;
     }
   }
-  const issues = [...byIssue.values()];
+  const all = [...byIssue.values()];
+  const noise = all.filter(({ alert }) => alert.reason === noiseReason);
+  const issues = all.filter(({ alert }) => alert.reason !== noiseReason);
+  if (issues.length === 0) return { shown: noise.slice(0, maxShown), unshown: [], later: [] };
   const firsts = issues.filter(({ isFirst }) => isFirst);
   const others = issues
     .filter(({ isFirst }) => !isFirst)
@@ -76,9 +85,14 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
   const isTooMany = firsts.length > maxWaitingFirsts;
   const shown = [...firsts.slice(0, maxShown), ...others.slice(0, Math.max(0, maxShown - firsts.length))];
   const shownOthers = shown.length - Math.min(firsts.length, maxShown);
+  const along = issues.length > 1 ? noise.slice(0, maxShown - shown.length) : [];
   return {
-    shown,
+    shown: [...shown, ...along],
     unshown: [...(isTooMany ? firsts.slice(maxShown) : []), ...others.slice(shownOthers)],
     later: isTooMany ? [] : firsts.slice(maxShown),
   };
+}
+
+function isLess(reason: string): boolean {
+  return reason === 'still-failing' || reason === noiseReason;
 }

@@ -42,7 +42,11 @@ export function planAlerts(question: AlertQuestion, settings: AlertSettings, new
   const removed = [...(question.removed ?? [])].filter((address) => !isDefault(address));
   const asked = { ...question, unsubscribed: new Set([...(question.unsubscribed ?? []), ...removed]) };
   return policy?.grouping === 'on'
-    ? planGrouped(asked, { enabled, recipients, policy, mailsOn: settings.enabled, rules }, newId)
+    ? planGrouped(
+        asked,
+        { enabled, recipients, policy, mailsOn: settings.enabled, rules, channels: settings.channels },
+        newId,
+      )
     : planUngrouped(asked, settings, recipients, newId);
 }
 

@@ -17,12 +17,13 @@ import { type AlertMemory, decide, type IssueDecision } from './decide.ts';
 import { factsOf, noteOf } from './issue-facts.ts';
 import { muteStateOf } from './mute.ts';
 import { heldByMutes, muteNoteOf } from './mute-ends.ts';
+import { isFirstNoise, noiseReason, placesOfNoise } from './noise-alerts.ts';
 import type { AlertPolicy } from './policy.ts';
 import { firstAndOthers, oweRegressions, remembering, routeOf } from './rules/apply.ts';
 import { createJudge, placeName } from './rules/judge.ts';
 import type { RuleSet } from './rules/rule-set.ts';
 import { hasPhase, judgeNoise } from './startup-noise.ts';
-import type { Target } from './targets.ts';
+import type { AlertChannel, Target } from './targets.ts';
 
 export interface GroupedSettings {
   enabled: boolean;
@@ -33,6 +34,8 @@ export interface GroupedSettings {
   mailsOn?: boolean;
   /** The rules in force; left out: none. */
   rules?: RuleSet | undefined;
+  /** Of RULES_FILE. */
+  channels?: readonly AlertChannel[] | undefined;
 }
 
 /** @param newId makes ids of alerts and episodes. */
@@ -42,7 +45,7 @@ export function planGrouped(
   newId: () => string,
 ): AlertPlan {
   const { records, now } = question;
-  const { enabled, recipients, policy, mailsOn = true, rules } = settings;
+  const { enabled, recipients, policy, mailsOn = true, rules, channels = [] } = settings;
   const judge = createJudge(rules, question.ruleCounts, now);
   if (!enabled) return holdAll(records, 'disabled');
   if (recipients.length === 0 && !judge.routes) return holdAll(records, 'no-recipients');
@@ -67,17 +70,37 @@ export function planGrouped(
       facts.noise = judgeNoise(recordsOf(issue, records), shared, facts.memory?.noise, now);
     }
     const asked = decide(facts, now, policy, newId, ownCooldownMs);
-    const routed = routeOf({
+    const about = {
       issue,
       first,
       records: ofIssue?.get(issue) ?? [],
-      asked,
       judge,
       recipients,
       unsubscribed: question.unsubscribed,
       mailsOn,
       now,
-    });
+    };
+    const routed = routeOf({ ...about, asked });
+    if (isFirstNoise(asked, issue)) {
+      const told = routeOf({ ...about, asked: { notify: true, reason: 'new', memory: asked.memory! } });
+      const those = placesOfNoise(told.places, channels);
+      if (those.length > 0)
+        alerts.push({
+          recordId: told.record.id,
+          bucket: told.record.bucket,
+          partIds: partIdsOf(told.record, parts),
+          issueId: issue.id,
+          fingerprint: issue.fingerprint,
+          service: issue.service,
+          reason: noiseReason,
+          isFirst: false,
+          episode: newId(),
+          held: 0,
+          count: issue.count - issue.added,
+          recipients: those.map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),
+          severity: told.severity,
+        });
+    }
     const { decision, record, places, severity } = routed;
     if (decision.memory) {
       const before = issue.alertState as AlertMemory | null;

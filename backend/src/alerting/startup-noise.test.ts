@@ -97,6 +97,69 @@ describe('noise of containers that start and stop', () => {
   });
 });
 
+describe('what was printed once while a container started, and never again', () => {
+  const once = (at: number, issue: string) => during('starting', at, { issue });
+  const names = ({ body }: { body: string }) => /once \w+/.exec(body)?.[0];
+
+  it('stands in the next roll-up, and leaves the mail about one issue what it is', async () => {
+    const line = await timeline()
+      .at(0, once(0, 'once only'))
+      .at(minutes(10), { issue: 'alone' })
+      .at(hours(2), { issue: 'x' })
+      .at(hours(2) + seconds(5), { issue: 'y' }, { issue: 'z' })
+      .run(hours(30));
+    expect(line.told).toEqual([
+      [600, '[NEW] api on web-1: alone'],
+      [7200, '[NEW] api on web-1: x'],
+      [7260, '[3 ISSUES] api'],
+    ]);
+    expect(line.mails[2]!.body).toContain('2 new, 1 starting or stopping.');
+    expect(line.mails[2]!.body).toContain('[STARTING OR STOPPING] once only');
+  });
+
+  it('goes out by itself after a day, all of it in one mail, and once', async () => {
+    const line = timeline();
+    const restart = (from: number) => {
+      for (let n = 0; n < 30; n++) {
+        const host = `web-${n}`;
+        line.at(from + seconds(10 * n), during('stopping', -86_400, { issue: 'cut off', host }));
+        line.at(from + seconds(10 * n + 4), during('starting', 10 * n + 3, { issue: 'not yet', host }));
+      }
+    };
+    restart(0);
+    restart(hours(20));
+    restart(hours(60));
+    await line.run(hours(100));
+    expect(line.told).toEqual([[86_400, '[2 ISSUES] api']]);
+    for (const issue of ['cut off', 'not yet']) expect(line.mails[0]!.issues).toContain(issue);
+  });
+
+  it('is told in the mail that says that it stays, when it does', async () => {
+    const line = await timeline()
+      .at(0, once(0, 'once more'))
+      .at(minutes(3), { issue: 'once more' })
+      .run(hours(30));
+    expect(line.told).toEqual([[180, '[NEW] api on web-1: once more']]);
+    const { rows } = await database.pool.query('select distinct status from alerts');
+    expect(rows).toEqual([{ status: 'mailed' }]);
+  });
+
+  it('says of one alone what it is, and pages nobody', async () => {
+    const channels = [
+      { name: 'pager', type: 'pagerduty' },
+      { name: 'chat', type: 'slack' },
+    ];
+    const chatty = new Timeline(database.pool, { channels });
+    await chatty.at(0, once(0, 'once only')).run(hours(30));
+    expect(chatty.mails.map(({ at, channel, subject }) => [at / 1000, channel, subject])).toEqual([
+      [86_400, 'chat', '[STARTING OR STOPPING] api on web-1: once only'],
+      [86_400, 'email', '[STARTING OR STOPPING] api on web-1: once only'],
+    ]);
+    expect(chatty.mails.map(names)).toEqual(['once only', 'once only']);
+    expect(chatty.mails[0]!.facts.threadId).toBeNull();
+  });
+});
+
 describe('judgeNoise', () => {
   const record = (fields: Record<string, unknown> | null, container = 'api') =>
     ({ host: 'h', container, fields }) as Parameters<typeof judgeNoise>[0][number];

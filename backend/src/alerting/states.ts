@@ -7,6 +7,7 @@ export const stateWords: Record<string, string> = {
   spike: 'SPIKE',
   'still-failing': 'STILL FAILING',
   over: 'OVER',
+  'starting-or-stopping': 'STARTING OR STOPPING',
 };
 
 const whyWords: Record<string, string> = {
@@ -15,6 +16,8 @@ const whyWords: Record<string, string> = {
   spike: 'Far more of it in five minutes than in any five minutes before.',
   'still-failing': 'It goes on.',
   over: 'It has been quiet for longer than is usual for it.',
+  'starting-or-stopping':
+    'It was printed while containers were starting or stopping, and did not stay: nobody was told at the time.',
 };
 
 export function stateWord(reason: string): string {

@@ -11,6 +11,7 @@ import { type ImageBefore, readImageBefore } from './image-before.ts';
 import { type ContainerLife, type MailedIssue, renderIssueMail } from './issue-mail.ts';
 import type { MailLinks } from './links/links.ts';
 import type { Mail } from './mail.ts';
+import { noiseReason } from './noise-alerts.ts';
 import { renderRollUp } from './roll-up-mail.ts';
 
 /** A record as a mail shows it. */
@@ -180,7 +181,7 @@ function writeIssueMail(
       state: alert.reason,
       issue,
       held,
-      threadId: isOver ? null : alert.episode,
+      threadId: isOver || alert.reason === noiseReason ? null : alert.episode,
       ended,
       links: (actions ?? []).map(({ label, url }) => ({ label, url })),
     },

@@ -69,7 +69,7 @@ function itemsOf({ items }: MessageFacts): string {
     .slice(0, maxItems)
     .map(
       ({ state, service, host, title, count }) =>
-        `[${state.toUpperCase()}] ${service}${host === '' ? '' : ` on ${host}`}: ${title} (${count.toLocaleString('en-US')})`,
+        `[${state.toUpperCase().replaceAll('-', ' ')}] ${service}${host === '' ? '' : ` on ${host}`}: ${title} (${count.toLocaleString('en-US')})`,
     );
   const more = items.length - lines.length;
   return [...lines, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n');

@@ -157,7 +157,8 @@ export interface NewAlert {
   issueId: string;
   fingerprint: string;
   service: string;
-  reason: NotifyReason;
+  /** `starting-or-stopping`: nobody is told now, but it stands in a mail that goes out anyway (alerting/noise-alerts.ts). */
+  reason: NotifyReason | 'starting-or-stopping';
   /** No alert of the issue was made before. */
   isFirst: boolean;
   episode: string;

@@ -33,6 +33,10 @@ maintenance:
   - { name: m, match: { host: web-3 }, from: 2026-11-22T11:00, to: 2026-11-22T11:30 }
 `;
 
+function noise(phase: string) {
+  return { phase, started_at: '2026-11-22T10:00:00.000Z' };
+}
+
 const oneRecord = fc.record({
   issue: fc.constantFrom('a', 'b', 'c', 'd'),
   host: fc.constantFrom('web-1', 'web-2', 'web-3'),
@@ -43,6 +47,7 @@ const oneRecord = fc.record({
     { arbitrary: fc.constant(1), weight: 6 },
     { arbitrary: fc.integer({ min: 1, max: 40 }), weight: 1 },
   ),
+  fields: fc.constantFrom({}, {}, {}, noise('starting'), noise('stopping')),
 });
 const stream = fc.array(
   fc.record({
@@ -85,7 +90,8 @@ describe('the replay', () => {
             at += pauseMs;
             line.at(at, ...records);
           }
-          const until = at + hours(2);
+          // What nobody was told of, because its containers were starting, goes out after a day.
+          const until = at + hours(26);
           await line.run(until);
 
           const replay = new Replay({

@@ -2,10 +2,17 @@
 // decides is theirs: planFor, gather, quietMs and writeMail are called as they are.
 
 import type { AlertMemory } from '../alerting/decide.ts';
-import { type DispatchSettings, loudOf, planFor, type WaitingRecipient } from '../alerting/dispatch.ts';
+import {
+  type DispatchSettings,
+  loudOf,
+  noiseAfterMail,
+  planFor,
+  type WaitingRecipient,
+} from '../alerting/dispatch.ts';
 import { beganCountOf, severityOver } from '../alerting/episodes.ts';
 import { type Gathered, gather, type WaitingAlert } from '../alerting/gather.ts';
 import { issueSubject, type MailedIssue } from '../alerting/issue-mail.ts';
+import { dueAt, noiseReason, noiseWaitMs } from '../alerting/noise-alerts.ts';
 import { quietMs } from '../alerting/policy.ts';
 import { isPager, type Target } from '../alerting/targets.ts';
 import { type Mailed, type MailedRecord, writeMail } from '../alerting/write-mail.ts';
@@ -98,7 +105,12 @@ export class MemoryOutbox {
     const nextOver = this.#endQuietEpisodes(now);
     const untils = nextOver === null ? [] : [nextOver];
     const mails: ReplayedMail[] = [];
-    for (const recipient of this.#recipients()) {
+    for (const recipient of this.#recipients(now)) {
+      const until = dueAt(recipient, now);
+      if (until !== null) {
+        untils.push(until);
+        continue;
+      }
       const quietUntil = quiet?.quietUntil(recipient, now) ?? null;
       if (quietUntil !== null) untils.push(quietUntil);
       const loud = quietUntil === null ? null : loudOf(recipient, this.#settings);
@@ -111,13 +123,14 @@ export class MemoryOutbox {
       for (const row of result.rows) this.#budgets.set(row.name, row);
       const { mail, isMoreWaiting } = this.#mailFor(recipient, loud, now);
       mails.push(mail);
+      untils.push(...noiseAfterMail(recipient, policy, now));
       if (isMoreWaiting) untils.push(now + policy.digestMs);
     }
     return { mails, nextAt: untils.length > 0 ? Math.min(...untils) : null };
   }
 
   /** In the order of `readWaiting`. */
-  #recipients(): WaitingRecipient[] {
+  #recipients(now: number): WaitingRecipient[] {
     const { enabled = true, channels = [] } = this.#settings;
     const known = new Set([...(enabled ? ['email'] : []), ...channels.map(({ name }) => name)]);
     return [...this.#waiting.values()]
@@ -126,13 +139,20 @@ export class MemoryOutbox {
         channel: alerts[0]!.channel,
         toAddress: alerts[0]!.toAddress,
         hasFirst: alerts.some(({ isFirst }) => isFirst),
-        severities: [...new Set(alerts.map(({ severity }) => (severity ?? '').toLowerCase()))],
-        oldest: alerts.reduce((oldest, { createdAt }) => Math.min(oldest, Date.parse(createdAt)), Infinity),
+        severities: [
+          ...new Set(
+            alerts
+              .filter((alert) => !isNoise(alert) || Date.parse(alert.createdAt) <= now - noiseWaitMs)
+              .map(({ severity }) => (severity ?? '').toLowerCase()),
+          ),
+        ],
+        oldest: oldestOf(alerts.filter((alert) => !isNoise(alert))),
+        oldestNoise: oldestOf(alerts.filter(isNoise)),
       }))
       .sort(
         (a, b) =>
           Number(b.hasFirst) - Number(a.hasFirst) ||
-          a.oldest - b.oldest ||
+          (a.oldest ?? a.oldestNoise!) - (b.oldest ?? b.oldestNoise!) ||
           Number(a.channel !== 'email') - Number(b.channel !== 'email') ||
           byText(a.toAddress, b.toAddress),
       );
@@ -183,6 +203,7 @@ export class MemoryOutbox {
     }
     for (const alert of alerts) {
       const { episode: id, issueId, fingerprint, service, createdAt } = alert;
+      if (isNoise(alert)) continue;
       if (!this.#episodes.has(id))
         this.#episodes.set(id, {
           id,
@@ -270,6 +291,14 @@ export class MemoryOutbox {
     });
     this.keep(alerts, new Date(now).toISOString());
   }
+}
+
+function isNoise({ reason }: WaitingAlert): boolean {
+  return reason === noiseReason;
+}
+
+function oldestOf(alerts: readonly WaitingAlert[]): number | null {
+  return alerts.length === 0 ? null : Math.min(...alerts.map(({ createdAt }) => Date.parse(createdAt)));
 }
 
 function placeOf({ channel, toAddress }: Target): string {

@@ -2,6 +2,7 @@
 
 import type { Agent } from '@log-detector/contract';
 import { canaryChannel } from '../alerting/canary.ts';
+import { noiseReason } from '../alerting/noise-alerts.ts';
 import type { Pool } from '../db/pool.ts';
 import { type AgentTimes, listAgents } from './agents.ts';
 import { type Incident, listIncidents } from './incidents.ts';
@@ -48,8 +49,8 @@ export async function look(pool: Pool, times: AgentTimes, now: number): Promise<
       `select count(*) as count,
          greatest(coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0), 0)::float8 as oldest_seconds
        from alerts
-       where status = 'waiting' and channel <> $1`,
-      [canaryChannel],
+       where status = 'waiting' and channel <> $1 and reason <> $2`,
+      [canaryChannel, noiseReason],
     ),
     pool.query<CanaryTimes>(
       `select host, container, stage, printed_at, at,

@@ -29,7 +29,7 @@ export function alertmanagerPayload(message: OutgoingMessage, receiver: string, 
     at: string;
     url: string;
   }): Alert => ({
-    status: about.state === 'over' ? 'resolved' : 'firing',
+    status: isPast(about.state) ? 'resolved' : 'firing',
     labels: { alertname: 'LogDetector', ...filledOnly(about.labels) },
     annotations: filledOnly({
       summary: clip(about.summary, 1000),
@@ -37,7 +37,7 @@ export function alertmanagerPayload(message: OutgoingMessage, receiver: string, 
       state: about.state,
     }),
     startsAt: about.at,
-    endsAt: about.state === 'over' ? now : never,
+    endsAt: isPast(about.state) ? now : never,
     generatorURL: about.url,
     fingerprint: about.id.replaceAll('-', '').slice(-16),
   });
@@ -89,6 +89,11 @@ export function alertmanagerPayload(message: OutgoingMessage, receiver: string, 
     externalURL: facts?.url ? new URL(facts.url).origin : '',
     alerts,
   };
+}
+
+/** Nothing fires: it is over, or did not stay. */
+function isPast(state: string): boolean {
+  return state === 'over' || state === 'starting-or-stopping';
 }
 
 function filledOnly(values: Record<string, string>): Record<string, string> {
