@@ -54,7 +54,10 @@ export type Issue = Static<typeof Issue>;
 export const IssueEvent = Type.Object({
   at: Text,
   who: Type.String({ description: 'A recipient; `api`; `log-detector` itself.' }),
-  what: Type.String({ description: '`muted`, `mute-over`, `resolved`, `opened` or `excluded`.' }),
+  what: Type.String({
+    description:
+      '`muted`, `mute-over`, `resolved`, `opened`, `excluded` or `included` (the rule was removed).',
+  }),
   detail: Text,
 });
 export type IssueEvent = Static<typeof IssueEvent>;

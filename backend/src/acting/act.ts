@@ -18,6 +18,7 @@ import { readIssue } from '../triage/read-issues.ts';
 import { digestOf, type Exclusion, previewDays, proposeExclusion } from './exclude.ts';
 import { faultPage, messagePage } from './fault-pages.ts';
 import { button, facts, heading, list, log, page, pageLink, paragraph, quiet } from './page.ts';
+import { answerRemoval, showRemoval } from './remove-rule.ts';
 import type { ActingParts, Form } from './routes.ts';
 import { claimLink, readUse, type Use } from './use-link.ts';
 import { changeOf, stateInWords, words } from './words.ts';
@@ -42,7 +43,10 @@ const noPattern =
 
 /** Changes nothing. */
 export async function showAct(parts: ActingParts, token: string): Promise<Answer> {
-  const asked = await readAsked(parts, token);
+  const signed = await readSigned(parts, token);
+  if ('html' in signed) return signed;
+  if (isAboutRule(signed.link)) return showRemoval(parts, signed.link);
+  const asked = await readAsked(parts, signed);
   if ('html' in asked) return asked;
   const { link, issue } = asked;
   const { purpose } = link;
@@ -57,7 +61,10 @@ export async function showAct(parts: ActingParts, token: string): Promise<Answer
 
 /** Does what the link is for, once. */
 export async function answerAct(parts: ActingParts, token: string, form: Form = {}): Promise<Answer> {
-  const asked = await readAsked(parts, token);
+  const signed = await readSigned(parts, token);
+  if ('html' in signed) return signed;
+  if (isAboutRule(signed.link)) return answerRemoval(parts, signed.link, signed.now);
+  const asked = await readAsked(parts, signed);
   if ('html' in asked) return asked;
   const { link, now } = asked;
   const { purpose } = link;
@@ -82,21 +89,35 @@ export async function answerAct(parts: ActingParts, token: string, form: Form = 
   }
 }
 
-async function readAsked(parts: ActingParts, token: string): Promise<Asked | Answer> {
+interface Signed {
+  link: SignedLink;
+  key: LinkKey;
+  now: number;
+}
+
+async function readSigned(parts: ActingParts, token: string): Promise<Signed | Answer> {
   const { pool, linkSecrets } = parts;
   const now = parts.now?.() ?? Date.now();
   const keys = await verifyingKeys(pool, linkSecrets, now);
   const link = readLink(token, keys, now);
-  if (typeof link === 'string') return faultPage(link);
-  const { purpose, issueId } = link;
-  if (purpose === 'unsubscribe' || purpose === 'subscribe' || issueId === undefined)
-    return faultPage('forged');
-  const issue = await readIssue(pool, issueId, new Date(now).toISOString());
-  if (!issue) return messagePage(404, 'This issue is gone', 'There is no such issue any more.', []);
-  return { link: { ...link, purpose }, issue, key: keys[0]!, now };
+  return typeof link === 'string' ? faultPage(link) : { link, key: keys[0]!, now };
 }
 
-/** @returns what the page says of it beside the issue's state. */
+function isAboutRule(link: SignedLink): link is SignedLink & { issueId: string } {
+  return link.purpose === 'remove-rule' && link.issueId !== undefined;
+}
+
+async function readAsked({ pool }: ActingParts, { link, key, now }: Signed): Promise<Asked | Answer> {
+  const { purpose, issueId } = link;
+  if (purpose === 'unsubscribe' || purpose === 'subscribe' || purpose === 'remove-rule')
+    return faultPage('forged');
+  if (issueId === undefined) return faultPage('forged');
+  const issue = await readIssue(pool, issueId, new Date(now).toISOString());
+  if (!issue) return messagePage(404, 'This issue is gone', 'There is no such issue any more.', []);
+  return { link: { ...link, purpose }, issue, key, now };
+}
+
+/** @returns the id of the rule that was added; else nothing. */
 async function perform(
   client: PoolClient,
   asked: Asked & { link: { purpose: IssuePurpose } },
@@ -128,7 +149,7 @@ async function perform(
     what: 'excluded',
     detail: `the rule ${id} holds back what is like it, by a link of a message`,
   });
-  return `To take it back, remove the rule: DELETE /api/rules/${id}.`;
+  return id;
 }
 
 function propose(client: Parameters<typeof proposeExclusion>[0], { issue, link, now }: Asked) {
@@ -168,12 +189,16 @@ function choicePage(asked: Asked): string {
   ]);
 }
 
-function donePage(asked: Asked, purpose: IssuePurpose, did = ''): string {
+function donePage(asked: Asked, purpose: IssuePurpose, ruleId: string): string {
   const { issue, link } = asked;
   return page(words[purpose].done, [
     aboutIssue(issue),
-    ...(did === '' ? [] : [paragraph(did)]),
-    ...undoOf(asked, purpose),
+    ...(ruleId === ''
+      ? undoOf(asked, purpose)
+      : [
+          paragraph(`To take it back later, remove the rule: DELETE /api/rules/${ruleId}.`),
+          button('Undo: remove the rule', { token: tokenFor('remove-rule', asked, ruleId), second: true }),
+        ]),
     quiet(`Done by ${link.recipient}. You may close this page.`),
   ]);
 }
@@ -195,8 +220,12 @@ function usedPage(asked: Asked, { by, at }: Use): string {
   ]);
 }
 
-function tokenFor(purpose: IssuePurpose, { issue, link, key, now }: Asked): string {
-  return pageToken(purpose, { issueId: issue.id, recipient: link.recipient }, key, now);
+function tokenFor(
+  purpose: IssuePurpose | 'remove-rule',
+  { issue, link, key, now }: Asked,
+  id = issue.id,
+): string {
+  return pageToken(purpose, { issueId: id, recipient: link.recipient }, key, now);
 }
 
 function aboutIssue(issue: IssueWithMerged): string {

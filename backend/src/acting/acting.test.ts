@@ -292,6 +292,15 @@ describe('not an error', () => {
       'select reason from log_records order by id desc limit 1',
     );
     expect(['excluded', 'disabled']).toContain(latest[0].reason);
+
+    const undo = `/act/${/action="([\w-]+)"/.exec(done)![1]}`;
+    expect((await get(undo)).body).toContain('Remove this rule?');
+    expect((await backend.database.pool.query('select 1 from rules')).rowCount).toBe(1);
+    expect((await press(undo)).body).toContain('The rule was removed');
+    expect((await backend.database.pool.query('select 1 from rules')).rowCount).toBe(0);
+    expect(await historyOf(id)).toMatchObject([{ who, what: 'included' }, { what: 'excluded' }]);
+    const { statusCode, body } = await press(undo);
+    expect([statusCode, body.includes('gone already')]).toEqual([409, true]);
   });
 
   it('adds no other rule than the one that was shown', async () => {

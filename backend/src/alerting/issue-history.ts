@@ -9,7 +9,7 @@ export interface HistoryEntry {
   at: string;
   /** A recipient; `api`; `log-detector` itself. */
   who: string;
-  what: 'muted' | 'mute-over' | 'resolved' | 'opened' | 'excluded';
+  what: 'muted' | 'mute-over' | 'resolved' | 'opened' | 'excluded' | 'included';
   /** In words. */
   detail: string;
 }

@@ -12,11 +12,13 @@ export const purposeNumbers = {
   choose: 8,
   unsubscribe: 9,
   subscribe: 10,
+  /** About a rule: its id stands in the place of the issue's. */
+  'remove-rule': 11,
 } as const;
 
 export type Purpose = keyof typeof purposeNumbers;
 /** What a link does to an issue. */
-export type IssuePurpose = Exclude<Purpose, 'choose' | 'unsubscribe' | 'subscribe'>;
+export type IssuePurpose = Exclude<Purpose, 'choose' | 'unsubscribe' | 'subscribe' | 'remove-rule'>;
 
 export const purposeOfNumber: ReadonlyMap<number, Purpose> = new Map(
   Object.entries(purposeNumbers).map(([purpose, number]) => [number, purpose as Purpose]),

@@ -14,7 +14,7 @@ export interface LinkKey {
 
 export interface Link {
   purpose: Purpose;
-  /** Undefined: it is not about an issue. */
+  /** Undefined: it is not about an issue. With `remove-rule` it is the rule's id. */
   issueId?: string | undefined;
   /** An address, or a channel's name. */
   recipient: string;
