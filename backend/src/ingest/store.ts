@@ -92,7 +92,7 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
         previous_at = d.last_at,
         last_id = excluded.last_id,
         last_at = greatest(d.last_at, excluded.last_at)
-      returning last_id, previous_id, previous_at`,
+      returning case when previous_id is null then null else last_id end as last_id, previous_id, previous_at`,
       'note-latest',
     ),
     read(results) {
@@ -177,8 +177,8 @@ function isCountedWith(a: StoredRecord, b: StoredRecord): boolean {
 const copyRecords = `copy log_records (
   id, bucket, host, container, severity, message, log_hash, occurred_at, received_at, is_duplicate, duplicate_of_id, issue_id,
   event_id, stream, image, labels, fields, context_before, context_after, coalesce_id, notify, reason) from stdin`;
-/** Of what is sent at a time, about. */
-const pieceChars = 256 * 1024;
+/** Of a text made at a time, about: beyond 128 KiB one costs several times as much (ingest/pieces.ts). */
+const pieceChars = 16 * 1024;
 
 /**
  * Writes the records, by COPY: it costs the server about half of an insert from arrays, and this process a third (measured).

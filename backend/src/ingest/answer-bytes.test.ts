@@ -1,0 +1,64 @@
+import type { LogRecord } from '@log-detector/contract';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { recordJson } from '../http/record-answer.ts';
+import { answerBytes } from './answer-bytes.ts';
+
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string(),
+  fc.constantFrom('\ud800', '"', '\\', '\u2028', '\u007f'),
+);
+const orNull = <Value>(of: fc.Arbitrary<Value>) => fc.option(of, { nil: null });
+const id = fc.uuid();
+const record: fc.Arbitrary<LogRecord> = fc.record({
+  id,
+  host: text,
+  container: text,
+  severity: text,
+  message: text,
+  log_hash: fc.constant('0'.repeat(64)),
+  occurred_at: orNull(text),
+  received_at: text,
+  is_duplicate: fc.boolean(),
+  duplicate_of_id: orNull(id),
+  issue_id: orNull(id),
+  event_id: orNull(id),
+  stream: orNull(text),
+  image: orNull(text),
+  labels: orNull(fc.dictionary(text, text)),
+  fields: orNull(fc.dictionary(text, fc.jsonValue())),
+  context_before: orNull(fc.array(text)),
+  context_after: orNull(fc.array(text)),
+  coalesce_id: orNull(text),
+});
+const refused = fc.record({
+  index: fc.nat(),
+  error: fc.array(fc.record({ loc: fc.array(text), msg: text, type: text })),
+});
+
+it('writes a record as JSON.stringify does, whatever its texts hold', () => {
+  fc.assert(
+    fc.property(record, (one) => {
+      expect(recordJson(one)).toBe(JSON.stringify(one));
+    }),
+  );
+});
+
+it('writes all results of a batch in order, in bytes that the next answer leaves alone', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(record, refused)), (results) => {
+      const bytes = answerBytes(results);
+      answerBytes([{ index: 1, error: [{ loc: ['body'], msg: 'x'.repeat(5000), type: 'x' }] }]);
+      expect(bytes.toString()).toBe(JSON.stringify({ items: results }));
+    }),
+  );
+});
+
+it('writes an answer that is larger than what it keeps', () => {
+  const results = Array.from({ length: 12 }, (_, index) => ({
+    index,
+    error: [{ loc: ['body'], msg: '字'.repeat(400_000), type: 'x' }],
+  }));
+  expect(answerBytes(results).toString()).toBe(JSON.stringify({ items: results }));
+});
