@@ -58,7 +58,8 @@ async function rekey(client: PoolClient, from: string, to: string, service: stri
   );
   const row = rows[0];
   if (!row) return;
-  const { fingerprint: _, ...rest } = row;
+  // What the server makes of the others itself is not written.
+  const { fingerprint: _, seen_from: _seen, count_size: _size, ...rest } = row;
   const names = Object.keys(rest);
   await client.query(
     `insert into issues (fingerprint, ${names.join(', ')})

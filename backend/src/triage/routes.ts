@@ -43,7 +43,13 @@ const ListQuery = Type.Object({
 
 const List = Type.Object({
   items: Type.Array(Issue),
-  total: Type.Integer({ description: 'Issues that pass the filter.' }),
+  total: Type.Integer({ description: 'Issues that pass the filter; see `total_is_at_least`.' }),
+  total_is_at_least: Type.Optional(
+    Type.Boolean({
+      description:
+        'There may be more than `total`: they are counted up to 10,000, or for a tenth of a second.',
+    }),
+  ),
   next_cursor: Type.Union([Type.String(), Type.Null()]),
 });
 
@@ -87,7 +93,7 @@ export function issueRoutes({ pool, now = () => new Date() }: { pool: Pool; now?
       },
       async ({ query }) => {
         const { sort, order, limit, cursor } = query;
-        const { items, total } = await listIssues(pool, {
+        const { items, total, isAtLeast } = await listIssues(pool, {
           filter: {
             state: query.state,
             service: cleaned(query.service),
@@ -108,6 +114,7 @@ export function issueRoutes({ pool, now = () => new Date() }: { pool: Pool; now?
         return {
           items: items.slice(0, limit),
           total,
+          ...(isAtLeast ? { total_is_at_least: true } : {}),
           next_cursor: last ? writeCursor({ sort, order, value: String(last[sort]), id: last.id }) : null,
         };
       },

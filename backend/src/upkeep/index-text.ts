@@ -56,6 +56,7 @@ export async function indexText(
     await client.query('set max_parallel_maintenance_workers = 0'); // the other cores are ingest's
     if (!(await hasTrigrams(client, options))) return undefined;
     await dropLeftovers(client);
+    await indexTitles(client);
     return await makeMissing(client, options, now, signal);
   } catch (error) {
     if (signal.aborted) return [];
@@ -84,6 +85,25 @@ async function hasTrigrams(client: PoolClient, { pool, log }: IndexTextOptions):
     toldOf.add(pool);
     return false;
   }
+}
+
+/**
+ * Of issues, which are few beside records, one index of all titles. New entries gather in a short list first, which costs
+ * whoever adds an issue less; it is short so that searching it costs nothing either.
+ */
+async function indexTitles(client: PoolClient): Promise<void> {
+  const { rows } = await client.query<{ isValid: boolean }>(`
+    select i.indisvalid as "isValid"
+    from pg_index i
+    join pg_class c on c.oid = i.indexrelid
+    where i.indrelid = 'issues'::regclass and c.relname = 'issues_title_text'`);
+  if (rows[0]?.isValid) return;
+  if (rows[0]) await client.query('drop index concurrently if exists issues_title_text');
+  await build(
+    client,
+    `create index concurrently issues_title_text on issues
+     using gin (title collate "C" gin_trgm_ops) with (gin_pending_list_limit = 256)`,
+  );
 }
 
 /** What a kill in the middle left: indexes that nothing knows of or that are not valid, and rows without an index. */
