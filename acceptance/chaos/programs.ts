@@ -2,7 +2,7 @@
 // run of ten minutes does not change its programs in the middle, and end with this process, whose pipe they hold.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, cpSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { built, root } from '../support/programs.ts';
 
@@ -27,7 +27,7 @@ export interface ManagedProgram {
 }
 
 /**
- * @param options.onUnexpectedEnd called when the program ends though nobody asked it to.
+ * @param options.onUnexpectedEnd called when the program ends though nobody asked it to, with how it did and its last words.
  */
 export function manageProgram(options: {
   build: Build;
@@ -63,8 +63,12 @@ export function manageProgram(options: {
       ended = new Promise((resolve) => {
         started.once('error', () => resolve());
         started.once('exit', (code, signal) => {
-          if (!isExpected)
-            options.onUnexpectedEnd(`${options.verb} ended by itself (${signal ?? `exit code ${code}`})`);
+          if (!isExpected) {
+            const how = signal ?? `exit code ${code}`;
+            options.onUnexpectedEnd(
+              `${options.verb} ended by itself (${how}); it said last:\n${endOf(options.logFile)}`,
+            );
+          }
           if (child === started) child = undefined;
           resolve();
         });
@@ -83,4 +87,8 @@ export function manageProgram(options: {
       clearTimeout(kill);
     },
   };
+}
+
+function endOf(logFile: string): string {
+  return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-12).join('\n');
 }

@@ -16,7 +16,6 @@ import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
 import { newId } from './db/record-id.ts';
-import { isDatabaseAway } from './http/errors.ts';
 import type { App } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
 import { deliveryReport } from './outbox/report.ts';
@@ -24,6 +23,7 @@ import { type ReloadOptions, watchSettings } from './reload.ts';
 import { type BackendSettings, readBackendSettings } from './settings.ts';
 import { startTelling } from './start-telling.ts';
 import { makePartitionsAhead, startUpkeep } from './upkeep/upkeep.ts';
+import { onceDatabaseIsThere } from './wait-for-database.ts';
 import { sweepAgents } from './watch/agents.ts';
 import type { Telling } from './watch/incidents.ts';
 import { deadMansPing } from './watch/ping.ts';
@@ -43,8 +43,6 @@ interface Closing {
 const ingestStatementMs = 10_000;
 const readStatementMs = 30_000;
 const sweepMs = 60_000;
-// In a compose file the database may start at the same time: it is given so many seconds.
-const databaseAttempts = 60;
 const endingSignals = ['SIGTERM', 'SIGINT'] as const;
 
 // Filled in by the build.
@@ -130,8 +128,14 @@ async function start(
   signal: AbortSignal,
 ): Promise<void> {
   const connectionString = await openDatabase(settings, logger, closing, signal);
-  if (signal.aborted) return;
-  for (const name of await migrate(connectionString)) logger.info(`applied migration ${name}`);
+  const prepare = <Result>(step: () => Promise<Result>) =>
+    onceDatabaseIsThere(step, {
+      signal,
+      onAway: ({ message }) =>
+        logger.warn(`the database went away while it was made ready (${message}); waiting for it`),
+    });
+  for (const name of (await prepare(() => migrate(connectionString))) ?? [])
+    logger.info(`applied migration ${name}`);
 
   const onIdleError = (error: Error) =>
     logger.debug({ err: error }, 'an idle connection to the database broke');
@@ -146,10 +150,11 @@ async function start(
     () => pool.end(),
     () => ingestPool.end(),
   );
-  await makePartitionsAhead(pool, Date.now());
+  await prepare(() => makePartitionsAhead(pool, Date.now()));
 
   const rules = createRuleBook({ pool, config: settings.rules, log: logger });
-  await rules.refresh();
+  await prepare(() => rules.refresh());
+  if (signal.aborted) return;
   const metrics = new Metrics();
   const watch = new Watch({ pool, bounds: settings.watch, metrics });
   // Own records go the way of all others, which begins in the app.
@@ -304,25 +309,23 @@ async function waitForDatabase(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<string> {
-  for (let attempt = 1; ; attempt += 1) {
+  const place = placeOf(connectionString);
+  const ask = async () => {
     const pool = createPool({ connectionString, max: 1 });
-    try {
-      await pool.query('select 1');
-      return connectionString;
-    } catch (error) {
-      const { code, message } = error as { code?: string; message: string };
-      if (attempt === databaseAttempts || !isDatabaseAway(error)) {
-        throw new StartError(
-          `cannot use the database at ${placeOf(connectionString)}: ${message || code}; check DATABASE_URL, and that the server runs and lets this user in`,
-          { cause: error },
-        );
-      }
-      if (attempt === 1) logger.info(`waiting for the database at ${placeOf(connectionString)}`);
-      await sleep(1000, undefined, { signal }).catch(() => {});
-      if (signal.aborted) return connectionString;
-    } finally {
-      await pool.end();
-    }
+    await pool.query('select 1').finally(() => pool.end());
+  };
+  try {
+    await onceDatabaseIsThere(ask, {
+      signal,
+      onAway: () => logger.info(`waiting for the database at ${place}`),
+    });
+    return connectionString;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    throw new StartError(
+      `cannot use the database at ${place}: ${message || code}; check DATABASE_URL, and that the server runs and lets this user in`,
+      { cause: error },
+    );
   }
 }
 

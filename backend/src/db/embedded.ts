@@ -61,6 +61,8 @@ const majorVersion = '18';
 const socketPort = 5432;
 const startTimeoutMs = 5 * 60_000; // recovery after a crash may take long; it says so meanwhile
 const dyingMs = 3_000;
+/** A server that ran for so long does not die of what it was started with: it is started again at once. */
+const steadyMs = 10_000;
 const silence: EmbeddedLog = { debug() {}, info() {}, warn() {} };
 
 // Durable as PostgreSQL is by default (fsync, synchronous_commit and full_page_writes stay on); only sized for a small machine.
@@ -164,12 +166,18 @@ class Server implements EmbeddedPostgres {
       } catch (error) {
         const child = this.#child;
         // The connection may know before we do.
-        if (child) await Promise.race([exited(child), sleep(1000)]);
-        if (child?.signalCode !== 'SIGKILL' || attempt === 5 || this.#stopping.signal.aborted) throw error;
+        if (child) await Promise.race([exited(child), sleep(3000)]);
+        if (!this.#wasKilled(child) || attempt === 5 || this.#stopping.signal.aborted) throw error;
         this.#log.warn('the embedded PostgreSQL was killed while it started; starting it again');
         await this.#endPreviousServer();
       }
     }
+  }
+
+  /** It, or the process of it that recovers what was not written: without that one it ends by itself. */
+  #wasKilled(child: ChildProcess | undefined): boolean {
+    const isLastWord = this.#lastWords.some((line) => /was terminated by signal 9/.test(line));
+    return child?.signalCode === 'SIGKILL' || (child?.exitCode === 1 && isLastWord);
   }
 
   async stop(): Promise<void> {
@@ -288,7 +296,10 @@ class Server implements EmbeddedPostgres {
 
   #hear(line: string): void {
     this.#lastWords = [...this.#lastWords.slice(-19), line];
-    if (/^(FATAL|PANIC)/.test(line) && !/starting up|shutting down|administrator command/.test(line))
+    if (
+      /^(FATAL|PANIC)/.test(line) &&
+      !/starting up|not yet accepting|shutting down|administrator command/.test(line)
+    )
       this.#log.warn(`postgres: ${line}`);
     else this.#log.debug(`postgres: ${line}`);
   }
@@ -310,14 +321,15 @@ class Server implements EmbeddedPostgres {
 
   async #waitUntilReady(child: ChildProcess): Promise<void> {
     const started = Date.now();
-    for (;;) {
+    // Each look makes the server start a process, which is not to hold up its recovery.
+    for (let pauseMs = 20; ; pauseMs = Math.min(200, pauseMs * 1.3)) {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined)
         throw new StartError(`the embedded PostgreSQL did not start: ${this.#lastWords.slice(-6).join(' ')}`);
       const answer = await this.#tryConnect();
       if (answer === 'ready') return;
       if (answer instanceof Error || Date.now() - started > startTimeoutMs)
         throw new StartError(`the embedded PostgreSQL started but does not answer`, { cause: answer });
-      await sleep(20, undefined, { signal: this.#stopping.signal });
+      await sleep(pauseMs, undefined, { signal: this.#stopping.signal });
     }
   }
 
@@ -327,9 +339,12 @@ class Server implements EmbeddedPostgres {
       await client.connect();
       return 'ready';
     } catch (error) {
-      const { code } = error as { code?: string };
-      // No socket yet, nobody listening, "the database system is starting up".
-      const isStarting = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', '57P03'].includes(code ?? '');
+      const { code, message } = error as { code?: string; message: string };
+      // No socket yet, nobody listening, "the database system is starting up"; or it died, which its process tells, or
+      // the machine is too busy to answer in time.
+      const isStarting =
+        ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P03'].includes(code ?? '') ||
+        /Connection terminated|timeout/i.test(message);
       return isStarting ? 'starting' : (error as Error);
     } finally {
       await client.end().catch(() => {});
@@ -365,7 +380,7 @@ class Server implements EmbeddedPostgres {
       const startedAt = Date.now();
       await Promise.race([exited(child), aborted(signal)]);
       if (signal.aborted) return;
-      if (Date.now() - startedAt > 60_000) failures = 0;
+      if (Date.now() - startedAt > steadyMs) failures = 0;
       for (let isUp = false; !isUp; failures += 1) {
         const waitMs = Math.min(100 * 2 ** failures, 10_000);
         this.#log.warn(
