@@ -1,7 +1,8 @@
 // The run: containers print, faults strike, and at the end each number must be stored exactly once or lie in a declared
 // hole.
 
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createStriker, startAgent } from './faults.ts';
@@ -9,6 +10,7 @@ import { judge, readHoles, readRecords, type Verdict } from './oracle.ts';
 import { type Fault, type FaultKind, planFaults, slotNames } from './plan.ts';
 import type { Build } from './programs.ts';
 import { type RecoveryWatch, watchRecovery } from './recovery.ts';
+import { writeTimeline } from './timeline.ts';
 import { readTruth, truthCounter } from './truth.ts';
 import { makeWorld, totalShare, type World, waitForHealth } from './world.ts';
 
@@ -31,7 +33,7 @@ export interface ChaosOptions {
   signal?: AbortSignal;
   /** The programs; default: built anew when a source has changed. */
   build?: Build;
-  /** A folder for the programs' logs, the truth and a list of all records, to look into afterwards. */
+  /** A folder for the programs' logs, the truth and a list of all records, to look into afterwards. Made when something is not as promised. */
   keepIn?: string;
 }
 
@@ -64,6 +66,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   tell(`seed ${seed}, ${plan.length} faults, at least ${options.lines} lines, ${way}`);
   const world = await makeWorld(options.build, options.direct ? 'file' : 'api');
   const ends: (() => Promise<void>)[] = [];
+  let isAsPromised = false;
   try {
     world.backend.start();
     await waitForHealth(world.backendUrl, 120_000);
@@ -76,7 +79,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const count = truthCounter(world.folders.truth);
     const printing = keepPrinting(world, count, options.lines, startedAt + plan.length * meanGapMs * 1.15);
     const recovery = watchRecovery(world);
-    ends.push(printing.stop, recovery.stop);
+    const timeline = writeTimeline(world, truthCounter(world.folders.truth));
+    ends.push(printing.stop, recovery.stop, timeline.stop);
 
     const problems = await strikeAll(world, plan, recovery, tellAt, options.signal);
     tellAt(`the faults are over; ${count()} lines are printed`);
@@ -94,6 +98,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     }
     tellAt('judged');
     verdict.problems.push(...problems, ...world.unexpected.map((how) => `program: ${how}`));
+    isAsPromised = verdict.problems.length === 0;
     return {
       verdict,
       faults: countBy([...plan, lastFault, ...(killWhenStored ? [lastFault] : [])].map(({ kind }) => kind)),
@@ -104,7 +109,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     };
   } finally {
     for (const end of ends) await end();
-    if (options.keepIn) await keep(world, options.keepIn).catch((error) => tell(`not kept: ${error}`));
+    // A cause that is gone with the folder may not come again.
+    const isKept = options.keepIn !== undefined || !(isAsPromised || options.signal?.aborted);
+    if (isKept) {
+      const folder = options.keepIn ?? mkdtempSync(join(tmpdir(), 'chaos-kept-'));
+      await keep(world, folder).catch((error) => tell(`not all is kept: ${error}`));
+      tell(`logs, truth and records are kept in ${folder}`);
+    }
     await world.close();
   }
 }

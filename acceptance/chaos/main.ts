@@ -14,7 +14,7 @@ const usage = `Usage: npm run chaos -- [--faults 500] [--lines 1000000] [--seed 
   --kinds "agent kill -9,dockerd restart"   only these faults
   --direct  the agent reads json-file logs where Docker writes them (LOG_SOURCE=file) and does not ask Docker for them
   --write   renews the section of benchmarks/results.md
-  --keep    keeps the programs' logs, and says where`;
+  --keep    keeps the programs' logs, also when all is as promised, and says where`;
 
 /** Puts a report into words and, on request, into benchmarks/results.md. */
 interface Results {
@@ -50,7 +50,6 @@ export async function main(args: string[], results: Results): Promise<number> {
     return await runBoth(options, results, { signal: stopping.signal, build, keepIn });
   } finally {
     build.remove();
-    if (keepIn) console.error(`kept in ${keepIn}`);
   }
 }
 
