@@ -66,9 +66,10 @@ export const LogRecord = Type.Object({
 });
 export type LogRecord = Static<typeof LogRecord>;
 
-/** One result of a batch, at the index of its record: the stored record, or why it was refused. */
+/** One result of a batch, at the index of its record: the stored record, with `Prefer: return=minimal` its id alone, or why it was refused. */
 export const BatchResult = Type.Union([
   LogRecord,
+  Type.Object({ id: LogRecord.properties.id }, { additionalProperties: false }),
   Type.Object({
     index: Type.Integer(),
     error: Type.Array(

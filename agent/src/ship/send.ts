@@ -28,12 +28,12 @@ export interface SenderOptions {
   log: Log;
   connectTimeoutMs?: number;
   readTimeoutMs?: number;
-  /** The first wait; each further one is twice as long, up to `mostBackoffMs`. */
+  /** The first wait; each further one is twice as long, up to `mostBackoffMs`, which is about how late the end of a long outage is noticed. */
   baseBackoffMs?: number;
   mostBackoffMs?: number;
   /** Longest `Retry-After` that is heeded. */
   mostRetryAfterMs?: number;
-  /** The pause when a person must act: no valid key, or not a backend's address. */
+  /** The longest wait when a person must act: no valid key, or not a backend's address. It grows up to this one as others do. */
   longPauseMs?: number;
   /** How long the request under way may take after a stop. */
   settleMs?: number;
@@ -80,8 +80,8 @@ export interface Sender {
 const compressFromBytes = 1024;
 /** How long a backend that takes no arrays is not asked again. */
 const aloneMs = 10 * 60_000;
-/** Several times as much is in memory while a batch is sent, compressed and its answer read. */
-const defaultBatch: BatchBounds = { maxRecords: 500, maxBytes: 512 * 1024, lingerMs: 200 };
+/** As many records as share a transaction of the backend. Several times as many bytes are in memory while they are sent. */
+const defaultBatch: BatchBounds = { maxRecords: 1000, maxBytes: 512 * 1024, lingerMs: 200 };
 
 const compress = promisify(gzip);
 
@@ -124,7 +124,7 @@ class HttpSender implements Sender {
       connectTimeoutMs: options.connectTimeoutMs ?? 2000,
       readTimeoutMs: options.readTimeoutMs ?? 5000,
       baseBackoffMs: options.baseBackoffMs ?? 1500,
-      mostBackoffMs: options.mostBackoffMs ?? 60_000,
+      mostBackoffMs: options.mostBackoffMs ?? 15_000,
       mostRetryAfterMs: options.mostRetryAfterMs ?? 5 * 60_000,
       longPauseMs: options.longPauseMs ?? 30_000,
       settleMs: options.settleMs ?? 3000,
@@ -264,11 +264,13 @@ class HttpSender implements Sender {
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json',
+      // An answer of ids alone; a backend that does not know it gives the records back.
+      prefer: 'return=minimal',
       'user-agent': 'log-detector-agent',
       ...(compressed ? { 'content-encoding': 'gzip' } : {}),
       ...(apiKey ? { 'x-api-key': apiKey } : {}),
     };
-    // The answer gives every record back, and adds to it.
+    // An answer that gives every record back adds to it.
     const maxAnswerBytes = 4 * request.json.length + 4 * 1024 * 1024;
     for (let slow = 0; !stop.aborted; ) {
       let verdict: Verdict;
@@ -327,10 +329,11 @@ class HttpSender implements Sender {
     const before = stats.state;
     stats.state = verdict.is === 'later' ? 'retrying' : verdict.is;
     const asked = verdict.is === 'later' ? verdict.waitMs : undefined;
-    let pauseMs = backoffMs(stats.attempts, { baseMs: baseBackoffMs, mostMs: mostBackoffMs }, random());
+    // Perhaps a key is being changed just now: at first it is asked again as soon as after any other failure.
+    const mostMs = verdict.is === 'later' ? mostBackoffMs : longPauseMs;
+    let pauseMs = backoffMs(stats.attempts, { baseMs: baseBackoffMs, mostMs }, random());
     // A tenth on top, so that the agents it told the same do not all come at once.
     if (asked !== undefined) pauseMs = Math.max(100, Math.min(asked, mostRetryAfterMs)) * (1 + random() / 10);
-    if (verdict.is !== 'later') pauseMs = longPauseMs * (1 + random() / 10);
     // The same again is one line at each doubling.
     if (stats.state === before && (stats.attempts & (stats.attempts - 1)) !== 0) return pauseMs;
     const fields = { attempts: stats.attempts, retryInSeconds: Math.round(pauseMs / 100) / 10 };

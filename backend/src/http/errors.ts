@@ -110,7 +110,7 @@ function toHttpError(error: unknown): HttpError | undefined {
     misfits?: Misfit[];
   };
   if (misfits) return new HttpError(422, misfits);
-  if (isDatabaseAway(error)) return comeAgain('the database is not available; try again', 2);
+  if (isDatabaseAway(error)) return comeAgain('the database is not available; try again', 1);
   // Fastify's own parser of JSON bodies.
   if (code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error instanceof SyntaxError)
     return new HttpError(422, [{ loc: ['body'], msg: 'JSON decode error', type: 'json_invalid' }]);

@@ -249,6 +249,20 @@ describe('POST /api/logs, batches', () => {
     expect(ids).toEqual([...ids].sort());
   });
 
+  it('answers with ids alone when the sender asks for no more, and with the reason for what it refused', async () => {
+    const batch = [{ ...aRecord, event_id: randomUUID() }, { host: 'x' }, { ...aRecord, message: 'two' }];
+    const prefer = { prefer: 'return=minimal' };
+    const { body, headers } = await post<{ items: object[] }>(batch, prefer);
+    const id = expect.stringMatching(uuidV7);
+    expect(body.items).toEqual([{ id }, { index: 1, error: expect.any(Array) }, { id }]);
+    expect(headers['preference-applied']).toBe('return=minimal');
+    // Sent again, the first one is the answer.
+    const again = await post<{ items: object[] }>(batch.slice(0, 1), prefer);
+    expect(again.body.items).toEqual([body.items[0]]);
+    // One alone is small as it is.
+    expect((await post(batch[2], prefer)).body).toMatchObject({ message: 'two' });
+  });
+
   it('answers an empty array with no items', async () => {
     expect(await post([])).toMatchObject({ status: 200, body: { items: [] } });
   });

@@ -26,7 +26,7 @@ export function answerBytes(results: readonly BatchResult[]): Buffer {
   let piece = '{"items":[';
   for (let i = 0; i < results.length; i += 1) {
     const result = results[i]!;
-    piece += `${i > 0 ? ',' : ''}${'error' in result ? JSON.stringify(result) : recordJson(result)}`;
+    piece += `${i > 0 ? ',' : ''}${'message' in result ? recordJson(result) : JSON.stringify(result)}`;
     if (piece.length < pieceChars) continue;
     write(piece);
     piece = '';

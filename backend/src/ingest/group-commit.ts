@@ -228,7 +228,7 @@ export class GroupCommit {
         if (!isWorthTryingAgain(error)) throw error;
         const waitMs = retryAfterMs[attempt];
         onTrouble?.(error as Error, waitMs === undefined);
-        if (waitMs === undefined) throw comeAgain('the database cannot store records now; try again', 2);
+        if (waitMs === undefined) throw comeAgain('the database cannot store records now; try again', 1);
         await sleep(waitMs);
       }
     }

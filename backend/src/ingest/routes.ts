@@ -43,11 +43,16 @@ export function ingestRoutes({
   const records = metrics.counter('log_detector_records_total', 'Records, by what became of them.');
 
   /** @returns the JSON of a record or of a batch. */
-  async function accept({ bytes, share }: Body, contentType: string | undefined): Promise<string | Buffer> {
+  async function accept(
+    { bytes, share }: Body,
+    contentType: string | undefined,
+    isMinimal: boolean,
+  ): Promise<string | Buffer> {
     try {
       const received = receive(contentType, bytes);
       if (received.kind === 'one') return recordJson(await acceptOne(received.value));
-      return answerBytes(await acceptBatch(received.items));
+      const items = await acceptBatch(received.items);
+      return answerBytes(isMinimal ? items.map(idAlone) : items);
     } finally {
       share.give();
     }
@@ -121,7 +126,7 @@ export function ingestRoutes({
             tags: ['records'],
             summary: 'Store one record, an array of records, or NDJSON',
             description:
-              'Answered after the commit. A batch answers with one result per record, in order: a bad record is refused alone. Bodies may be compressed (`Content-Encoding: gzip` or `zstd`). A record with an `event_id` may be sent again: the first one is the answer.',
+              'Answered after the commit. A batch answers with one result per record, in order: a bad record is refused alone. Bodies may be compressed (`Content-Encoding: gzip` or `zstd`). A record with an `event_id` may be sent again: the first one is the answer. With `Prefer: return=minimal` a batch is answered with the ids of its records alone.',
             consumes: ['application/json', 'application/x-ndjson'],
             body: Type.Union([WireRecord, Type.Array(WireRecord, { maxItems: limits.batchRecords })]),
             response: {
@@ -135,13 +140,24 @@ export function ingestRoutes({
         async (request, reply) => {
           const body = request.body as unknown as Body | undefined;
           if (!body) throw new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
-          const answer = await accept(body, request.headers['content-type']);
+          const isMinimal = asksForMinimum(request.headers.prefer);
+          const answer = await accept(body, request.headers['content-type'], isMinimal);
+          if (isMinimal && Buffer.isBuffer(answer)) reply.header('preference-applied', 'return=minimal');
           reply.type('application/json; charset=utf-8');
           return answer as unknown as LogRecord;
         },
       );
     });
   };
+}
+
+/** RFC 7240. It spares both sides an answer larger than the request. */
+function asksForMinimum(prefer: string | string[] | undefined): boolean {
+  return prefer !== undefined && /(?:^|[,;\s])return="?minimal\b/i.test(String(prefer));
+}
+
+function idAlone(result: BatchResult): BatchResult {
+  return 'id' in result ? { id: result.id } : result;
 }
 
 function refusal(why: string, loc: Misfit['loc']): Misfit {
