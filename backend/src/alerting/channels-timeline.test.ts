@@ -167,3 +167,20 @@ describe('a pager', () => {
     expect(closing[0]!.at).toBeGreaterThan(hours(2));
   });
 });
+
+describe('a channel that has left the settings', () => {
+  it('is waited for for a day; then the others are told what was given up', async () => {
+    await given({ channels: [slack, pager] }).ingest(0, [{ issue: 'a' }, { issue: 'b' }]);
+    const line = given({ channels: [pager] });
+    await line.run(hours(23));
+    expect(line.mails.map(({ channel }) => channel).toSorted()).toEqual(['email', 'on-call']);
+    await line.dispatch(hours(25));
+    await line.dispatch(hours(26));
+    const { rows } = await database.pool.query(
+      `select channel, subject, body from notifications where reason = 'channel-failing' order by channel`,
+    );
+    expect(rows).toMatchObject([
+      { channel: 'on-call', subject: '[CHANNEL GONE] ops-slack', body: expect.stringContaining('2 issues') },
+    ]);
+  });
+});

@@ -20,7 +20,9 @@ import { plainMail } from './plain-mail.ts';
 import { planMail } from './plan-mail.ts';
 import { type AlertPolicy, mailLimits } from './policy.ts';
 import type { RuleSet } from './rules/rule-set.ts';
+import { counted } from './states.ts';
 import { type AlertChannel, isMail, isPager, type Target } from './targets.ts';
+import { tellGivenUp } from './tell-health.ts';
 import { applyTemplates, type Templates } from './templates.ts';
 import { readMailed, writeMail } from './write-mail.ts';
 
@@ -70,7 +72,7 @@ export function dispatch(
   return inTransaction(pool, async (client) => {
     await lockBudgets(client);
     const nextOver = await endQuietEpisodes(client, settings, now, newId);
-    const waiting = await readWaiting(client, settings, now);
+    const waiting = await readWaiting(client, settings, now, newId);
     const untils = nextOver === null ? [] : [nextOver];
     const recipients = waiting.filter((recipient) => {
       const until = dueAt(recipient, now);
@@ -192,9 +194,11 @@ const strangerMs = 24 * 3_600_000;
 /** Who has alerts waiting: first those that wait for an issue never told of, then who has waited longest. */
 async function readWaiting(
   client: PoolClient,
-  { enabled = true, to = [], channels = [], onGivenUp }: DispatchSettings,
+  settings: DispatchSettings,
   now: number,
+  newId: () => string,
 ): Promise<WaitingRecipient[]> {
+  const { enabled = true, to = [], channels = [], onGivenUp } = settings;
   const { rows } = await client.query<
     Target & {
       hasFirst: boolean;
@@ -237,15 +241,31 @@ async function readWaiting(
     ({ channel, oldest, oldestNoise, isInactive }) =>
       isInactive || (!known.has(channel) && (oldest ?? oldestNoise ?? now) + strangerMs <= now),
   );
-  for (const target of gone) if (!target.isInactive) onGivenUp?.(target);
-  if (gone.length > 0)
-    await client.query(
+  if (gone.length > 0) {
+    const { rows: dropped } = await client.query<{ channel: string; issueId: string }>(
       `update alerts as a
        set status = 'dropped'
        from unnest($1::text[], $2::text[]) as g (channel, to_address)
-       where a.status = 'waiting' and a.channel = g.channel and a.to_address = g.to_address`,
+       where a.status = 'waiting' and a.channel = g.channel and a.to_address = g.to_address
+       returning a.channel, a.issue_id as "issueId"`,
       [gone.map(({ channel }) => channel), gone.map(({ toAddress }) => toAddress)],
     );
+    for (const target of gone) if (!target.isInactive) onGivenUp?.(target);
+    const strange = new Set(gone.flatMap(({ channel, isInactive }) => (isInactive ? [] : [channel])));
+    for (const channel of strange) {
+      const issues = new Set(
+        dropped.filter((each) => each.channel === channel).map(({ issueId }) => issueId),
+      );
+      await tellGivenUp(
+        client,
+        channel,
+        counted(issues.size, 'issue', 'issues'),
+        { ...settings, enabled, to },
+        now,
+        newId,
+      );
+    }
+  }
   return recipients.filter(({ channel, isInactive }) => known.has(channel) && !isInactive);
 }
 

@@ -1,6 +1,8 @@
 // A channel that fails, or works again -> one message to the others, through the outbox.
 
 import type { PoolClient } from '../db/pool.ts';
+import { lockBudgets, readBudgets, writeBudgets } from '../outbox/budgets.ts';
+import { take } from '../outbox/token-bucket.ts';
 import type { ChannelHealth } from './channel-health.ts';
 import { noFacts } from './facts.ts';
 import { addOwnNotification, type OwnSettings } from './own-notification.ts';
@@ -71,6 +73,53 @@ export async function tellHealth(
           url: settings.baseUrl,
           threadId: told === 'fails' ? threadId : null,
           ended: told === 'fails' ? [] : [threadId],
+        },
+      },
+      settings,
+    );
+  return others.length;
+}
+
+/** Of one channel, once a day: what waits for it may be given up piece by piece. */
+const goneLimits = { capacity: 1, perMs: 1 / 86_400_000, reserve: 0 };
+
+/**
+ * Something waited for a day for a channel that is in no settings any more: the others hear that it was given up.
+ * @param what as in `12 issues`.
+ * @returns how many were told.
+ */
+export async function tellGivenUp(
+  client: PoolClient,
+  channel: string,
+  what: string,
+  settings: HealthSettings,
+  now: number,
+  newId: () => string,
+): Promise<number> {
+  await lockBudgets(client);
+  const name = `gone:${channel}`;
+  const taken = take((await readBudgets(client, [name])).get(name), goneLimits, now, true);
+  if (!taken.taken) return 0;
+  await writeBudgets(client, [{ name, ...taken.bucket, gatherUntil: null, quota: null }]);
+  const others = othersThan({ channel, lostTo: [] }, await activeAddresses(client, settings.to), settings);
+  const text = `What waited for a day to be told by ${channel} is given up: ${what}.\nThe settings have no such channel any more. The records are stored, and the issues are listed at ${settings.baseUrl}/api/issues.\n`;
+  for (const target of others)
+    await addOwnNotification(
+      client,
+      target,
+      {
+        id: newId(),
+        reason: 'channel-failing',
+        subject: `[CHANNEL GONE] ${channel}`,
+        text,
+        facts: {
+          ...noFacts,
+          state: 'channel-failing',
+          service: 'log-detector',
+          severity: 'error',
+          title: `Channel ${channel} is gone, and alerts waited for it`,
+          message: text.trim(),
+          url: settings.baseUrl,
         },
       },
       settings,

@@ -256,9 +256,18 @@ export class Timeline {
 
 /** Everything that a timeline leaves behind. A dispatcher may run meanwhile: without its lock the two could deadlock. */
 export async function emptyTables(pool: Pool): Promise<void> {
-  await inTransaction(pool, async (client) => {
-    await lockBudgets(client);
-    await client.query(`truncate log_records, record_events, dedupe_state, log_counts, issues, notifications, alerts, episodes,
+  const empty = () =>
+    inTransaction(pool, async (client) => {
+      await lockBudgets(client);
+      await client.query(`truncate log_records, record_events, dedupe_state, log_counts, issues, notifications, alerts, episodes,
       mail_budgets, email_recipients, rules, rule_counts, absences, channel_health`);
-  });
+    });
+  // Who watches the channels takes these tables in another order, now and then; the database breaks one of the two off.
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await empty();
+    } catch (error) {
+      if ((error as { code?: string }).code !== '40P01' || attempt === 5) throw error;
+    }
+  }
 }

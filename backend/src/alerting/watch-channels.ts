@@ -12,7 +12,8 @@ import {
   newNews,
   tellOfHealth,
 } from './channel-health.ts';
-import { type HealthSettings, tellHealth } from './tell-health.ts';
+import { counted } from './states.ts';
+import { type HealthSettings, tellGivenUp, tellHealth } from './tell-health.ts';
 
 export interface WatchChannelsOptions {
   pool: Pool;
@@ -99,7 +100,7 @@ async function lookAt(
       `insert into channel_health (channel) select * from unnest($1::text[]) on conflict do nothing`,
       [names],
     );
-  await giveUpStrangers(client, settings, now);
+  await giveUpStrangers(client, settings, now, newId);
   const known = await readHealth(client, settings);
   for (const before of known) {
     const seen = news.get(before.channel);
@@ -122,18 +123,25 @@ const strangerMs = 24 * 3_600_000;
 
 async function giveUpStrangers(
   client: PoolClient,
-  { channels = [] }: HealthSettings,
+  settings: HealthSettings,
   now: number,
+  newId: () => string,
 ): Promise<void> {
-  await client.query(
+  const { channels = [] } = settings;
+  const { rows } = await client.query<{ channel: string }>(
     `update notifications
      set status = 'failed', error_message = 'the channel ' || channel || ' is not configured any more'
      where status = 'pending'
        and channel <> all($1::text[])
        and created_at < $2
-       and (leased_until is null or leased_until <= now())`,
+       and (leased_until is null or leased_until <= now())
+     returning channel`,
     [['email', 'canary', ...channels.map(({ name }) => name)], new Date(now - strangerMs)],
   );
+  for (const channel of new Set(rows.map((row) => row.channel))) {
+    const lost = rows.filter((row) => row.channel === channel).length;
+    await tellGivenUp(client, channel, counted(lost, 'message', 'messages'), settings, now, newId);
+  }
 }
 
 interface HealthRow {

@@ -9,7 +9,7 @@ import { itemFacts, recordFacts, rollUpFacts } from './facts.ts';
 import type { Gathered, GatheredIssue } from './gather.ts';
 import { type ImageBefore, readImageBefore } from './image-before.ts';
 import { type ContainerLife, type MailedIssue, renderIssueMail } from './issue-mail.ts';
-import type { MailLinks } from './links/links.ts';
+import type { ActionLink, MailLinks } from './links/links.ts';
 import type { Mail } from './mail.ts';
 import { noiseReason } from './noise-alerts.ts';
 import { renderRollUp } from './roll-up-mail.ts';
@@ -183,11 +183,26 @@ function writeIssueMail(
       held,
       threadId: isOver || alert.reason === noiseReason ? null : alert.episode,
       ended,
-      links: (actions ?? []).map(({ label, url }) => ({ label, url })),
+      links: mostUsedFirst(actions ?? []).map(({ label, url }) => ({ label, url })),
     },
     baseUrl,
   );
   return { mail, headers, facts, reason: alert.reason, issueId: alert.issueId };
+}
+
+/** A chat may show the first few alone, as buttons. */
+const byUse: readonly ActionLink['purpose'][] = [
+  'mute-hour',
+  'resolve',
+  'not-an-error',
+  'mute-worse',
+  'mute-deployed',
+  'mute-ever',
+  'open',
+];
+
+function mostUsedFirst(actions: readonly ActionLink[]): ActionLink[] {
+  return actions.toSorted((a, b) => byUse.indexOf(a.purpose) - byUse.indexOf(b.purpose));
 }
 
 function writeRollUp(

@@ -22,7 +22,7 @@ const message: OutgoingMessage = {
   text: `Host: web-1\n\n${'x'.repeat(3000)} größer\n.\nend`,
   html: '<p>größer &lt;b&gt;</p>',
 };
-const inTime = () => AbortSignal.timeout(10_000);
+const inTime = () => AbortSignal.timeout(60_000);
 
 /** Sends and gives back the failure, which must be a NotificationError. */
 async function failureOf(channel: Channel, signal: AbortSignal = inTime()): Promise<NotificationError> {

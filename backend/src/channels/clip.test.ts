@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clip, clipJsonBytes, clipMiddle } from './clip.ts';
+import { clip, clipJsonBytes, clipMiddle, joinWhole } from './clip.ts';
 
 const anyText = fc.string({ unit: 'grapheme', maxLength: 300 });
 
@@ -24,5 +24,14 @@ describe('clip', () => {
 
   it('keeps both ends of what it cuts in the middle', () => {
     expect(clipMiddle('a'.repeat(50) + 'b'.repeat(50), 21)).toBe('aaaaaaaa\n[…]\nbbbbbbbb');
+  });
+
+  it('joins as many whole parts as fit', () => {
+    expect([3, 6, 7, 20].map((max) => joinWhole(['abc', 'def', 'g'], '-', max))).toEqual([
+      'abc',
+      'abc',
+      'abc-def',
+      'abc-def-g',
+    ]);
   });
 });

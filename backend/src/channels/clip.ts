@@ -28,6 +28,17 @@ export function clipJsonBytes(text: string, maxBytes: number): string {
   return cut;
 }
 
+/** The first of the parts that fit together, each whole. */
+export function joinWhole(parts: readonly string[], separator: string, maxChars: number): string {
+  let joined = '';
+  for (const part of parts) {
+    const longer = joined === '' ? part : `${joined}${separator}${part}`;
+    if (longer.length > maxChars) break;
+    joined = longer;
+  }
+  return joined;
+}
+
 /** `at`, moved one back where it would part a surrogate pair. */
 function before(text: string, at: number): number {
   const low = text.charCodeAt(at);

@@ -83,7 +83,7 @@ const cases: Record<string, Case> = {
 };
 
 const overHttp = Object.keys(channelTypes).filter((type) => !channelTypes[type]!.isMail);
-const inTime = () => AbortSignal.timeout(10_000);
+const inTime = () => AbortSignal.timeout(60_000);
 
 function make(type: string, url: string): Channel {
   const configs = [{ name: `ops-${type}`, type, options: cases[type]!.options(url) }];

@@ -74,7 +74,7 @@ describe('callHttp', () => {
         callHttp({
           url: new URL(server.url.replace('127.0.0.1', host)),
           allowPrivate: false,
-          signal: AbortSignal.timeout(2000),
+          signal: AbortSignal.timeout(60_000),
         }),
       ).rejects.toThrow('private address');
     },
@@ -85,7 +85,7 @@ describe('callHttp', () => {
       url: new URL(server.url.replace('//', '//robot:p%40ss@')),
       body: '{}',
       allowPrivate: true,
-      signal: AbortSignal.timeout(2000),
+      signal: AbortSignal.timeout(60_000),
     });
     expect(server.received.at(-1)!.headers.authorization).toBe(`Basic ${btoa('robot:p@ss')}`);
   });

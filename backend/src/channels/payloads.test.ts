@@ -158,7 +158,7 @@ describe('a Telegram text', () => {
       { name: 'ops', from: '', allowPrivate: true },
     );
     const templated = aMessage({ text: '<b>open' }, { isTemplated: true });
-    expect(await channel.send(templated, AbortSignal.timeout(5000))).toBe('8');
+    expect(await channel.send(templated, AbortSignal.timeout(60_000))).toBe('8');
     expect(JSON.parse(server.received[1]!.body).text).toContain('<pre>ERROR ConnectionRefused');
     await server.close();
   });

@@ -58,6 +58,8 @@ describe('delivery', () => {
       error_message: null,
       sent_at: expect.stringMatching(/Z$/),
     });
+    // The row is written first.
+    await until(() => delivery.counts.sent === 1, 'it is counted');
     expect(delivery.counts).toEqual({ sent: 1, retried: 0, failed: 0 });
   });
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { firstIdOf, makePartitions } from '../db/partitions.ts';
 import type { Pool } from '../db/pool.ts';
+import { until } from '../outbox/test-help.ts';
 import { createPartitionCover } from './partition-cover.ts';
 import { dropOld } from './retention.ts';
 import { makePartitionsAhead, startUpkeep } from './upkeep.ts';
@@ -124,8 +125,7 @@ describe('startUpkeep', () => {
   it('works in the background until it is stopped', async () => {
     const log = { info() {}, warn() {} };
     const upkeep = startUpkeep({ pool, log, retentionDays: 7, dedupeWindowMs: 0, now: () => now });
-    while (!(await partitions()).includes('log_records_20270527'))
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(async () => (await partitions()).includes('log_records_20270527'), 'a partition is made');
     await upkeep.stop();
   });
 });

@@ -4,7 +4,7 @@
 
 import type { Channel, OutgoingMessage } from '../channel.ts';
 import { allowPrivate, channelName, channelType, httpAddress, optionsOf, pace } from '../channel-type.ts';
-import { clip, clipMiddle } from '../clip.ts';
+import { clip, clipMiddle, joinWhole } from '../clip.ts';
 import { meaningless, post, secretsOf } from '../post.ts';
 import { colours, present } from '../present.ts';
 
@@ -69,12 +69,13 @@ export function discordMessage(message: OutgoingMessage): object {
   // An escaped heading may be twice as long.
   const title = clip(escapeDiscord(clip(heading, 120)), 256);
   const fields = rows.map(([name, value]) => ({ name, value: inlineCode(clip(value, 300)), inline: true }));
-  const linkLines = links
-    .map(
+  const linkText = joinWhole(
+    links.map(
       ({ label, url }) => `[${escapeDiscord(label)}](${url.replaceAll(')', '%29').replaceAll(' ', '%20')})`,
-    )
-    .join(' · ');
-  const linkText = linkLines.length <= 1800 ? linkLines : '';
+    ),
+    ' · ',
+    1800,
+  );
   const used = title.length + fields.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
   const room = Math.min(4096, 5900 - used) - linkText.length - 20;
   const shown = isMarkup ? clip(body, room) : codeOf(body, room);

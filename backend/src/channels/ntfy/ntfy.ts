@@ -90,6 +90,11 @@ export function ntfyMessage(message: OutgoingMessage, topic: string): object {
     priority: priorities[level],
     tags: [tags[level]],
     ...(short[0] ? { click: short[0].url } : {}),
-    actions: short.slice(0, 3).map(({ label, url }) => ({ action: 'view', label: clip(label, 40), url })),
+    // A touch on the message itself opens the first one.
+    actions: (short.length > 3 ? short.slice(1, 4) : short).map(({ label, url }) => ({
+      action: 'view',
+      label: clip(label, 40),
+      url,
+    })),
   };
 }

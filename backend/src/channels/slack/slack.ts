@@ -5,7 +5,7 @@
 import { Type } from 'typebox';
 import type { Channel, OutgoingMessage } from '../channel.ts';
 import { allowPrivate, channelName, channelType, httpAddress, optionsOf, pace } from '../channel-type.ts';
-import { clip, clipMiddle } from '../clip.ts';
+import { clip, clipMiddle, joinWhole } from '../clip.ts';
 import { meaningless, post, secretsOf } from '../post.ts';
 import { present } from '../present.ts';
 
@@ -50,6 +50,11 @@ export function escapeSlack(text: string): string {
 export function slackMessage(message: OutgoingMessage, mention?: string): object {
   const { heading, rows, body, isMarkup, links } = present(message);
   const mrkdwn = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } });
+  const linkText = joinWhole(
+    links.map(({ label, url }) => `<${linkSafe(url)}|${escapeSlack(label)}>`),
+    '  ·  ',
+    3000,
+  );
   const blocks = [
     { type: 'header', text: { type: 'plain_text', text: clip(heading, 150), emoji: false } },
     ...(mention ? [mrkdwn(mention)] : []),
@@ -65,17 +70,10 @@ export function slackMessage(message: OutgoingMessage, mention?: string): object
           },
         ]
       : []),
-    ...(body === '' ? [] : [isMarkup ? mrkdwn(clip(body, 3000)) : preformatted(clipMiddle(body, 2900))]),
-    ...(links.length > 0
-      ? [
-          mrkdwn(
-            clip(
-              links.map(({ label, url }) => `<${linkSafe(url)}|${escapeSlack(label)}>`).join('  ·  '),
-              3000,
-            ),
-          ),
-        ]
-      : []),
+    ...(body.trim() === ''
+      ? []
+      : [isMarkup ? mrkdwn(clip(body, 3000)) : preformatted(clipMiddle(body, 2900))]),
+    ...(linkText === '' ? [] : [mrkdwn(linkText)]),
   ];
   return {
     // What notifications on a phone show.

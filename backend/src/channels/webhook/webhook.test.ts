@@ -24,7 +24,7 @@ describe('the signature of a webhook', () => {
     const server = await startHttpServer();
     const options = { url: server.url, secret: 'any text', format: 'alertmanager' };
     const channel = webhook.make(options, { name: 'hook', from: '', allowPrivate: true });
-    await channel.send(aMessage(), AbortSignal.timeout(5000));
+    await channel.send(aMessage(), AbortSignal.timeout(60_000));
     await server.close();
     const [{ headers, body }] = server.received as [(typeof server.received)[0]];
     const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
