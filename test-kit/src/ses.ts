@@ -24,7 +24,7 @@ export interface SesTestServer {
   env: Record<string, string>;
   /** In the order of arrival. */
   mails(): Promise<SesMail[]>;
-  /** Resolves once `count` mails are there; rejects after `timeoutMs` (default 15 s) saying how many came. */
+  /** Resolves once `count` mails are there; rejects after `timeoutMs` (default a minute) saying how many came. */
   waitForMails(count: number, timeoutMs?: number): Promise<SesMail[]>;
   close(): Promise<void>;
 }
@@ -52,7 +52,7 @@ export async function startSesServer(options: { port?: number } = {}): Promise<S
       AWS_SECRET_ACCESS_KEY: 'test',
     },
     mails,
-    async waitForMails(count, timeoutMs = 15_000) {
+    async waitForMails(count, timeoutMs = 60_000) {
       const until = Date.now() + timeoutMs;
       for (;;) {
         const arrived = await mails();

@@ -36,7 +36,7 @@ export interface SmtpTestServer {
   readonly misbehaved: number;
   /** Misbehaves for the next `times` mails (default: until `behave(undefined)`). */
   behave(behaviour: SmtpBehaviour | undefined, times?: number): void;
-  /** Resolves once `count` mails are there; rejects after `timeoutMs` (default 15 s) saying how many came. */
+  /** Resolves once `count` mails are there; rejects after `timeoutMs` (default a minute) saying how many came. */
   waitForMails(count: number, timeoutMs?: number): Promise<ReceivedMail[]>;
   clear(): void;
   close(): Promise<void>;
@@ -149,7 +149,7 @@ export async function startSmtpServer(
       behaviour = next;
       timesLeft = times;
     },
-    waitForMails(count, timeoutMs = 15_000) {
+    waitForMails(count, timeoutMs = 60_000) {
       return new Promise((resolve, reject) => {
         const arrived = () => {
           if (mails.length < count) return;

@@ -112,7 +112,7 @@ describe('text search', () => {
     await findsAll(past);
     expect(await indexes()).toEqual(await ranges());
     expect((await ranges()).filter((name) => name.endsWith('_all'))).toHaveLength(3);
-  }, 60_000);
+  }, 240_000);
 
   it('asks the indexes, and none that is not there', async () => {
     await givenDays(3000);
@@ -161,7 +161,7 @@ describe('indexText', () => {
     expect((await ranges()).filter((name) => name.startsWith('log_records_20270520'))).toHaveLength(1);
     expect(await indexes()).toEqual(await ranges());
     expect(await index(at(24.2))).toEqual([]);
-  }, 60_000);
+  }, 240_000);
 
   it('clears up after a kill: an index nothing knows of, and a row without one', async () => {
     await givenDays(500);
@@ -193,7 +193,7 @@ describe('indexText', () => {
     expect(written).toBeGreaterThan(0);
     const { rows } = await pool.query<{ n: number }>('select count(*) as n from log_records');
     expect(rows[0]!.n).toBe(3000 + written);
-  }, 60_000);
+  }, 240_000);
 
   it('says once what to do where pg_trgm cannot be created, and search goes on without', async () => {
     const past = await givenDays(300);
