@@ -20,11 +20,25 @@ describe('what is not there', () => {
       status: 404,
       body: { detail: 'Not Found' },
     });
-    expect(await backend.call('DELETE', '/api/logs')).toMatchObject({
-      status: 404,
-      body: { detail: 'Not Found' },
-    });
     expect((await backend.call('GET', '/api/logs/%ZZ')).status).toBe(400);
+  });
+
+  it('says which methods a path takes when it is asked with another', async () => {
+    for (const [method, path, allow] of [
+      ['DELETE', '/api/logs', 'GET, HEAD, POST'],
+      ['DELETE', '/api/logs?limit=1', 'GET, HEAD, POST'],
+      ['DELETE', `/api/logs/${randomUUID()}`, 'GET, HEAD'],
+      ['POST', '/health', 'GET, HEAD'],
+      ['GET', `/api/logs/${randomUUID()}/nothing`, null],
+      ['POST', '/api', null],
+      ['DELETE', '/api/logs/', null],
+    ] as const) {
+      const answer = await backend.call(method, path);
+      expect([answer.status, answer.headers.allow ?? null], `${method} ${path}`).toEqual(
+        allow === null ? [404, null] : [405, allow],
+      );
+      expect(answer.body).toEqual({ detail: allow === null ? 'Not Found' : 'Method Not Allowed' });
+    }
   });
 });
 

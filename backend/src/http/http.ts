@@ -13,6 +13,7 @@ import Fastify, {
 import type { Logger } from 'pino';
 import { dropRest, hasRest } from './drop-rest.ts';
 import { answerError, answerNoHttp, ErrorAnswer, errorSchemas, MisfitAnswer } from './errors.ts';
+import { rememberMethods } from './methods.ts';
 import type { Metrics } from './metrics.ts';
 import { compileValidator } from './validation.ts';
 
@@ -69,6 +70,8 @@ export async function buildHttp({
 }: HttpOptions): Promise<App> {
   const app: App = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
+    // One of its own for each request costs more than checking the request's record, and nothing is logged of most.
+    childLoggerFactory: (parent) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     // A body that trickles in must not hold its connection for ever; whoever is late is looked for every second.
     requestTimeout,
@@ -91,7 +94,12 @@ export async function buildHttp({
   // Answers are ours and right by type; a serializer made of their schemas costs more than JSON.stringify.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: 'Not Found' }));
+  const methodsOf = rememberMethods(app);
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsOf(request.url);
+    if (allowed.length === 0) return reply.code(404).send({ detail: 'Not Found' });
+    return reply.code(405).header('allow', allowed.join(', ')).send({ detail: 'Method Not Allowed' });
+  });
   app.addHook('onRequest', (request, _reply, done) => {
     const scope = request.routeOptions.config?.scope ?? 'read';
     if (scope === 'none') return done();

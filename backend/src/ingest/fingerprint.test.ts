@@ -18,6 +18,82 @@ const typeName = fc.stringMatching(/^[A-Z][a-z]{2,8}(?:Error|Exception)$/);
 const lineNumber = fc.integer({ min: 1, max: 99_999 });
 
 describe('understand', () => {
+  it('understands a message as if it had never seen one that differs in digits alone', () => {
+    const number = fc.oneof(
+      fc.nat(9),
+      fc.nat(99_999),
+      fc.nat(999_999_999),
+      fc.constantFrom('0', '007', '1700000000', '2700000000123'),
+    );
+    const piece = fc.oneof(
+      { weight: 2, arbitrary: number.map((each) => `${each}`) },
+      fc
+        .array(fc.oneof(number, fc.constantFrom(...'.:,;/-+%#()[]<>|TZ')), { minLength: 1, maxLength: 6 })
+        .map((parts) => parts.join('')),
+      fc.constantFrom(
+        '10.0.3.17',
+        '10.0.3.17:5432',
+        '5432:80',
+        '12:5432',
+        '10:00:00,123',
+        '[10:00:00.123]',
+        '2026-11-22',
+      ),
+      fc.constantFrom(
+        '2026-11-22T10:00:00.123Z',
+        '[2026-11-22T10:00:00Z]',
+        '081109',
+        '203518',
+        '22/11/2026',
+        '00:1b:44',
+      ),
+      number.map((each) => `https://example.com/a/${each}?b=${each}&c=d,`),
+      fc.constantFrom(
+        'ERROR',
+        '[error]',
+        'level=warn',
+        'W',
+        '<34>',
+        '<34>1',
+        'Nov',
+        'Fri',
+        'Jun',
+        'host-1',
+        'sshd[12]:',
+      ),
+      fc.constantFrom(
+        'app.jobs',
+        'Worker',
+        '-',
+        '|',
+        '(',
+        '#5',
+        '[7]',
+        'failed',
+        'took',
+        'of',
+        'bytes',
+        'ms',
+        'seconds',
+        'db:5432',
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), number, number, (pieces, a, b) => {
+        const message = pieces.join(' ');
+        const digits = `${a}${b}`;
+        let next = 0;
+        const others = [1, 2].map(() => message.replaceAll(/\d/g, () => digits[next++ % digits.length]!));
+        for (const each of [message, message, message, ...others, ...others]) {
+          const { joined: _, ...understood } = understand(each) as { joined?: string };
+          const { joined: __, ...examined } = examine(each).understood as { joined?: string };
+          expect(understood, each).toEqual(examined);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it('gives a traceback the same fingerprint whatever its line numbers and message', () => {
     fc.assert(
       fc.property(typeName, lineNumber, lineNumber, fc.nat(), fc.nat(), (type, a, b, m, n) => {

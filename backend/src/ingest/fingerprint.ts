@@ -3,8 +3,10 @@
 // The version is part of every fingerprint: a change of these rules is a new version, never a silent regrouping.
 
 import { createHash } from 'node:crypto';
+import { Doorkeeper } from './doorkeeper.ts';
 import { endOfHeader } from './header.ts';
-import { mask, maskText } from './mask.ts';
+import { joined, mask, maskText } from './mask.ts';
+import { sentenceOf } from './sentence.ts';
 import { readTraceback, type Traceback, type TracedException } from './traceback.ts';
 
 export const fingerprintVersion = 'v1';
@@ -35,10 +37,26 @@ const ansi = /\u001b(?:\[[\d;?]*[A-Za-z]|\][^\u0007\u001b]{0,200}(?:\u0007|\u001
 const aggregated = /^Aggregated \d+ log entries over [\d.]+s\.\s*\n+/;
 const aggregateRule = /\n\n-{72}\n\n/;
 
-/** What the message is an instance of. Pure; linear in the message, of which at most a bounded part is read. */
+/**
+ * What the message is an instance of. Pure; linear in the message, of which at most a bounded part is read. Messages that
+ * differ only in digits that nobody looks at are understood once.
+ */
 export function understand(message: string): Understood {
-  return examine(message).understood;
+  const sentence = sentenceOf(message);
+  if (!sentence) return examine(message).understood;
+  const known = knownSentences.get(sentence.text);
+  if (known) return known;
+  const { understood } = examine(message);
+  if (understood.kind === 'plain' && seenOnce.passes(sentence.hash)) {
+    if (knownSentences.size >= maxKnownSentences) knownSentences.clear();
+    knownSentences.set(sentence.text, { ...understood, joined: joined(understood.keys) });
+  }
+  return understood;
 }
+
+const knownSentences = new Map<string, Understood>();
+const maxKnownSentences = 5000;
+const seenOnce = new Doorkeeper();
 
 /**
  * As `understand`, with the text that was looked at, what is surely variable masked: for people. Of a traceback that is
