@@ -15,11 +15,13 @@ import { checkHealth, type Health, serveHealth, writeHealth } from './health.ts'
 import { startHeart } from './heartbeat.ts';
 import { createLife } from './life/life.ts';
 import { metricsOf } from './metrics.ts';
+import { createOptimiser } from './optimiser.ts';
 import { createPipeline, tickMs } from './pipeline.ts';
 import { type AgentSettings, type DockerSettings, readAgentSettings } from './settings.ts';
 import { lifeId } from './ship/event-id.ts';
 import { createSender } from './ship/send.ts';
 import { openSpool } from './ship/spool.ts';
+import { createTidy } from './tidy.ts';
 import { createWatched } from './watched.ts';
 import { createLog } from './write-log.ts';
 
@@ -84,7 +86,8 @@ export async function runAgent(
   const { logSource } = settings.docker;
   const asked = connectTo(settings.docker, settings);
   const files = logSource === 'api' ? undefined : createFileEngine({ engine: asked, choice: logSource, log });
-  const engine = files ?? asked;
+  const optimiser = createOptimiser();
+  const engine = optimiser.watch(files ?? asked);
   const follower = createFollower({
     engine,
     selection: { containers: settings.containers, ownId: ownId() },
@@ -140,9 +143,13 @@ export async function runAgent(
     : undefined;
 
   const ticking = setInterval(() => pipeline.tick(), tickMs);
+  const tidy = createTidy();
   const tellHealth = () => {
     writeHealth(settings.spoolDir, health(), Date.now());
     life.tick();
+    const { user, system } = process.cpuUsage();
+    optimiser.look((user + system) / 1000, Date.now());
+    tidy.look((user + system) / 1000, Date.now());
   };
   tellHealth();
   const telling = setInterval(tellHealth, healthEveryMs);

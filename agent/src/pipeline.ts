@@ -112,8 +112,8 @@ export function createPipeline(options: PipelineOptions) {
     const notes = [...sinks].flatMap((sink) => sink.takeNote() ?? []);
     const note = options.note?.(clock());
     if (note) notes.push(note);
-    if (records.length + holes.length + cursors.length + notes.length === 0) return;
     cursorsWrittenAt = clock();
+    if (records.length + holes.length + cursors.length + notes.length === 0) return;
     writing = disk.append({ records, cursors, holes, notes }).then(
       () => {
         stats.waitingBytes = waitingRecords.reduce((sum, record) => sum + sizeOf(record), 0);
@@ -219,6 +219,8 @@ export class ContainerSink {
   readonly #stats: PipelineStats;
   readonly #writer: Writer;
   #noted: string | undefined;
+  /** No stage holds anything, so that there is nothing to tick. With fifty containers at rest, that is most of what is done. */
+  #isAtRest = false;
   readonly #streams: Record<Stream, StreamState> = { stdout: newState(), stderr: newState() };
 
   constructor(
@@ -275,6 +277,7 @@ export class ContainerSink {
 
   push(line: Line, now: number): void {
     this.#stats.lines++;
+    this.#isAtRest = false;
     const state = this.#streams[line.stream];
     state.trail.push(line.position);
     state.passed = false;
@@ -319,10 +322,13 @@ export class ContainerSink {
   }
 
   tick(now: number): void {
+    if (this.#isAtRest) return;
     this.#join.tick(now);
     this.#context?.tick(now);
     this.#coalesce.tick(now);
     for (const stream of streams) this.#trim(stream);
+    this.#isAtRest =
+      this.#join.isAtRest() && this.#context?.isAtRest() !== false && this.#coalesce.isAtRest();
   }
 
   /** The log has ended: nothing can follow what is held. */

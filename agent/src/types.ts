@@ -165,4 +165,6 @@ export interface Stage<In> {
   tick(now: number): void;
   /** Gives out everything. */
   flush(now: number): void;
+  /** Nothing waits: until the next push, ticks do nothing. */
+  isAtRest(): boolean;
 }

@@ -2,13 +2,16 @@
 // docs/performance.md says what each of them is worth.
 
 /**
- * New objects get little room, so that they are cleared away while there are few. With a bound of its own the heap also
+ * Until there is work, nothing is optimised (agent/src/optimiser.ts); when it is over, the heap is cleared once
+ * (agent/src/tidy.ts). New objects get little room, so that they are cleared away while there are few. With a bound of its own the heap also
  * grows in smaller steps; the bound is many times what the agent needs. One thread clears so small a heap for less.
  */
 export const agentNodeFlags: readonly string[] = [
   '--max-semi-space-size=2',
   '--max-old-space-size=256',
   '--single-threaded-gc',
+  '--no-opt',
+  '--expose-gc',
 ];
 
 /**

@@ -56,6 +56,7 @@ export function createCoalesce(
     },
     tick,
     flush,
+    isAtRest: () => batch.length === 0,
     firstPending(stream) {
       return batch.find((record) => record.stream === stream)?.first;
     },

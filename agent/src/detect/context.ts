@@ -216,6 +216,8 @@ export function createContext(options: ContextOptions, emit: (record: MatchedRec
 
     tick: release,
 
+    isAtRest: () => waiting.length === 0,
+
     flush(now: number): void {
       const all = waiting;
       waiting = [];

@@ -397,7 +397,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     push,
     tick(now) {
       for (const entry of [open.stdout, open.stderr]) {
-        if (entry.held.length === 0 && !entry.continued) continue;
+        if (isSettled(entry)) continue;
         const alone = entry.state === 'line' || entry.state === 'end';
         if (now - entry.pushedAt >= (alone ? idleMs / 2 : idleMs)) close(entry, now, true);
       }
@@ -406,6 +406,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       close(open.stdout, now, true);
       close(open.stderr, now, true);
     },
+    isAtRest: () => isSettled(open.stdout) && isSettled(open.stderr),
     firstPending(stream) {
       return open[stream].held[0]?.position;
     },
@@ -414,6 +415,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       close(open[stream], now, true);
     },
   };
+}
+
+function isSettled({ held, continued }: Open): boolean {
+  return held.length === 0 && !continued;
 }
 
 function newOpen(stream: Stream): Open {

@@ -65,6 +65,7 @@ export function createFileEngine({ engine, choice, log }: FileEngineOptions): Fi
     if (action === 'start' && at > known.startedAt) known.startedAt = at;
     if (action === 'die' && at > known.stoppedAt) known.stoppedAt = at;
     if (action === 'destroy') end(id, at);
+    if (action === 'die' || action === 'destroy') idle.ask();
   }
 
   /** It is gone: who still reads its log, from an open file, reads to the end. */
@@ -150,6 +151,7 @@ export function createFileEngine({ engine, choice, log }: FileEngineOptions): Fi
       for (const [id, { startedAt, seen }] of containers) {
         if (!ids.has(id) && startedAt < at && (seen?.createdAt ?? at) < at) end(id, at);
       }
+      idle.ask();
       return listed;
     },
 

@@ -1,35 +1,93 @@
-// Waiting for files to grow: one timer asks for all of them; inotify would wake the agent for each write of the daemon,
-// which is each line.
+// Waiting for files to grow: one timer asks for those that grew lately. One that has been silent is watched (inotify) until it
+// changes for the first time: watching a busy one would wake the agent for each write of the daemon, which is each line.
+// Nothing hangs on the watching: what is watched is asked for too, seldom; and where that finds what nobody told of, as on a
+// file system without it, or where no watch can be had, all is asked for as before.
 
+import { type FSWatcher, watch } from 'node:fs';
 import { defer } from '../backoff.ts';
 
-/** How often, in ms, a file is asked for that grew lately, and after how many quiet asks only every third time. */
+/** How often, in ms, a file is asked for that grew lately, and after how many quiet asks it is watched. */
 const askMs = 100;
-const quietAsks = 50;
+const quietAsks = 20;
+/** Rounds between the asks for a file that is quiet: watched, and not. */
+const watchedEvery = 20;
+const unwatchedEvery = 3;
+/** So many changes in a row that nobody told of, and nothing is watched any more. */
+const mostUntold = 3;
+
+/** No watch is to be had. */
+const exhausted = new Set(['ENOSPC', 'EMFILE', 'ENOMEM', 'ENOSYS', 'EPERM']);
 
 interface Waiting {
+  path: string;
   asks: number;
+  watcher?: FSWatcher | undefined;
   isDue(): boolean;
   resolve(): void;
 }
 
+export interface IdleOptions {
+  /** For tests. */
+  everyMs?: number;
+  quietAsks?: number;
+  watch?: (path: string, changed: () => void, failed: () => void) => FSWatcher;
+}
+
 export type Idle = ReturnType<typeof createIdle>;
 
-/** `everyMs` is for tests. */
-export function createIdle(everyMs = askMs) {
+export function createIdle(options: IdleOptions = {}) {
+  const { everyMs = askMs, quietAsks: quiet = quietAsks, watch: begin = watchFile } = options;
   const waiting = new Set<Waiting>();
   let timer: ReturnType<typeof setInterval> | undefined;
   let round = 0;
+  let mayWatch = true;
+  let untold = 0;
 
   function ask(): void {
     round++;
     for (const one of waiting) {
-      if (one.asks++ > quietAsks && round % 3 !== 0) continue;
+      if (one.watcher) {
+        if (round % watchedEvery === 0 && one.isDue()) {
+          if (++untold >= mostUntold) mayWatch = false;
+          end(one);
+        }
+        continue;
+      }
+      if (one.asks++ > quiet && round % unwatchedEvery !== 0) continue;
       if (one.isDue()) end(one);
+      else if (one.asks === quiet && mayWatch) startWatching(one);
     }
   }
 
+  function startWatching(one: Waiting): void {
+    const unwatch = () => {
+      one.watcher?.close();
+      one.watcher = undefined;
+    };
+    try {
+      one.watcher = begin(
+        one.path,
+        () => {
+          if (!one.watcher) return;
+          // What changed may be yet to come, as a new file in the place of one that was moved away.
+          unwatch();
+          untold = 0;
+          one.asks = 0;
+          if (one.isDue()) end(one);
+        },
+        unwatch,
+      );
+    } catch (error) {
+      // Else the file has no name now.
+      if (exhausted.has((error as NodeJS.ErrnoException).code ?? '')) mayWatch = false;
+    }
+    // It may have changed before it was watched.
+    if (one.isDue()) end(one);
+  }
+
   function end(one: Waiting): void {
+    one.watcher?.close();
+    one.watcher = undefined;
     waiting.delete(one);
     if (waiting.size === 0) {
       clearInterval(timer);
@@ -39,11 +97,11 @@ export function createIdle(everyMs = askMs) {
   }
 
   return {
-    /** Resolves when `isDue` says so, or the signal fires. */
-    async until(isDue: () => boolean, signal: AbortSignal): Promise<void> {
+    /** Resolves when `isDue` says so, which is when `path` has changed or after `ask`; or when the signal fires. */
+    async until(path: string, isDue: () => boolean, signal: AbortSignal): Promise<void> {
       if (signal.aborted || isDue()) return;
       const { promise, resolve } = defer();
-      const one: Waiting = { asks: 0, isDue, resolve };
+      const one: Waiting = { path, asks: 0, isDue, resolve };
       const stop = () => end(one);
       waiting.add(one);
       timer ??= setInterval(ask, everyMs);
@@ -51,5 +109,14 @@ export function createIdle(everyMs = askMs) {
       await promise;
       signal.removeEventListener('abort', stop);
     },
+
+    /** Something other than a file has changed: all are asked for. */
+    ask(): void {
+      for (const one of waiting) if (one.isDue()) end(one);
+    },
   };
+}
+
+function watchFile(path: string, changed: () => void, failed: () => void): FSWatcher {
+  return watch(path, { persistent: false }, changed).on('error', failed);
 }

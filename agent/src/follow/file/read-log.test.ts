@@ -82,7 +82,7 @@ function reading({
     follow,
     isOver: () => over,
     rotatesAt,
-    idle: createIdle(2),
+    idle: createIdle({ everyMs: 2 }),
     signal: stop.signal,
     onBytes: (source, bytes, from, to) => reader.bytes(source, bytes, from, to),
   });
@@ -309,7 +309,7 @@ describe('readLog', () => {
       follow: false,
       isOver: () => false,
       rotatesAt: undefined,
-      idle: createIdle(2),
+      idle: createIdle({ everyMs: 2 }),
       signal: stop.signal,
       onBytes: (_source, bytes, from, to) => {
         expect(taken).toBe(calls++);

@@ -167,10 +167,14 @@ async function readPlain(
     if (isLost || !follow) return 'ended';
     if (over) return end === to && (current.isOurs || isLast()) ? 'all' : 'ended';
     const readTo = offset + end - to;
-    await idle.until(() => {
-      const now = lookAt(path, file.id);
-      return (now.size !== undefined && !now.isOurs) || sizeOf(file) !== readTo || isOver();
-    }, signal);
+    await idle.until(
+      path,
+      () => {
+        const now = lookAt(path, file.id);
+        return (now.size !== undefined && !now.isOurs) || sizeOf(file) !== readTo || isOver();
+      },
+      signal,
+    );
   }
 }
 
