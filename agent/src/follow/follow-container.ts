@@ -106,6 +106,8 @@ export function followContainer(options: FollowContainerOptions) {
   let startedAt: string | undefined;
   let diedAt: string | undefined;
   let destroyedAt: string | undefined;
+  /** When it was first seen not to be there, for an engine that forgot when it was removed. */
+  let absentAt: string | undefined;
   /** The last stream came to its end by itself, with so many losses of the connection; the container had stopped before. */
   let endedByItself: { losses: number; stopped: boolean } | undefined;
   /** Its log was read to the proven end of a run, which was over at this instant. */
@@ -330,6 +332,7 @@ export function followContainer(options: FollowContainerOptions) {
   }
 
   async function gone(): Promise<void> {
+    absentAt ??= stampOf(now());
     // What tells how it ended may come a moment later than its absence.
     for (let round = 0; round < 10 && destroyedAt === undefined && !signal.aborted; round++) {
       await pause(100, signal);
@@ -350,9 +353,9 @@ export function followContainer(options: FollowContainerOptions) {
     const inMemory = newestOf(known)?.at;
     const reached = inMemory !== undefined ? [{ at: inMemory }] : leftAt(storedCursors());
     const begunAt = last?.createdAt ?? firstEventAt ?? '';
-    await endSink(destroyedAt ?? diedAt ?? stampOf(now()));
+    const to = destroyedAt ?? finalDeath() ?? absentAt;
+    await endSink(to);
     if (wasRead || !everStarted) return;
-    const to = destroyedAt ?? diedAt ?? stampOf(now());
     for (const { at, stream } of reached.length > 0 ? reached : [{ at: '', stream: undefined }]) {
       const from = [at, begunAt].sort()[1]!;
       options.hole({
@@ -368,7 +371,12 @@ export function followContainer(options: FollowContainerOptions) {
     log.info({ container: name }, 'removed before its log was read to the end');
   }
 
-  /** By an earlier life of the agent, to the end of its last run. */
+  /** When it died, if it cannot have been started again after that without our hearing of it. */
+  function finalDeath(): string | undefined {
+    const isKnown = diedWithLosses === link.losses && diedAt !== undefined && diedAt >= (startedAt ?? '');
+    return isKnown ? diedAt : undefined;
+  }
+
   /**
    * The log's last line, asked when the container ends: a stream may end before it gave everything (Docker 20.10, busy).
    * Undefined when the log is gone already.
@@ -387,6 +395,7 @@ export function followContainer(options: FollowContainerOptions) {
     );
   }
 
+  /** By an earlier life of the agent, to the end of its last run. */
   function wasReadBefore(): boolean {
     const stored = Object.values(storedCursors()).filter((position) => position !== undefined);
     return (
@@ -598,11 +607,14 @@ export function followContainer(options: FollowContainerOptions) {
 
     /** The list shows it. */
     listed({ running }: { running: boolean }): void {
+      absentAt = undefined;
       if (running && state === 'waiting') bell.ring();
     },
 
     /** The list does not show it. */
     missing(): void {
+      // Its log may be read for a while yet.
+      absentAt ??= stampOf(now());
       if (state === 'waiting') bell.ring();
       if (state === 'unreadable') {
         destroyedAt ??= stampOf(now());
