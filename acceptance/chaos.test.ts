@@ -41,7 +41,7 @@ describe('under random faults', () => {
       expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
       expect(stored).toBeGreaterThan(9000);
     },
-    5 * minutes,
+    10 * minutes,
   );
 
   it(
@@ -51,6 +51,6 @@ describe('under random faults', () => {
       console.log(mailLine(result));
       expect(result.problems).toEqual([]);
     },
-    3 * minutes,
+    8 * minutes,
   );
 });

@@ -37,7 +37,7 @@ describe.skipIf(requires.docker())('the life of containers', () => {
   const mails = () => system.mailbox.mails();
 
   it('a crash loop makes one mail, and a rolling restart of 30 noisy replicas none', {
-    timeout: 180_000,
+    timeout: 300_000,
   }, async () => {
     const noisy = `trap 'echo "ERROR connection to peer lost while closing"; exit 1' TERM; while :; do sleep 0.2; done`;
     const replica = (n: number, script: string) =>
@@ -85,7 +85,7 @@ describe.skipIf(requires.docker())('the life of containers', () => {
   });
 
   it('tells of a crash and of the traceback before it in one mail, with the last lines', {
-    timeout: 90_000,
+    timeout: 240_000,
   }, async () => {
     await run('shop', `echo 'listening on 8080'; echo 'got order 7'; sleep 0.2; ${traceback}; exit 3`);
     await eventually(
@@ -109,7 +109,7 @@ describe.skipIf(requires.docker())('the life of containers', () => {
   });
 
   it('tells of an unhealthy one and of one that died while the agent was away, not of those that were stopped', {
-    timeout: 90_000,
+    timeout: 240_000,
   }, async () => {
     await agent.stop();
     agent = await system.follow(engine, { by: 'command' });
@@ -147,7 +147,7 @@ describe.skipIf(requires.docker())('the life of containers', () => {
     expect(await records('done')).toEqual([]);
   });
 
-  it('tells once of one that was killed for memory', { timeout: 90_000 }, async ({ skip }) => {
+  it('tells once of one that was killed for memory', { timeout: 240_000 }, async ({ skip }) => {
     // Without limits it would take the machine's.
     if ((await engine.docker('info', '--format', '{{.MemoryLimit}}')) !== 'true')
       skip('no limits of memory here');

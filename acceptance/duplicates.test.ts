@@ -13,7 +13,7 @@ describe.skipIf(needsPostgres15()).each<Database>(['postgres15'])(
     afterEach(() => system?.stop());
 
     it('take twenty equal messages at once: one is new, nineteen are duplicates of it', {
-      timeout: 120_000,
+      timeout: 240_000,
     }, async () => {
       system = await givenASystem({
         database,

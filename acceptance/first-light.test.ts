@@ -53,7 +53,7 @@ describe.skipIf(requires.docker() ?? needsPostgres15())(
     afterEach(() => system?.stop());
     afterAll(() => engine?.stop());
 
-    it.each(cases)('$name', { timeout: 120_000 }, async ({ name, database, mailBy, by, tty }) => {
+    it.each(cases)('$name', { timeout: 240_000 }, async ({ name, database, mailBy, by, tty }) => {
       system = await givenASystem({ database, mailBy, env: { ALERT_GROUPING: 'off' } });
       const agent = await system.follow(engine, { by });
       const container = `shop-${cases.findIndex((one) => one.name === name)}`;

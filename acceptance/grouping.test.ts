@@ -11,7 +11,7 @@ describe('with ALERT_GROUPING=on', () => {
   afterEach(() => system?.stop());
 
   it('a hundred like records make one mail, and a new issue makes the next; the history says why', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     system = await givenASystem({ env: { ALERT_GROUPING: 'on', ALERT_DIGEST_SECONDS: '2' } });
     const like = (n: number) => ({ host: 'web-3', container: 'api', message: `ERROR order ${n} failed` });
@@ -53,7 +53,7 @@ describe('with ALERT_GROUPING=on', () => {
 
   it.skipIf(needsPostgres15())(
     'two backends tell of an issue once, whoever of them hears of it',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       system = await givenASystem({
         database: 'postgres15',

@@ -140,7 +140,7 @@ describe.skipIf(requires.docker())('a crash is one record and one issue', () => 
     await engine?.stop();
   });
 
-  it.each(crashes)('$language', { timeout: 120_000 }, async ({ language, needs, command, says }) => {
+  it.each(crashes)('$language', { timeout: 240_000 }, async ({ language, needs, command, says }) => {
     expect(existsSync(needs), `${needs} is not installed; let "npm test" install it`).toBe(true);
     const programs = ['--volume', `${join(system.folder, 'programs')}:/programs:ro`];
     const runs = ['a', 'b'].map((run) => `${language}-${run}`);

@@ -60,7 +60,7 @@ function beat(everyMs = 10): Heart {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let round = 0; round < 500 && !holds(); round += 1) await new Promise((done) => setTimeout(done, 10));
+  for (let round = 0; round < 3000 && !holds(); round += 1) await new Promise((done) => setTimeout(done, 10));
   expect(holds()).toBe(true);
 }
 

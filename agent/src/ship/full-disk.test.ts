@@ -90,7 +90,7 @@ describe.skipIf(!isMounted)(
         while (received.length < total) {
           const batch = await spool.next(
             { maxRecords: 300, maxBytes: 1e6, lingerMs: 0 },
-            AbortSignal.timeout(15_000),
+            AbortSignal.timeout(60_000),
           );
           received.push(...numbersOf(batch));
           spool.acknowledge(batch!);

@@ -70,7 +70,7 @@ describe('recover', () => {
     await appendNumbers(before, 0, 80, { each: 4 });
     const acknowledged = await before.next(
       { maxRecords: 22, maxBytes: 1e9, lingerMs: 0 },
-      AbortSignal.timeout(5000),
+      AbortSignal.timeout(60_000),
     );
     before.acknowledge(acknowledged!);
     await closeSpools();

@@ -122,7 +122,7 @@ function start(sender: Sender): AbortController {
 }
 
 async function isEmpty(spool: Spool): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   while (spool.stats().records + spool.stats().holes > 0) {
     if (Date.now() > end) throw new Error(`still in the spool: ${JSON.stringify(spool.stats())}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

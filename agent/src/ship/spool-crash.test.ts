@@ -65,4 +65,4 @@ it('has every record whose append resolved, and no cursor ahead of its records, 
     await spool.close();
   }
   expect(durable).toBeGreaterThan(100);
-});
+}, 240_000);

@@ -54,7 +54,7 @@ it('holds what was appended and not acknowledged, in order, whatever happens in 
 
       async function contents(): Promise<{ records: string[]; holes: string[] }> {
         if (spool.stats().records + spool.stats().holes === 0) return { records: [], holes: [] };
-        const batch = await spool.next(all, AbortSignal.timeout(5000));
+        const batch = await spool.next(all, AbortSignal.timeout(60_000));
         return {
           records: batch!.records.map(({ json }) => JSON.parse(json.toString()).event_id),
           holes: batch!.holes.map(({ hole }) => `hole ${hole.from}`),
@@ -98,7 +98,7 @@ it('holds what was appended and not acknowledged, in order, whatever happens in 
           }
           case 'acknowledge': {
             if (spool.stats().records + spool.stats().holes === 0) break;
-            const batch = await spool.next({ ...all, maxRecords: step.most }, AbortSignal.timeout(5000));
+            const batch = await spool.next({ ...all, maxRecords: step.most }, AbortSignal.timeout(60_000));
             spool.acknowledge(batch!);
             acknowledged += batch!.records.length + batch!.holes.length;
             break;
@@ -180,7 +180,7 @@ it('gives or declares every record under drop-oldest, whatever happens in betwee
 
       async function take(most: number): Promise<void> {
         if (spool.stats().records + spool.stats().holes === 0) return;
-        const batch = await spool.next({ ...all, maxRecords: most }, AbortSignal.timeout(5000));
+        const batch = await spool.next({ ...all, maxRecords: most }, AbortSignal.timeout(60_000));
         received.push(...batch!.records.map(({ first }) => first.at));
         holes.push(...batch!.holes.map(({ hole }) => hole));
         spool.acknowledge(batch!);

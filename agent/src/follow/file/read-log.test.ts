@@ -93,7 +93,7 @@ function reading({
     numbers,
     done,
     async caughtUp(): Promise<void> {
-      const end = Date.now() + 10_000;
+      const end = Date.now() + 60_000;
       while (numbers().at(-1) !== written - 1) {
         if (Date.now() > end) throw new Error(`read ${numbers().at(-1)} of ${written}`);
         await sleep(1);
