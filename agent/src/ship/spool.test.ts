@@ -119,9 +119,14 @@ describe('spool', () => {
 
   it('waits for the first record, then a little for more', async () => {
     const spool = await spoolIn(await folder());
-    const batch = spool.next({ ...all, lingerMs: 300 }, soon());
+    const next = spool.next({ ...all, maxRecords: 3, lingerMs: 240_000 }, soon());
     await appendNumbers(spool, 0, 3);
-    expect(numbersOf(await batch)).toEqual(range(0, 3));
+    const batch = (await next)!;
+    expect(numbersOf(batch)).toEqual(range(0, 3));
+    spool.acknowledge(batch);
+    const alone = spool.next({ ...all, lingerMs: 100 }, soon());
+    await appendNumbers(spool, 3, 4);
+    expect(numbersOf(await alone)).toEqual([3]);
     const stop = new AbortController();
     const none = (await spoolIn(await folder())).next(all, stop.signal);
     stop.abort();
