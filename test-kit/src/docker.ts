@@ -105,12 +105,12 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
     closeSync(log);
     child.unref();
     daemon = child;
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 180_000;
     while (!(await answers(socketPath))) {
       if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(`dockerd ended at its start: ${tail(logFile)}`);
       }
-      if (Date.now() > deadline) throw new Error(`dockerd does not answer after 60 s: ${tail(logFile)}`);
+      if (Date.now() > deadline) throw new Error(`dockerd does not answer after 180 s: ${tail(logFile)}`);
       await sleep(20);
     }
   }
