@@ -139,7 +139,7 @@ function isTrace(text: string): boolean {
 
 /** Docker's nanoseconds cut to the microseconds that the wire has. */
 function toMicroseconds(at: string): string {
-  return at.replace(/(\.\d{6})\d*Z$/, '$1Z');
+  return `${at.slice(0, 26)}Z`;
 }
 
 const maxLabels = 16;

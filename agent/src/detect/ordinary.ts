@@ -73,8 +73,20 @@ looked['<'.charCodeAt(0)] = 0;
 /** Whether a line that begins with this byte of UTF-8 may be out of the ordinary, whatever follows. */
 export const isLookedAt = (byte: number): boolean => byte >= 128 || looked[byte] === 1;
 
+// Each stage asks of the same line.
+let askedLast = '';
+let answeredLast = false;
+
 /** Whether the line can neither begin nor continue anything: told by its first character and a few words. */
 export function isOrdinary(text: string): boolean {
+  if (text !== askedLast) {
+    answeredLast = looksOrdinary(text);
+    askedLast = text;
+  }
+  return answeredLast;
+}
+
+function looksOrdinary(text: string): boolean {
   const code = text.charCodeAt(0);
   if (!(code < 128)) return code < 0x2500 && !hasSpecialWord(text);
   // A whole JSON object is one log line, whatever it says.

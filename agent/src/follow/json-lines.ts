@@ -8,6 +8,7 @@ import type { Lines } from './lines.ts';
 
 const newline = 0x0a;
 const backslash = 0x5c;
+const carriageReturn = 0x0d;
 const streams = ['stdout', 'stderr'] as const;
 /** No text holds it: its quotes would be escaped. */
 const marks = {
@@ -22,11 +23,15 @@ const tailBytes = 4096;
 /** Bytes of a told line's text that are looked at. */
 const longestTold = 12_288;
 const nothing = Buffer.alloc(0);
+/** It has a line break within, or half of a character, which is decoded as if it were bytes. */
+const isLineOfParts = /[\n\ud800-\udfff]/;
 /** A line on its way, one at a time for all containers. Longer ones get memory of their own. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
 
 export interface JsonLinesOptions {
   lines: Lines;
+  /** Bytes of text kept of a line. */
+  maxLineBytes: number;
   find: Find | undefined;
   /** Whether lines of the stream that do not matter may be passed over. */
   mayPassOver(stream: Stream): boolean;
@@ -45,7 +50,7 @@ export type JsonLines = ReturnType<typeof createJsonLines>;
 
 /** Makes the reader of one log, from one place on. */
 export function createJsonLines(options: JsonLinesOptions) {
-  const { lines, find, passedOver, give, invalid } = options;
+  const { lines, maxLineBytes, find, passedOver, give, invalid } = options;
   const mayPassOver = (stream: Stream) => find !== undefined && options.mayPassOver(stream);
   /** Bytes of the log before the run at hand, and, counted so, where the last line given of each stream ends. */
   let before = 0;
@@ -60,6 +65,9 @@ export function createJsonLines(options: JsonLinesOptions) {
   let tailLength = 0;
   let attributes = 0;
 
+  /** The line found last, when it was read then and matters. */
+  let read: { line: JsonLine; text: string } | undefined;
+
   /** The next line that matters, from `from` on, or `to`. The last lines before it, by stream, are left in `last`. */
   const last: Record<Stream, number> = { stdout: -1, stderr: -1 };
   function nextThatMatters(bytes: Buffer, from: number, to: number): number {
@@ -73,8 +81,13 @@ export function createJsonLines(options: JsonLinesOptions) {
       const line = readJsonLine(bytes, found, end);
       if (!line?.whole) return found;
       attributes = line.attributes;
-      const text = readText(bytes, line)?.replace(/\r+$/, '');
-      if (text === undefined || find!.mattersText(text)) return found;
+      const whole = readText(bytes, line);
+      if (whole === undefined) return found;
+      const text = withoutReturns(whole);
+      if (find!.mattersText(text)) {
+        read = { line, text: whole };
+        return found;
+      }
       last[line.stream] = found;
       at = end + 1;
     }
@@ -132,7 +145,7 @@ export function createJsonLines(options: JsonLinesOptions) {
         break;
       }
       if (line.stream !== stream || !line.whole) continue;
-      const text = readText(bytes, line)?.replace(/\r+$/, '') ?? '';
+      const text = withoutReturns(readText(bytes, line) ?? '');
       above.push({ line, text, hasTime: find!.hasTime(text) });
       if (above.at(-1)!.hasTime) break;
     }
@@ -185,8 +198,7 @@ export function createJsonLines(options: JsonLinesOptions) {
     const escapedAt = bytes.indexOf(backslash, textFrom);
     if (textTo - textFrom <= longestTold && (escapedAt < 0 || escapedAt >= textTo))
       return bytes.toString('utf8', textFrom, textTo);
-    if (textTo - textFrom <= longestTold)
-      return (readText(bytes, { textFrom, textTo }) ?? '').replace(/\r+$/, '');
+    if (textTo - textFrom <= longestTold) return withoutReturns(readText(bytes, { textFrom, textTo }) ?? '');
     // Not through the middle of an escaped character.
     for (let less = 0; less < 12; less++) {
       const text = readText(bytes, { textFrom, textTo: textFrom + longestTold - less });
@@ -197,34 +209,43 @@ export function createJsonLines(options: JsonLinesOptions) {
 
   /** One line by itself, with what must come before it. */
   function takeNext(bytes: Buffer, runFrom: number, from: number, to: number): void {
-    const found = readLine(bytes, from, to);
+    const matters = read?.line.from === from;
+    const found = matters ? read! : readLine(bytes, from, to);
+    read = undefined;
     if (!found) return;
     here = { bytes, runFrom, from, to };
-    take(found, bytes, runFrom, from, to);
+    take(found, matters, bytes, runFrom, from, to);
     here = undefined;
   }
 
+  /** `matters`: this is known of it. */
   function take(
     found: { line: JsonLine; text: string },
+    matters: boolean,
     bytes: Buffer,
     runFrom: number,
     from: number,
     to: number,
   ): void {
-    const { line, text } = found;
+    const { line } = found;
     const { stream } = line;
-    if (mayPassOver(stream) && line.whole && !find!.mattersText(text.replace(/\r+$/, ''))) {
+    const text = withoutReturns(found.text);
+    if (!matters && line.whole && mayPassOver(stream) && !find!.mattersText(text)) {
       hasPassed[stream] = true;
       lines.place(stream, line.at, 1, true);
       tellAfter(bytes, runFrom, from, to);
       return;
     }
     if (hasPassed[stream]) giveBefore(bytes, runFrom, from, stream);
-    // As the engine would send it.
-    const frame = `${line.at} ${text}${line.whole ? '\n' : ''}`;
-    const most = frame.length * 3;
-    const payload = most > shared.length ? Buffer.allocUnsafe(most) : shared;
-    lines.frame(stream, payload, 0, payload.write(frame), false);
+    const isOneLine = line.whole && line.textTo - line.textFrom <= maxLineBytes && !isLineOfParts.test(text);
+    if (isOneLine && !lines.isOpen(stream)) lines.text(stream, line.at, text);
+    else {
+      // As the engine would send it.
+      const frame = `${line.at} ${found.text}${line.whole ? '\n' : ''}`;
+      const most = frame.length * 3;
+      const payload = most > shared.length ? Buffer.allocUnsafe(most) : shared;
+      lines.frame(stream, payload, 0, payload.write(frame), false);
+    }
     givenTo[stream] = before + to + 1 - runFrom;
     hasPassed[stream] = false;
   }
@@ -243,6 +264,7 @@ export function createJsonLines(options: JsonLinesOptions) {
     /** Takes whole lines. What lies in memory before `from` is what the log has before them. */
     push(bytes: Buffer, from: number, to: number): void {
       find?.look(bytes, from, to);
+      read = undefined;
       isMixed = false;
       for (let at = from; at < to; ) {
         const found = nextToTake(bytes, at, to);
@@ -288,6 +310,11 @@ export function createJsonLines(options: JsonLinesOptions) {
       return before;
     },
   };
+}
+
+/** The text without the CRs at its end. */
+function withoutReturns(text: string): string {
+  return text.charCodeAt(text.length - 1) === carriageReturn ? text.replace(/\r+$/, '') : text;
 }
 
 function readAt(bytes: Buffer, from: number): JsonLine | undefined {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CorruptFrames, createFrames, InBandError } from './frames.ts';
 import { createReader, type Reading } from './reader.ts';
-import { collectingSink, frame, readAll, stamped } from './testing.ts';
+import { collectingSink, frame, jsonLine, readAll, stamped } from './testing.ts';
 
 const fixtures = new URL('../../fixtures/docker/', import.meta.url);
 const corpora = new URL('../../../../shared/corpora/docker/', import.meta.url);
@@ -288,6 +288,32 @@ describe('captures of a real engine', () => {
       expect(of(lines)).toEqual(of(expected));
     }
     for (const line of lines) expect(line.position.at).toMatch(/^2026-11-22T\d\d:\d\d:\d\d\.\d{9}Z$/);
+  });
+});
+
+describe('lines from a json-file', () => {
+  it('are those that the engine would send, whatever is in them', () => {
+    const texts = [
+      'plain',
+      '',
+      'CR\r\r',
+      'CR\r within',
+      'a "quoted" \\ text <b>\t\u0000\u001b[0m',
+      'ä €\u2028 😀',
+      'half of a character \ud83d and on',
+      'two\nlines',
+      `${'long '.repeat(20)}and more`,
+      'with a time 2026-11-22T10:00:00.000000001Z within',
+    ];
+    const printed = texts.map((text, index) => ({ text: `${text}\n`, at: at(1 + (index >> 1)) }));
+    // A line in two pieces.
+    printed.splice(4, 0, { text: 'a'.repeat(16384), at: at(2) }, { text: 'end\n', at: at(2) });
+    const json = printed.map(({ text, at }) => jsonLine('stdout', at, text));
+    const mux = printed.map(({ text, at }) => frame('stdout', stamped(at, text)));
+    const read = (pieces: Buffer[], source: 'json' | 'mux') =>
+      readAll(Buffer.concat(pieces), {}, { source, maxLineBytes: 60 });
+    expect(read(json, 'json')).toEqual(read(mux, 'mux'));
+    expect(read(json, 'json')).toHaveLength(texts.length + 2);
   });
 });
 

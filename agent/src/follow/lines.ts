@@ -43,6 +43,8 @@ interface OpenLine {
 /** The last line of a stream. Its timestamp stays where it was read until `settle`, since most are never looked at. */
 interface Track {
   stream: Stream;
+  /** The timestamp as text, when it is known: then what lies in `stamp` is not it. */
+  at: string | undefined;
   stamp: Buffer;
   stampFrom: number;
   own: Buffer;
@@ -78,17 +80,17 @@ export function createLines(options: LinesOptions) {
 
   /** Counts a line that begins with the timestamp at `from`, which is in its one form. */
   function count(track: Track, bytes: Buffer, from: number): void {
-    track.ordinal = sameStamp(track.stamp, track.stampFrom, bytes, from) ? track.ordinal + 1 : 0;
+    const { at, stamp, stampFrom } = track;
+    const isSame = at === undefined ? sameStamp(stamp, stampFrom, bytes, from) : isText(at, bytes, from);
+    track.ordinal = isSame ? track.ordinal + 1 : 0;
+    track.at = undefined;
     track.stamp = bytes;
     track.stampFrom = from;
   }
 
   function countText(track: Track, at: string): void {
-    const same = track.stamp.toString('latin1', track.stampFrom, track.stampFrom + stampLength) === at;
-    track.ordinal = same ? track.ordinal + 1 : 0;
-    track.own.write(at, 0, 'latin1');
-    track.stamp = track.own;
-    track.stampFrom = 0;
+    track.ordinal = stampText(track) === at ? track.ordinal + 1 : 0;
+    track.at = at;
   }
 
   /** One message: a whole line, or a piece of one. Its text is `from` to `to`, newline excluded. */
@@ -107,7 +109,7 @@ export function createLines(options: LinesOptions) {
       open = undefined;
     }
     if (!open) {
-      const before = latest(track);
+      const before = whole ? undefined : latest(track);
       countText(track, at);
       if (whole) {
         give(track, { at, ordinal: track.ordinal }, bytes, from, to, cut);
@@ -205,6 +207,14 @@ export function createLines(options: LinesOptions) {
   }
 
   return {
+    /** A whole line whose text is decoded, and has no newline, no CR at its end and no more bytes than are kept; none is open. */
+    text(stream: Stream, at: string, text: string): void {
+      const track = tracks[stream];
+      countText(track, at);
+      if (wanted && !wanted(stream, at, track.ordinal)) return;
+      emit(stream, { at, ordinal: track.ordinal }, text, false);
+    },
+
     frame(stream: Stream, bytes: Buffer, from: number, to: number, cut: boolean): void {
       const track = tracks[stream];
       let inherited: string | undefined;
@@ -339,6 +349,7 @@ function newTrack(stream: Stream): Track {
   const own = Buffer.alloc(stampLength);
   return {
     stream,
+    at: undefined,
     stamp: own,
     stampFrom: 0,
     own,
@@ -353,17 +364,24 @@ function newTrack(stream: Stream): Track {
 
 function latest(track: Track): Position | undefined {
   if (track.ordinal < 0) return undefined;
-  return {
-    at: track.stamp.toString('latin1', track.stampFrom, track.stampFrom + stampLength),
-    ordinal: track.ordinal,
-  };
+  return { at: stampText(track), ordinal: track.ordinal };
+}
+
+function stampText(track: Track): string {
+  track.at ??= track.stamp.toString('latin1', track.stampFrom, track.stampFrom + stampLength);
+  return track.at;
 }
 
 function settle(track: Track): void {
-  if (track.stamp === track.own) return;
+  if (track.at !== undefined || track.stamp === track.own) return;
   track.stamp.copy(track.own, 0, track.stampFrom, track.stampFrom + stampLength);
   track.stamp = track.own;
   track.stampFrom = 0;
+}
+
+function isText(at: string, bytes: Buffer, from: number): boolean {
+  for (let k = stampLength - 2; k >= 0; k--) if (at.charCodeAt(k) !== bytes[from + k]) return false;
+  return true;
 }
 
 /** From the end, where timestamps differ first. */

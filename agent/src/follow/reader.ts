@@ -197,6 +197,7 @@ export function createReader(options: ReaderOptions) {
   const makeJsonLines = () =>
     createJsonLines({
       lines,
+      maxLineBytes,
       find: sink.find,
       mayPassOver: (stream) =>
         !held && isInSight() && !resume.isWaiting(stream) && !told[stream].wantsAll && !lines.isOpen(stream),

@@ -57,11 +57,16 @@ export function readJsonLine(bytes: Buffer, from: number, to: number): JsonLine 
   };
 }
 
+/** What stands in a JSON text as it is: neither a quote nor a backslash, nor a control character. */
+const escaped = /[^ !#-[\]-\uffff]/;
+
 /** The text of a line. @returns undefined when it cannot be read */
 export function readText(
   bytes: Buffer,
   { textFrom, textTo }: Pick<JsonLine, 'textFrom' | 'textTo'>,
 ): string | undefined {
+  const text = bytes.toString('utf8', textFrom, textTo);
+  if (!escaped.test(text)) return text;
   try {
     return JSON.parse(`${bytes.toString('utf8', textFrom - 1, textTo)}"`) as string;
   } catch {

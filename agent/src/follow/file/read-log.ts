@@ -19,6 +19,8 @@ const chunkBytes = 128 * 1024;
 const longestLine = 16 * 1024 * 1024;
 /** The daemon writes no log faster than this, in bytes a millisecond. */
 const fastestLog = 100_000;
+/** While more is there than one read takes: how often, in ms, the file's name is looked at, and others have their turn. */
+const breatheMs = 4;
 /** Bytes before an offset that are remembered, to see whether the file is still the same. */
 const tailBytes = 64;
 
@@ -101,6 +103,9 @@ async function readPlain(
   let current: CurrentFile = { size: 0, isOurs: true };
   let seenAt = performance.now();
   let isLost = false;
+  /** The last read was full, so that most likely there is more. */
+  let isBulk = false;
+  let breathedAt = seenAt;
 
   /** Looks at the file that is written now. When it is another one, those after this one are opened. */
   function look(): void {
@@ -132,10 +137,13 @@ async function readPlain(
     signal.throwIfAborted();
     // Asked before the file is read: the daemon tells of the end when everything is written.
     const over = isOver();
-    look();
-    if (sizeOf(file) < offset) {
-      if (mayHaveMissed(performance.now() - seenAt)) return 'ended';
-      [offset, before, tail] = [0, nothing, nothing];
+    const looks = !isBulk || performance.now() - seenAt >= breatheMs;
+    if (looks) {
+      look();
+      if (sizeOf(file) < offset) {
+        if (mayHaveMissed(performance.now() - seenAt)) return 'ended';
+        [offset, before, tail] = [0, nothing, nothing];
+      }
     }
     // What the file has before the offset is read again: lines are looked back to.
     const again = Math.min(offset, lookbackBytes);
@@ -144,6 +152,9 @@ async function readPlain(
     const start = head.length + again;
     const room = buffer.length - head.length;
     const read = readSync(file.fd, buffer, head.length, room, offset - again);
+    isBulk = read === room;
+    // What the end means is told by a look from before it was read.
+    if (!looks && !isBulk) continue;
     const end = head.length + read;
     if (!buffer.subarray(start - tail.length, start).equals(tail)) return 'ended';
     const to = end > start ? buffer.lastIndexOf(newline, end - 1) + 1 : start;
@@ -154,9 +165,12 @@ async function readPlain(
       tail = offset >= tailBytes ? kept : nothing;
       if (buffer !== shared) buffer = shared;
       if (waiting) await waiting;
-      else await setImmediate();
+      else if (!isBulk || performance.now() - breathedAt >= breatheMs) {
+        await setImmediate();
+        breathedAt = performance.now();
+      }
     }
-    if (read === room) {
+    if (isBulk) {
       if (to > start) continue;
       // A line that does not fit.
       if (buffer.length < longestLine) buffer = Buffer.allocUnsafe(buffer.length * 2);
