@@ -106,6 +106,8 @@ async function readPlain(
   /** The last read was full, so that most likely there is more. */
   let isBulk = false;
   let breathedAt = seenAt;
+  // A small file must not be filled and truncated twice between two looks.
+  const lookMs = Math.min(breatheMs, (rotatesAt ?? Number.POSITIVE_INFINITY) / fastestLog);
 
   /** Looks at the file that is written now. When it is another one, those after this one are opened. */
   function look(): void {
@@ -137,7 +139,7 @@ async function readPlain(
     signal.throwIfAborted();
     // Asked before the file is read: the daemon tells of the end when everything is written.
     const over = isOver();
-    const looks = !isBulk || performance.now() - seenAt >= breatheMs;
+    const looks = !isBulk || performance.now() - seenAt >= lookMs;
     if (looks) {
       look();
       if (sizeOf(file) < offset) {
