@@ -156,7 +156,8 @@ async function startReceiver() {
     const taken = JSON.parse(text) as { event_id: string }[] | { event_id: string };
     const list = Array.isArray(taken) ? taken : [taken];
     if (request.url?.startsWith('/api/logs')) records += list.length;
-    const items = list.map((record) => ({ id: record.event_id, ...record }));
+    const isMinimal = request.headers.prefer === 'return=minimal';
+    const items = list.map((record) => ({ id: record.event_id, ...(isMinimal ? {} : record) }));
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(Array.isArray(taken) ? { items } : items[0]));
   });
