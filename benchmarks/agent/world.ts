@@ -147,25 +147,26 @@ function startAgent(folder: string, env: NodeJS.ProcessEnv): Agent {
 
 /** Takes records, and answers each batch as the backend does. */
 async function startReceiver() {
-  let records = 0;
+  /** By their ids: while this process is too busy to answer in time, a batch comes again. */
+  const taken = new Set<string>();
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks);
     const text = String(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body);
-    const taken = JSON.parse(text) as { event_id: string }[] | { event_id: string };
-    const list = Array.isArray(taken) ? taken : [taken];
-    if (request.url?.startsWith('/api/logs')) records += list.length;
+    const sent = JSON.parse(text) as { event_id: string }[] | { event_id: string };
+    const list = Array.isArray(sent) ? sent : [sent];
+    if (request.url?.startsWith('/api/logs')) for (const { event_id } of list) taken.add(event_id);
     const isMinimal = request.headers.prefer === 'return=minimal';
     const items = list.map((record) => ({ id: record.event_id, ...(isMinimal ? {} : record) }));
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify(Array.isArray(taken) ? { items } : items[0]));
+    response.end(JSON.stringify(Array.isArray(sent) ? { items } : items[0]));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
-    count: () => records,
+    count: () => taken.size,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
