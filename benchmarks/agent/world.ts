@@ -115,10 +115,13 @@ function followed(agent: Agent, source: 'file' | 'api'): number {
   return source === 'file' ? said('reading its log') : said('connected to Docker') * said('following');
 }
 
+/** AGENT_FLAGS='--cpu-prof --cpu-prof-dir=folder' writes what the agent spends its time on, for Chrome's developer tools. */
+const flags = process.env.AGENT_FLAGS?.split(' ') ?? [];
+
 function startAgent(folder: string, env: NodeJS.ProcessEnv): Agent {
   const child: ChildProcess = spawn(
     process.execPath,
-    [...agentNodeFlags, join(folder, 'agent.mjs'), 'agent'],
+    [...agentNodeFlags, ...flags, join(folder, 'agent.mjs'), 'agent'],
     {
       env: {
         PATH: process.env.PATH,
