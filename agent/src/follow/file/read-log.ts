@@ -21,6 +21,8 @@ const longestLine = 16 * 1024 * 1024;
 const fastestLog = 100_000;
 /** While more is there than one read takes: how often, in ms, the file's name is looked at, and others have their turn. */
 const breatheMs = 4;
+/** How often, in ms, the name of a file at rest is looked at that Docker has no reason to move away. */
+const nameMs = 500;
 /** Bytes before an offset that are remembered, to see whether the file is still the same. */
 const tailBytes = 64;
 
@@ -183,11 +185,19 @@ async function readPlain(
     if (isLost || !follow) return 'ended';
     if (over) return end === to && (current.isOurs || isLast()) ? 'all' : 'ended';
     const readTo = offset + end - to;
+    let lookedAt = performance.now();
     await idle.until(
       path,
       () => {
-        const now = lookAt(path, file.id);
-        return (now.size !== undefined && !now.isOurs) || sizeOf(file) !== readTo || isOver();
+        if (sizeOf(file) !== readTo || isOver()) return true;
+        // Docker moves a file away only when it is full. For what others do to it, now and then is enough: a look at its
+        // name costs several times what its size does.
+        const now = performance.now();
+        const isFull = rotatesAt !== undefined && readTo >= rotatesAt;
+        if (!isFull && now - lookedAt < nameMs) return false;
+        lookedAt = now;
+        const { size, isOurs } = lookAt(path, file.id);
+        return size !== undefined && !isOurs;
       },
       signal,
     );
