@@ -67,6 +67,8 @@ export interface FollowContainerOptions {
   cursor(stream: Stream): Position | undefined;
   /** Where to begin when there is no cursor. */
   beginAt(container: Inspected): string;
+  /** It was not there yet at this instant, or it was followed by an earlier life of the agent. */
+  absentUntil: string | undefined;
   open(container: Container): Sink;
   hole(hole: Hole): void;
   /** Told whenever it was looked at. */
@@ -102,7 +104,7 @@ export function followContainer(options: FollowContainerOptions) {
   /** What the log ended with, asked when the container died. */
   let lastWords: Promise<Probed | undefined> | undefined;
   let everStarted = false;
-  let firstEventAt: string | undefined;
+  let firstEvent: { at: string; action: string } | undefined;
   let startedAt: string | undefined;
   let diedAt: string | undefined;
   let destroyedAt: string | undefined;
@@ -156,6 +158,8 @@ export function followContainer(options: FollowContainerOptions) {
         const { kind } = error as Partial<EngineError>;
         if (kind === 'not-found') return gone();
         if (kind === 'unreadable') return unreadable(error as EngineError);
+        // A daemon that shuts down ends its streams as if they had come to their end.
+        if (kind !== 'gone') endedByItself = undefined;
         await troubled(error);
       }
     }
@@ -352,12 +356,14 @@ export function followContainer(options: FollowContainerOptions) {
     // What was read in this life of the agent was read of both streams, in the order of the log.
     const inMemory = newestOf(known)?.at;
     const reached = inMemory !== undefined ? [{ at: inMemory }] : leftAt(storedCursors());
-    const begunAt = last?.createdAt ?? firstEventAt ?? '';
+    const begunAt = last?.createdAt ?? unseenSince() ?? '';
     const to = destroyedAt ?? finalDeath() ?? absentAt;
-    await endSink(to);
-    if (wasRead || !everStarted) return;
+    // Of one that nobody saw, events may be forgotten: of its start too.
+    const mayHavePrinted = everStarted || (last === undefined && firstEvent?.action !== 'create');
+    // The end of the sink is written with the holes, or later: it says that all was read.
+    if (wasRead || !mayHavePrinted) return endSink(to);
     for (const { at, stream } of reached.length > 0 ? reached : [{ at: '', stream: undefined }]) {
-      const from = [at, begunAt].sort()[1]!;
+      const from = at === '' || at.startsWith('1970') ? begunAt : at;
       options.hole({
         containerId: id,
         container: name,
@@ -369,6 +375,14 @@ export function followContainer(options: FollowContainerOptions) {
       });
     }
     log.info({ container: name }, 'removed before its log was read to the end');
+    await endSink(to);
+  }
+
+  /** The latest instant at which a container that was never looked at surely had printed nothing. */
+  function unseenSince(): string | undefined {
+    if (firstEvent?.action === 'create') return firstEvent.at;
+    // A daemon that was killed has forgotten what happened before.
+    return options.absentUntil ?? firstEvent?.at;
   }
 
   /** When it died, if it cannot have been started again after that without our hearing of it. */
@@ -580,7 +594,7 @@ export function followContainer(options: FollowContainerOptions) {
 
     /** Something happened to it. `losses` as in Link. */
     notify({ action, at, name: named, attributes }: ContainerEvent, losses: number): void {
-      firstEventAt ??= at;
+      firstEvent ??= { at, action };
       if (action === 'start') {
         everStarted = true;
         startedAt = at;

@@ -128,6 +128,7 @@ export function createFollower(options: FollowerOptions) {
       name,
       cursor: (stream) => options.cursor(id, stream),
       beginAt,
+      absentUntil: watchedUntil ?? since,
       open: options.open,
       hole: options.hole,
       inspected: options.inspected,

@@ -1,0 +1,94 @@
+// What is declared of a container that was removed before anybody could look at it. A daemon that was killed has forgotten
+// what happened before, so what its events leave out is not known.
+
+import { describe, expect, it } from 'vitest';
+import type { Hole } from '../types.ts';
+import { type ContainerEvent, EngineError } from './engine.ts';
+import { type FollowContainerOptions, followContainer } from './follow-container.ts';
+import { createLimit } from './limits.ts';
+
+const at = (second: number) => `2026-11-22T10:00:${String(second).padStart(2, '0')}.000000000Z`;
+
+/** The holes that are declared of a container that is gone, of which these events are heard. */
+async function holesOf(
+  events: readonly [action: ContainerEvent['action'], second: number][],
+  options: Partial<FollowContainerOptions> = {},
+): Promise<Pick<Hole, 'from' | 'to'>[]> {
+  const holes: Hole[] = [];
+  const never = new AbortController().signal;
+  const one = followContainer({
+    engine: {
+      label: 'an engine that no longer has it',
+      inspect: () => Promise.reject(new EngineError('not-found', 'No such container')),
+    } as unknown as FollowContainerOptions['engine'],
+    link: { losses: 0, stumbles: true, whenUp: () => Promise.resolve() },
+    limits: { short: createLimit(1), long: createLimit(1) },
+    id: 'a1',
+    name: 'api',
+    cursor: () => undefined,
+    beginAt: () => at(0),
+    absentUntil: at(10),
+    open: () => {
+      throw new Error('there is nothing to read');
+    },
+    hole: (hole) => holes.push(hole),
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    maxLineBytes: 1000,
+    retryMs: 10,
+    silenceMs: 1000,
+    now: () => Date.parse(at(50)),
+    random: () => 0,
+    signal: never,
+    ...options,
+  });
+  for (const [action, second] of events)
+    one.notify({ id: 'a1', name: 'api', action, at: at(second), attributes: {} }, 0);
+  await one.done;
+  return holes.map(({ from, to }) => ({ from, to }));
+}
+
+describe('a container that is gone before anybody looked at it', () => {
+  it('may have printed since it was made', async () => {
+    expect(
+      await holesOf([
+        ['create', 20],
+        ['start', 21],
+        ['die', 30],
+        ['destroy', 31],
+      ]),
+    ).toEqual([{ from: at(20), to: at(31) }]);
+  });
+
+  it('may have printed since it surely was not there, when the event of its making is forgotten', async () => {
+    expect(
+      await holesOf([
+        ['start', 29],
+        ['destroy', 31],
+      ]),
+    ).toEqual([{ from: at(10), to: at(31) }]);
+    expect(await holesOf([['destroy', 31]])).toEqual([{ from: at(10), to: at(31) }]);
+  });
+
+  it('has printed nothing when it was made and never started', async () => {
+    expect(
+      await holesOf([
+        ['create', 20],
+        ['destroy', 31],
+      ]),
+    ).toEqual([]);
+  });
+
+  it('may have printed since its cursor, whichever events are forgotten', async () => {
+    const cursor = () => ({ at: at(15), ordinal: 3 });
+    const events = [
+      ['start', 29],
+      ['destroy', 31],
+    ] as const;
+    expect(
+      await holesOf(
+        events.map(([action, second]) => [action, second]),
+        { cursor },
+      ),
+    ).toEqual([{ from: at(15), to: at(31) }]);
+  });
+});
