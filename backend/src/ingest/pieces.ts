@@ -6,10 +6,14 @@ import { isAscii } from 'node:buffer';
 /** Of a text made at a time, about: at two bytes a character it is still a small one. */
 const pieceBytes = 48 * 1024;
 
+/** The text of a whole body. */
+export function textOf(body: Buffer): string {
+  return decoded(withoutMark(body));
+}
+
 /** Nearly all bodies are ASCII, and are text several times sooner. */
-export function textOf(bytes: Buffer): string {
-  const own = withoutMark(bytes);
-  return own.toString(isAscii(own) ? 'latin1' : 'utf8');
+function decoded(bytes: Buffer): string {
+  return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
 }
 
 /** A byte order mark is no part of the text. */
@@ -19,11 +23,11 @@ function withoutMark(bytes: Buffer): Buffer {
 
 /** The body in texts of whole lines. */
 export function* piecesOfLines(body: Buffer): Generator<string> {
-  for (let from = 0; from < body.length; ) {
-    const end = body.indexOf(10, from + pieceBytes);
-    const to = end === -1 ? body.length : end + 1;
-    const piece = body.subarray(from, to);
-    yield from === 0 ? textOf(piece) : piece.toString(isAscii(piece) ? 'latin1' : 'utf8');
+  const bytes = withoutMark(body);
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(10, from + pieceBytes);
+    const to = end === -1 ? bytes.length : end + 1;
+    yield decoded(bytes.subarray(from, to));
     from = to;
   }
 }
@@ -45,7 +49,7 @@ export function parseArray(body: Buffer): unknown[] | undefined {
     for (;;) {
       const cut = bytes.indexOf('},{', from + pieceBytes);
       const piece = cut === -1 ? bytes.subarray(from) : bytes.subarray(from, cut + 1);
-      const text = piece.toString(isAscii(piece) ? 'latin1' : 'utf8');
+      const text = decoded(piece);
       const parsed: unknown = JSON.parse(cut === -1 ? `[${text}` : `[${text}]`);
       if (!Array.isArray(parsed) || parsed.length === 0) return undefined;
       for (const value of parsed) values.push(value);

@@ -187,20 +187,16 @@ async function read(
     const conditions = conditionsOf(page, run, values, run.buckets);
     return `select ${recordColumns} from log_records ${conditions} order by id desc`;
   });
-  const depth = parts.length > 1 || places.spots.length > 0 ? conditionsDepth(values, limit + offset) : '';
-  const whole = parts.map((part) => (depth === '' ? part : `(${part} limit ${depth})`));
+  const isOnePart = parts.length === 1 && places.spots.length === 0;
+  const depth = isOnePart ? '' : `$${values.push(limit + offset)}`;
+  const whole = parts.map((part) => `(${part} limit ${depth})`);
   if (places.spots.length > 0) whole.push(`(${partOfSpots(page, places.spots, values)})`);
   if (whole.length === 0) return [];
-  const all =
-    whole.length === 1 && depth === ''
-      ? whole[0]
-      : `select * from (${whole.join(' union all ')}) as newest order by id desc`;
+  const all = isOnePart
+    ? parts[0]
+    : `select * from (${whole.join(' union all ')}) as newest order by id desc`;
   const { rows } = await pool.query<RecordRow>(`${all} limit $1 offset $2`, values);
   return rows;
-}
-
-function conditionsDepth(values: unknown[], depth: number): string {
-  return `$${values.push(depth)}`;
 }
 
 /** One plan for all spots, however many: a statement for each would cost the planner some 0.1 ms a spot. */
