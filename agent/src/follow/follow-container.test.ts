@@ -1,9 +1,9 @@
-// What is declared of a container that was removed before anybody could look at it. A daemon that was killed has forgotten
-// what happened before, so what its events leave out is not known.
+// What is declared of a container that was removed before it was surely read to its end. A daemon that was killed has
+// forgotten what happened before, so what its events leave out is not known.
 
 import { describe, expect, it } from 'vitest';
 import type { Hole } from '../types.ts';
-import { type ContainerEvent, EngineError } from './engine.ts';
+import { type ContainerEvent, EngineError, type Inspected, type LogRequest } from './engine.ts';
 import { type FollowContainerOptions, followContainer } from './follow-container.ts';
 import { createLimit } from './limits.ts';
 
@@ -90,5 +90,73 @@ describe('a container that is gone before anybody looked at it', () => {
         { cursor },
       ),
     ).toEqual([{ from: at(15), to: at(31) }]);
+  });
+});
+
+const stopped: Inspected = {
+  id: 'a1',
+  name: 'api',
+  createdAt: at(20),
+  startedAt: at(21),
+  finishedAt: at(30),
+  status: 'exited',
+  running: false,
+  removing: false,
+  tty: true,
+  driver: 'local',
+  rotatesAt: undefined,
+  logPath: '',
+  image: 'api:1',
+  imageId: '',
+  labels: {},
+  exitCode: 0,
+  oomKilled: false,
+  restartCount: 0,
+  isRestarted: false,
+  stopSignal: '',
+  healthOutput: '',
+};
+
+/** What is told, in order, of a stopped container whose log came to its end, and of which the engine then says this. */
+async function toldOf(...afterwards: EngineError[]): Promise<string[]> {
+  const told: string[] = [];
+  let looks = 0;
+  await holesOf([], {
+    engine: {
+      label: 'an engine',
+      inspect: () => (looks++ === 0 ? Promise.resolve(stopped) : Promise.reject(afterwards[looks - 2])),
+      logs: async ({ onBytes }: LogRequest) => {
+        const bytes = Buffer.from(`${at(25)} ERROR no stock\n`);
+        await onBytes('stdout', bytes, 0, bytes.length);
+        return 'ended';
+      },
+    } as unknown as FollowContainerOptions['engine'],
+    hole: ({ from }) => told.push(`hole from ${from}`),
+    open: () => ({
+      push: ({ text }) => told.push(text),
+      ready: () => undefined,
+      seen: () => {},
+      update: () => {},
+      end: async () => {
+        told.push('end');
+      },
+      isOpen: () => false,
+      wantsAll: () => true,
+      passedOver: () => {},
+    }),
+  });
+  return told;
+}
+
+const away = new EngineError('unreachable', 'cannot reach Docker');
+const removed = new EngineError('not-found', 'No such container');
+
+describe('a stopped container that is gone after its log came to its end', () => {
+  it('was read to its end', async () => {
+    expect(await toldOf(removed)).toEqual(['ERROR no stock', 'end']);
+  });
+
+  it('may have printed more when the daemon could not be reached then, which shuts down by ending its streams', async () => {
+    expect(await toldOf(away, removed)).toEqual(['ERROR no stock', `hole from ${at(25)}`, 'end']);
   });
 });
