@@ -17,6 +17,7 @@ import { createLife } from './life/life.ts';
 import { metricsOf } from './metrics.ts';
 import { createOptimiser } from './optimiser.ts';
 import { createPipeline, tickMs } from './pipeline.ts';
+import { punctual } from './punctual.ts';
 import { type AgentSettings, type DockerSettings, readAgentSettings } from './settings.ts';
 import { lifeId } from './ship/event-id.ts';
 import { createSender } from './ship/send.ts';
@@ -142,7 +143,10 @@ export async function runAgent(
     ? await serveHealth({ host: settings.metricsHost, port: settings.metricsPort }, health, metrics)
     : undefined;
 
-  const ticking = setInterval(() => pipeline.tick(), tickMs);
+  const ticking = setInterval(
+    punctual(() => pipeline.tick(), { everyMs: tickMs }),
+    tickMs,
+  );
   const tidy = createTidy();
   const tellHealth = () => {
     writeHealth(settings.spoolDir, health(), Date.now());

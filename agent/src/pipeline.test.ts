@@ -69,7 +69,61 @@ async function stagesWith(env: NodeJS.ProcessEnv) {
   return stagesFor(settings, await readDetection(settings));
 }
 
+/** What was given to the disk is there. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 describe('pipeline', () => {
+  it('does not cut a traceback between two looks at a log that is asked for now and then', async () => {
+    const disk = memoryDisk();
+    let now = 0;
+    const pipeline = createPipeline({
+      stages: await stagesWith({ CONTEXT_LINES: '0' }),
+      disk,
+      now: () => now,
+    });
+    const sink = pipeline.open(container);
+    const [first, second, third, last] = logOf(traceback.map((text) => ({ stream: 'stderr', text })));
+    const tickAt = async (at: number) => {
+      now = at;
+      pipeline.tick();
+      await turn();
+    };
+    sink.readTo(0);
+    for (const line of [first!, second!, third!]) sink.push(line, 10);
+    await tickAt(2000);
+    now = 2010;
+    sink.push(last!, now);
+    sink.readTo(2005);
+    await tickAt(3000);
+    expect(disk.records).toEqual([]);
+    // Asked for again, and nothing came.
+    sink.readTo(3000);
+    await tickAt(3050);
+    expect(disk.records.map(({ record }) => record.message)).toEqual([traceback.join('\n')]);
+  });
+
+  it('waits a few seconds at most for the rest of a traceback whose log cannot be read', async () => {
+    const disk = memoryDisk();
+    let now = 0;
+    const pipeline = createPipeline({
+      stages: await stagesWith({ CONTEXT_LINES: '0' }),
+      disk,
+      now: () => now,
+    });
+    const sink = pipeline.open(container);
+    const begun = traceback.slice(0, 3);
+    for (const line of logOf(begun.map((text) => ({ stream: 'stderr', text })))) sink.push(line, 0);
+    sink.readTo(100);
+    now = 4900;
+    pipeline.tick();
+    await turn();
+    expect(disk.records).toEqual([]);
+    now = 5000;
+    pipeline.tick();
+    await turn();
+    expect(disk.records.map(({ record }) => record.message)).toEqual([begun.join('\n')]);
+  });
+
   it.each([
     ['with coalescing off', {}],
     ['with coalescing on', { ALERT_COALESCE_SECONDS: '2', ALERT_COALESCE_MAX_ENTRIES: '3' }],

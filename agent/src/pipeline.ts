@@ -219,6 +219,8 @@ export class ContainerSink {
   readonly #stats: PipelineStats;
   readonly #writer: Writer;
   #noted: string | undefined;
+  #readTo: number | undefined;
+  #pushedAt = 0;
   /** No stage holds anything, so that there is nothing to tick. With fifty containers at rest, that is most of what is done. */
   #isAtRest = false;
   readonly #streams: Record<Stream, StreamState> = { stdout: newState(), stderr: newState() };
@@ -278,6 +280,7 @@ export class ContainerSink {
   push(line: Line, now: number): void {
     this.#stats.lines++;
     this.#isAtRest = false;
+    this.#pushedAt = now;
     const state = this.#streams[line.stream];
     state.trail.push(line.position);
     state.passed = false;
@@ -297,6 +300,10 @@ export class ContainerSink {
     state.trail.push(position);
     state.passed = true;
     this.#trim(stream);
+  }
+
+  readTo(at: number | undefined): void {
+    this.#readTo = at;
   }
 
   /** Whether a line of the stream is held. */
@@ -323,7 +330,9 @@ export class ContainerSink {
 
   tick(now: number): void {
     if (this.#isAtRest) return;
-    this.#join.tick(now);
+    // The rest of what is open may be printed, and not read yet.
+    const isBehind = this.#readTo !== undefined && now - this.#pushedAt < mostBehindMs;
+    this.#join.tick(isBehind ? this.#readTo! : now);
     this.#context?.tick(now);
     this.#coalesce.tick(now);
     for (const stream of streams) this.#trim(stream);
@@ -401,6 +410,8 @@ export class ContainerSink {
   }
 }
 
+/** So long, in ms, an open entry waits at most for a log that cannot be read. */
+const mostBehindMs = 5000;
 /** How many of a container's last lines a record of its end shows. */
 export const lastLineCount = 10;
 /** So many records of a container wait for its end at most. */

@@ -136,6 +136,7 @@ async function toldOf(...afterwards: EngineError[]): Promise<string[]> {
       push: ({ text }) => told.push(text),
       ready: () => undefined,
       seen: () => {},
+      readTo: () => {},
       update: () => {},
       end: async () => {
         told.push('end');

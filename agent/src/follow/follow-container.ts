@@ -248,19 +248,23 @@ export function followContainer(options: FollowContainerOptions) {
           me.stop.abort('it rotates: asked again and again from here on');
         if (waiting === undefined) return undefined;
         me.isPaused = true;
+        if (!polls) sink?.readTo(now());
         return waiting.finally(() => {
           me.isPaused = false;
           me.checkedAt = now();
+          if (!polls) sink?.readTo(undefined);
         });
       },
     };
     try {
+      if (!polls) sink?.readTo(undefined);
       const ask = () => engine.logs(request);
       const end = await (follows ? ask() : limits[tail ? 'short' : 'long'](ask));
       if (end === 'all') allReadAt = (diedAt ?? '') > seen.startedAt ? diedAt : stampOf(now());
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
       if (!polls) endedByItself = { losses, stopped: !seen.running };
       isTailEnough = polls;
+      if (polls) sink?.readTo(began);
       if (failures > 0) log.info({ container: name }, 'reading the log again');
       failures = 0;
     } catch (error) {
@@ -270,6 +274,7 @@ export function followContainer(options: FollowContainerOptions) {
       clearTimeout(me.endTimer);
       current = undefined;
       known = from.cursors;
+      if (!polls) sink?.readTo(now());
     }
     if (isTailEnough) {
       const before = newestOf(cursors);

@@ -75,6 +75,7 @@ async function read(
     push: (line) => take(line.stream, line.position),
     ready: () => undefined,
     seen() {},
+    readTo() {},
     update() {},
     end: async () => {},
     isOpen: () => false,

@@ -12,6 +12,11 @@ export interface Sink {
    * the container had stopped and its log was read to the end.
    */
   seen(stream: Stream, position: Position): void;
+  /**
+   * Whatever was printed up to this instant was given (milliseconds since the epoch), and what came after may wait to be read:
+   * until more is told, the time that passes says nothing of what follows a line. Undefined: lines come as they are printed.
+   */
+  readTo(at: number | undefined): void;
   /** The container was renamed. */
   update(container: Container): void;
   /** The log has ended, the container having stopped. A sink is not used after this; a restart opens a new one. */

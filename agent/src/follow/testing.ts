@@ -48,6 +48,7 @@ export function collectingSink({ find }: { find?: string } = {}): CollectingSink
     update(container) {
       sink.container = container;
     },
+    readTo() {},
     async end() {
       sink.ended = true;
     },
