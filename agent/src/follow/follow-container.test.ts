@@ -6,6 +6,7 @@ import type { Hole } from '../types.ts';
 import { type ContainerEvent, EngineError, type Inspected, type LogRequest } from './engine.ts';
 import { type FollowContainerOptions, followContainer } from './follow-container.ts';
 import { createLimit } from './limits.ts';
+import type { Sink } from './sink.ts';
 
 const at = (second: number) => `2026-11-22T10:00:${String(second).padStart(2, '0')}.000000000Z`;
 
@@ -117,6 +118,18 @@ const stopped: Inspected = {
   healthOutput: '',
 };
 
+const quietSink: Sink = {
+  push() {},
+  ready: () => undefined,
+  seen() {},
+  readTo() {},
+  update() {},
+  end: async () => {},
+  isOpen: () => false,
+  wantsAll: () => true,
+  passedOver() {},
+};
+
 /** What is told, in order, of a stopped container whose log came to its end, and of which the engine then says this. */
 async function toldOf(...afterwards: EngineError[]): Promise<string[]> {
   const told: string[] = [];
@@ -133,17 +146,11 @@ async function toldOf(...afterwards: EngineError[]): Promise<string[]> {
     } as unknown as FollowContainerOptions['engine'],
     hole: ({ from }) => told.push(`hole from ${from}`),
     open: () => ({
+      ...quietSink,
       push: ({ text }) => told.push(text),
-      ready: () => undefined,
-      seen: () => {},
-      readTo: () => {},
-      update: () => {},
       end: async () => {
         told.push('end');
       },
-      isOpen: () => false,
-      wantsAll: () => true,
-      passedOver: () => {},
     }),
   });
   return told;
@@ -159,5 +166,43 @@ describe('a stopped container that is gone after its log came to its end', () =>
 
   it('may have printed more when the daemon could not be reached then, which shuts down by ending its streams', async () => {
     expect(await toldOf(away, removed)).toEqual(['ERROR no stock', `hole from ${at(25)}`, 'end']);
+  });
+});
+
+/** What the sink is told of how far a running container's log is known to be read, and when it was asked for last; each look takes a second. */
+async function readToOf(rotatesAt: number | undefined) {
+  const told: (number | undefined)[] = [];
+  const ending = new AbortController();
+  let clock = 1000;
+  let askedAt = 0;
+  await holesOf([], {
+    engine: {
+      label: 'an engine',
+      inspect: () => Promise.resolve({ ...stopped, running: true, status: 'running', rotatesAt }),
+      logs: async () => {
+        askedAt = clock;
+        await new Promise((resolve) => setImmediate(resolve));
+        clock += 1000;
+        setImmediate(() => ending.abort());
+        return 'ended';
+      },
+    } as unknown as FollowContainerOptions['engine'],
+    open: () => ({ ...quietSink, readTo: (to) => told.push(to) }),
+    cursor: () => ({ at: at(25), ordinal: 0 }),
+    now: () => clock,
+    signal: ending.signal,
+  });
+  return { told, askedAt };
+}
+
+describe('how far a log is known to be read', () => {
+  it('is up to now while it is followed, and to the end of that after it', async () => {
+    const { told, askedAt } = await readToOf(undefined);
+    expect(told).toEqual([undefined, askedAt + 1000]);
+  });
+
+  it('is up to when it was asked for, where it is asked for now and then', async () => {
+    const { told, askedAt } = await readToOf(5000);
+    expect(told).toEqual([askedAt]);
   });
 });
