@@ -6,3 +6,4 @@ export interface Prerequisite {
 export const prerequisites: Prerequisite[];
 export function composeCommand(): string[] | undefined;
 export function installPrerequisites(): (Prerequisite & { reason: string })[];
+export function findChromium(): string | undefined;

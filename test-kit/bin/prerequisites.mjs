@@ -48,6 +48,11 @@ export const prerequisites = [
     there: () => existsSync('/usr/bin/java'),
     why: 'a Java container really crashes',
   },
+  {
+    package: 'chromium',
+    there: () => findChromium() !== undefined,
+    why: 'mails are looked at, and their buttons pressed, in a real browser',
+  },
   { package: 'git', there: program('git'), why: 'npm start is tried on a fresh clone' },
   { package: 'procps', there: program('ps'), why: 'tests look for processes left behind' },
   {
@@ -56,6 +61,18 @@ export const prerequisites = [
     why: 'images are built with npm inside',
   },
 ];
+
+/** Where a Chromium is, or undefined. CHROMIUM_PATH names one that is elsewhere. */
+export function findChromium() {
+  const places = [
+    process.env.CHROMIUM_PATH ?? '',
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ];
+  return places.find((path) => path !== '' && existsSync(path));
+}
 
 /** `['docker', 'compose']`, `['docker-compose']`, or undefined when there is neither. */
 export function composeCommand() {

@@ -1,20 +1,9 @@
 // A real browser, to look at pages and mails as people do and to press their buttons: the Chromium of this machine.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-const places = [
-  process.env.CHROMIUM_PATH ?? '',
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
-
-/** Where a Chromium is; undefined: there is none, and tests that need one say that they skip. */
-export function findChromium(): string | undefined {
-  return places.find((path) => path !== '' && existsSync(path));
-}
+export { findChromium } from '../bin/prerequisites.mjs';
 
 /** Starts it without a window. Close it with `close()`. */
 export function startBrowser(executablePath: string): Promise<Browser> {
