@@ -81,7 +81,7 @@ export const tickMs = 50;
 const cursorEveryMs = 1000;
 
 export function createPipeline(options: PipelineOptions) {
-  const { stages, disk, life, maxWaitingBytes = 1024 * 1024, now: clock = Date.now } = options;
+  const { stages, disk, life, maxWaitingBytes = 256 * 1024, now: clock = Date.now } = options;
   const sinks = new Set<ContainerSink>();
   const stats: PipelineStats = { lines: 0, entries: 0, records: 0, holes: 0, waitingBytes: 0 };
   let waitingRecords: MatchedRecord[] = [];
@@ -101,6 +101,14 @@ export function createPipeline(options: PipelineOptions) {
   /** Writes what waits, and the cursors that it allows, in one go. Calls that come meanwhile share the next one. */
   async function write(): Promise<void> {
     while (writing) await writing;
+    const begun = begin();
+    if (!begun) return;
+    await begun;
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Not in `write`, which would hold on to the records until they are on disk: they are garbage once they are bytes. */
+  function begin(): Promise<void> | undefined {
     const records = waitingRecords;
     const holes = waitingHoles;
     waitingRecords = [];
@@ -113,7 +121,7 @@ export function createPipeline(options: PipelineOptions) {
     const note = options.note?.(clock());
     if (note) notes.push(note);
     cursorsWrittenAt = clock();
-    if (records.length + holes.length + cursors.length + notes.length === 0) return;
+    if (records.length + holes.length + cursors.length + notes.length === 0) return undefined;
     writing = disk.append({ records, cursors, holes, notes }).then(
       () => {
         stats.waitingBytes = waitingRecords.reduce((sum, record) => sum + sizeOf(record), 0);
@@ -124,8 +132,7 @@ export function createPipeline(options: PipelineOptions) {
         writing = undefined;
       },
     );
-    await writing;
-    if (failure !== undefined) throw failure;
+    return writing;
   }
 
   return {

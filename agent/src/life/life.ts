@@ -230,19 +230,28 @@ export function createLife(options: LifeOptions) {
     return phaseAt(known, atMs, (startedAt) => isReplacing(known, startedAt));
   }
 
-  /** What a record says of its container. */
-  function fieldsAt(known: Known, atMs: number): Record<string, unknown> {
-    const { state } = known;
+  /** What a record says of its container: one object for many records. */
+  function fieldsAt(known: Known, atMs: number): Readonly<Record<string, unknown>> {
+    const { state, said } = known;
     const run = known.runs.findLast(({ startedAt }) => startedAt !== undefined && startedAt <= atMs + 250);
     const startedAt =
       run?.startedAt ?? (state && msOf(state.startedAt) > 0 ? msOf(state.startedAt) : undefined);
     const phase = phaseOf(known, atMs);
-    return {
+    const restarts = state ? Math.max(state.restartCount, known.runs.length - 1) : undefined;
+    const isSame =
+      said?.state === state &&
+      said?.startedAt === startedAt &&
+      said?.restarts === restarts &&
+      said?.phase === phase;
+    if (said && isSame) return said.fields;
+    const fields = {
       ...(state?.imageId ? { image_id: shortId(state.imageId) } : {}),
       ...(startedAt === undefined ? {} : { started_at: new Date(startedAt).toISOString() }),
-      ...(state ? { restart_count: Math.max(state.restartCount, known.runs.length - 1) } : {}),
+      ...(restarts === undefined ? {} : { restart_count: restarts }),
       ...(phase ? { phase } : {}),
     };
+    known.said = { state, startedAt, restarts, phase, fields };
+    return fields;
   }
 
   function recordOf(
@@ -326,7 +335,7 @@ export function createLife(options: LifeOptions) {
     inspected,
 
     /** What the record of a line says of its container: its image, its start, how often it restarted, and its phase. */
-    fieldsOf(containerId: string, at: string): Record<string, unknown> | undefined {
+    fieldsOf(containerId: string, at: string): Readonly<Record<string, unknown>> | undefined {
       const known = containers.get(containerId);
       return known && fieldsAt(known, msOf(at));
     },

@@ -48,6 +48,14 @@ export interface Known {
   deaths: number[];
   loopToldAt?: number;
   goneAt?: number;
+  /** What its last record said of it, and of what that was made. */
+  said?: {
+    state: ContainerState | undefined;
+    startedAt: number | undefined;
+    restarts: number | undefined;
+    phase: Phase | undefined;
+    fields: Readonly<Record<string, unknown>>;
+  };
 }
 
 const mostRuns = 6;
@@ -96,7 +104,8 @@ export function phaseAt(
   atMs: number,
   isReplacing: (startedAt: number) => boolean,
 ): Phase | undefined {
-  for (const [index, run] of known.runs.entries()) {
+  for (let index = 0; index < known.runs.length; index++) {
+    const run = known.runs[index]!;
     const { startedAt, stopAt, endedAt } = run;
     if (
       stopAt !== undefined &&

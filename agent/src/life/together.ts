@@ -28,8 +28,12 @@ export function addFields(
   if (record.stream === undefined) return;
   const own = life.fieldsOf(containerId, first.at);
   if (!own) return;
+  if (!record.fields) {
+    record.fields = own;
+    return;
+  }
   const fields: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(record.fields ?? {}))
+  for (const [name, value] of Object.entries(record.fields))
     fields[name in own || name === 'phase' ? `log.${name}` : name] = value;
   record.fields = Object.assign(fields, own);
 }

@@ -38,7 +38,8 @@ export class Backlog {
   acknowledge(batch: Batch): boolean {
     if (comparePlaces(batch.end, this.#acknowledged) <= 0) return false;
     const byNumber = new Map(this.segments.map((segment) => [segment.number, segment]));
-    for (const record of batch.records) byNumber.get(record.segment)?.remove(record);
+    for (const [number, tally] of batch.tallies)
+      for (const count of tally.values()) byNumber.get(number)?.remove(count);
     for (const { segment } of batch.holes) byNumber.get(segment)?.holes.shift();
     this.move(batch.end);
     return true;

@@ -2,17 +2,11 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Hole } from '../types.ts';
-import { frameTypes, originOf, type Place, payloadOf, type RecordOrigin, readFrames } from './frames.ts';
+import { frameTypes, originOf, type Place, payloadOf, readFrames } from './frames.ts';
 import { isDamage, reasonOf } from './log.ts';
 import type { Segment } from './segment.ts';
-
-/** A record as it lies in the spool. */
-export interface SpooledRecord extends RecordOrigin {
-  /** The record's wire form, UTF-8 JSON. */
-  json: Buffer;
-  /** In which segment. */
-  segment: number;
-}
+import { type SpooledRecords, SpooledRecordsBuilder } from './spooled-records.ts';
+import { addTo, type Tally } from './tally.ts';
 
 export interface SpooledHole {
   hole: Hole;
@@ -21,10 +15,10 @@ export interface SpooledHole {
 
 /** The oldest items that are not acknowledged, in order. */
 export interface Batch {
-  records: SpooledRecord[];
+  records: SpooledRecords;
+  /** The records, counted by segment. */
+  tallies: ReadonlyMap<number, Tally>;
   holes: SpooledHole[];
-  /** Of the records' wire form. */
-  bytes: number;
   /** Behind the last item. */
   end: Place;
 }
@@ -46,41 +40,55 @@ export class BatchReader {
     from: Place,
     bounds: { maxRecords: number; maxBytes: number },
   ): Promise<ReadResult> {
-    const batch: Batch = { records: [], holes: [], bytes: 0, end: from };
+    const { maxRecords, maxBytes } = bounds;
+    const ahead = segments.reduce(
+      (sum, { number, length }) => sum + (number < from.segment ? 0 : length),
+      segments.some(({ number }) => number === from.segment) ? -from.offset : 0,
+    );
+    // The first may be larger than all that was asked for.
+    const records = new SpooledRecordsBuilder(Math.max(0, Math.min(ahead, maxBytes + maxRecords)));
+    const tallies = new Map<number, Tally>();
+    const holes: SpooledHole[] = [];
+    let end = from;
+    let bytes = 0;
+    const batch = (): Batch => ({ records: records.build(), tallies, holes, end });
     // The list changes while this waits for the disk.
     for (const segment of [...segments]) {
       if (segment.number < from.segment) continue;
       const start = segment.number === from.segment ? from.offset : 0;
+      const tally: Tally = new Map();
+      tallies.set(segment.number, tally);
       let full = false;
       try {
         const file = await this.#fileOf(segment);
         const { offset, damaged } = await readFrames(file, start, segment.length, (frame) => {
           if (frame.type === frameTypes.record) {
-            const { origin, json } = originOf(frame.payload);
-            full =
-              batch.records.length > 0 &&
-              (batch.records.length >= bounds.maxRecords || batch.bytes + json.length > bounds.maxBytes);
+            const { count, jsonFrom } = originOf(frame.payload);
+            const more = frame.payload.length - jsonFrom;
+            full = records.count > 0 && (records.count >= maxRecords || bytes + more > maxBytes);
             if (full) return false;
-            batch.records.push({ ...origin, json, segment: segment.number });
-            batch.bytes += json.length;
+            records.add(frame.payload, jsonFrom);
+            addTo(tally, count);
+            bytes += more;
           } else if (frame.type === frameTypes.hole) {
-            full = batch.holes.length >= bounds.maxRecords;
+            full = holes.length >= maxRecords;
             if (full) return false;
-            batch.holes.push({ hole: payloadOf<Hole>(frame.payload), segment: segment.number });
+            holes.push({ hole: payloadOf<Hole>(frame.payload), segment: segment.number });
           }
-          batch.end = { segment: segment.number, offset: frame.end };
+          end = { segment: segment.number, offset: frame.end };
           return true;
         });
-        if (damaged) return { batch, damaged: { segment, offset, reason: 'its bytes have changed' } };
+        if (damaged)
+          return { batch: batch(), damaged: { segment, offset, reason: 'its bytes have changed' } };
       } catch (error) {
-        const offset = batch.end.segment === segment.number ? batch.end.offset : start;
+        const offset = end.segment === segment.number ? end.offset : start;
         await this.close();
-        if (!isDamage(error)) return { batch, failure: reasonOf(error) };
-        return { batch, damaged: { segment, offset, reason: reasonOf(error) } };
+        if (!isDamage(error)) return { batch: batch(), failure: reasonOf(error) };
+        return { batch: batch(), damaged: { segment, offset, reason: reasonOf(error) } };
       }
       if (full) break;
     }
-    return { batch };
+    return { batch: batch() };
   }
 
   async #fileOf({ path }: Segment): Promise<FileHandle> {

@@ -2,7 +2,7 @@
 // writes down what it was promised in a journal that survives it.
 
 import { openSync, writeSync } from 'node:fs';
-import { cursorOf, numberOf, recordOf } from './given.ts';
+import { cursorOf, numberOf, numbersOf, recordOf } from './given.ts';
 import { silent } from './log.ts';
 import { openSpool } from './spool.ts';
 
@@ -37,7 +37,7 @@ async function empty(): Promise<void> {
   for (;;) {
     const batch = await spool.next({ maxRecords: 40, maxBytes: 1e6, lingerMs: 1 }, signal);
     if (!batch) return;
-    writeSync(journal, `sent ${batch.records.map(({ first }) => numberOf(first.at)).join(' ')}\n`);
+    writeSync(journal, `sent ${numbersOf(batch).join(' ')}\n`);
     spool.acknowledge(batch);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

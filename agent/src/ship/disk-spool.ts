@@ -6,9 +6,9 @@
 
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
+import type { Cursor, Hole, Position, Stream } from '../types.ts';
 import { Backlog } from './backlog.ts';
-import { type Batch, BatchReader, type SpooledHole, type SpooledRecord } from './batch-reader.ts';
+import { type Batch, BatchReader, type SpooledHole } from './batch-reader.ts';
 import type { BoundedFolder } from './bounded-folder.ts';
 import { FrameWriter, type NoteRow, type Place, rowOf } from './frames.ts';
 import type { Lock } from './lock.ts';
@@ -20,12 +20,13 @@ import { joinFullHoles, type Segment } from './segment.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import type { BatchBounds, Spool, SpoolOptions, SpoolStats } from './spool.ts';
 import { Standstill } from './standstill.ts';
+import { type Tally, tallyOf } from './tally.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** What one call wants written. */
 interface Write {
   frames: Buffer;
-  records: MatchedRecord[];
+  tally: Tally;
   cursors: Cursor[];
   holes: Hole[];
   notes: NoteRow[];
@@ -142,7 +143,7 @@ export class DiskSpool implements Spool {
     const frames = this.#frames.take();
     return new Promise((resolve, reject) => {
       if (frames.length === 0) resolve();
-      else this.#enqueue({ frames, records, cursors, holes, notes, resolve, reject });
+      else this.#enqueue({ frames, tally: tallyOf(records), cursors, holes, notes, resolve, reject });
     });
   }
 
@@ -164,7 +165,7 @@ export class DiskSpool implements Spool {
     const ignore = () => {};
     this.#enqueue({
       frames,
-      records: [],
+      tally: new Map(),
       cursors: [],
       holes: [],
       notes: [],
@@ -224,7 +225,7 @@ export class DiskSpool implements Spool {
     this.#run();
   }
 
-  async setAside(item: SpooledRecord | SpooledHole, reason: string): Promise<void> {
+  async setAside(item: { json: Buffer } | SpooledHole, reason: string): Promise<void> {
     this.#counts.setAside++;
     const at = new Date(this.#now()).toISOString();
     const content =
@@ -377,14 +378,15 @@ export class DiskSpool implements Spool {
 
     this.#ownHoles = this.#ownHoles.slice(ownHoles.length);
     segment.holes.push(...ownHoles);
-    for (const { records, cursors, holes, notes, forget } of group) {
-      for (const { containerId = '', stream, first, last, record } of records)
-        segment.add({ containerId, container: record.container, stream, first, last });
+    for (const { tally, cursors, holes, notes, forget } of group) {
+      for (const count of tally.values()) {
+        segment.add(count);
+        this.#counts.appendedRecords += count.records;
+      }
       segment.holes.push(...holes);
       this.#state.setCursors(cursors.map(rowOf));
       this.#state.setNotes(notes);
       if (forget !== undefined) this.#state.forget(forget);
-      this.#counts.appendedRecords += records.length;
     }
     this.#standstill.wrote();
     this.#arrival.wake();

@@ -4,7 +4,8 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
+import type { Cursor, Hole, MatchedRecord, Stream } from '../types.ts';
+import type { Count } from './tally.ts';
 
 export const frameTypes = {
   head: 1,
@@ -41,16 +42,6 @@ export interface Head {
   notes: NoteRow[];
 }
 
-/** What of a record is known without reading its wire form. */
-export interface RecordOrigin {
-  /** Empty when the writer did not know it. */
-  containerId: string;
-  container: string;
-  stream: Stream;
-  first: Position;
-  last: Position;
-}
-
 const keptBytes = 64 * 1024;
 
 /** Encodes frames one after the other into one buffer. */
@@ -64,7 +55,7 @@ export class FrameWriter {
 
   record({ containerId = '', stream, first, last, record }: MatchedRecord): void {
     const origin = [containerId, record.container, stream, first.at, first.ordinal, last.at, last.ordinal];
-    this.#frame(frameTypes.record, `${JSON.stringify(origin)}\n${JSON.stringify(record)}`);
+    this.#frame(frameTypes.record, JSON.stringify(record), `${JSON.stringify(origin)}\n`);
   }
 
   cursors(cursors: readonly Cursor[]): void {
@@ -96,17 +87,19 @@ export class FrameWriter {
     return added;
   }
 
-  #frame(type: FrameType, payload: string): void {
+  /** @param before of the payload, written first: joined, both would be copied once more. */
+  #frame(type: FrameType, payload: string, before = ''): void {
     const start = this.#length;
-    const most = start + headerBytes + payload.length * 3;
+    const most = start + headerBytes + (before.length + payload.length) * 3;
     if (most > this.#buffer.length) {
       const larger = Buffer.allocUnsafe(most * 2);
       this.#buffer.copy(larger, 0, 0, start);
       this.#buffer = larger;
     }
-    const bytes = this.#buffer.write(payload, start + headerBytes, 'utf8');
-    const end = start + headerBytes + bytes;
-    this.#buffer.writeUInt32LE(bytes, start + 4);
+    let end = start + headerBytes;
+    if (before !== '') end += this.#buffer.write(before, end, 'utf8');
+    end += this.#buffer.write(payload, end, 'utf8');
+    this.#buffer.writeUInt32LE(end - start - headerBytes, start + 4);
     this.#buffer[start + 8] = type;
     this.#buffer.writeUInt32LE(crc32(this.#buffer.subarray(start + 4, end)), start);
     this.#length = end;
@@ -117,7 +110,7 @@ export function rowOf({ containerId, stream, position }: Cursor): CursorRow {
   return [containerId, stream, position.at, position.ordinal];
 }
 
-/** A frame as read. The payload's memory is not used again for another. */
+/** A frame as read. The payload's memory is used again for those that follow. */
 export interface Frame {
   type: FrameType;
   payload: Buffer;
@@ -125,20 +118,19 @@ export interface Frame {
   end: number;
 }
 
-/** Reads a record frame's first part. */
-export function originOf(payload: Buffer): { origin: RecordOrigin; json: Buffer } {
-  const cut = payload.indexOf(10);
-  const [containerId, container, stream, firstAt, firstOrdinal, lastAt, lastOrdinal] = JSON.parse(
-    payload.toString('utf8', 0, cut),
-  ) as [string, string, Stream, string, number, string, number];
-  const origin = {
-    containerId,
-    container,
-    stream,
-    first: { at: firstAt, ordinal: firstOrdinal },
-    last: { at: lastAt, ordinal: lastOrdinal },
-  };
-  return { origin, json: payload.subarray(cut + 1) };
+/** Reads a record frame's first part. @returns what it adds to the spool's counts, and where its wire form begins */
+export function originOf(payload: Buffer): { count: Count; jsonFrom: number } {
+  const cut = payload.indexOf(newline);
+  const [containerId, container, , from, , to] = JSON.parse(payload.toString('utf8', 0, cut)) as [
+    containerId: string,
+    container: string,
+    stream: Stream,
+    firstAt: string,
+    firstOrdinal: number,
+    lastAt: string,
+    lastOrdinal: number,
+  ];
+  return { count: { containerId, container, from, to, records: 1 }, jsonFrom: cut + 1 };
 }
 
 /** The payload of any frame but a record's. */
@@ -146,6 +138,8 @@ export function payloadOf<T>(payload: Buffer): T {
   return JSON.parse(payload.toString('utf8')) as T;
 }
 
+const newline = 0x0a;
+const nothing: Buffer = Buffer.alloc(0);
 const chunkBytes = 256 * 1024;
 
 /**
@@ -162,9 +156,11 @@ export async function readFrames(
 ): Promise<{ offset: number; damaged: boolean }> {
   let offset = start;
   let need = headerBytes;
+  let chunk: Buffer = nothing;
   while (end - offset >= need) {
-    const chunk = Buffer.allocUnsafe(Math.max(need, Math.min(chunkBytes, end - offset)));
-    const filled = await readFully(file, chunk, offset);
+    const bytes = Math.max(need, Math.min(chunkBytes, end - offset));
+    if (bytes > chunk.length) chunk = Buffer.allocUnsafe(bytes);
+    const filled = await readFully(file, chunk.subarray(0, bytes), offset);
     if (filled < need) return { offset, damaged: true };
     let at = 0;
     need = headerBytes;

@@ -107,9 +107,14 @@ export function numberOf(at: string): number {
   return Number(at.slice(20, 29));
 }
 
+/** When the line of a record in wire form was printed. */
+export function atOf(json: Buffer): string {
+  return (JSON.parse(json.toString()) as { occurred_at: string }).occurred_at;
+}
+
 /** The numbers of a batch's records. */
 export function numbersOf(batch: Batch | undefined): number[] {
-  return (batch?.records ?? []).map(({ first }) => numberOf(first.at));
+  return [...(batch?.records ?? [])].map((json) => numberOf(atOf(json)));
 }
 
 const everything = { maxRecords: 1_000_000, maxBytes: 1e9, lingerMs: 0 };

@@ -136,7 +136,7 @@ function takeFrame(scan: Scan, { type, payload, start, end }: Frame): boolean {
       break;
     }
     case frameTypes.record:
-      segment.add(originOf(payload).origin);
+      segment.add(originOf(payload).count);
       break;
     case frameTypes.cursors:
       scan.state.setCursors(payloadOf<CursorRow[]>(payload));
@@ -211,7 +211,7 @@ async function leaveOutAcknowledged(segment: Segment, acknowledged: Place): Prom
   const file = await open(segment.path, 'r');
   try {
     await readFrames(file, 0, end, ({ type, payload }) => {
-      if (type === frameTypes.record) segment.remove(originOf(payload).origin);
+      if (type === frameTypes.record) segment.remove(originOf(payload).count);
       else if (type === frameTypes.hole) segment.holes.shift();
       return true;
     });

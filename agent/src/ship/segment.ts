@@ -2,17 +2,7 @@
 
 import { join } from 'node:path';
 import type { Hole } from '../types.ts';
-import type { RecordOrigin } from './frames.ts';
-
-/** Records of one container that are not acknowledged yet: enough to declare them a hole. */
-export interface Backlog {
-  containerId: string;
-  container: string;
-  /** Up to here it is acknowledged; before the first acknowledgement the first record's own time. */
-  from: string;
-  to: string;
-  records: number;
-}
+import { addTo, type Count } from './tally.ts';
 
 export class Segment {
   readonly number: number;
@@ -24,7 +14,8 @@ export class Segment {
   fileBytes = 0;
   /** Of what is not acknowledged. */
   records = 0;
-  readonly backlog = new Map<string, Backlog>();
+  /** What is not acknowledged, by container: `from` where that begins. */
+  readonly backlog = new Map<string, Count>();
   /** Holes in it that are not acknowledged, in order. */
   readonly holes: Hole[] = [];
 
@@ -33,27 +24,21 @@ export class Segment {
     this.path = join(dir, segmentName(number));
   }
 
-  add({ containerId, container, first, last }: RecordOrigin): void {
-    this.records++;
-    const key = containerId || container;
-    const known = this.backlog.get(key);
-    if (!known) {
-      this.backlog.set(key, { containerId, container, from: first.at, to: last.at, records: 1 });
-      return;
-    }
-    known.records++;
-    if (first.at < known.from) known.from = first.at;
-    if (last.at > known.to) known.to = last.at;
+  /** Records were written. */
+  add(count: Count): void {
+    this.records += count.records;
+    addTo(this.backlog, count);
   }
 
-  remove({ containerId, container, last }: RecordOrigin): void {
+  /** Records were acknowledged. */
+  remove({ containerId, container, to, records }: Count): void {
     const key = containerId || container;
     const known = this.backlog.get(key);
     if (!known) return;
-    this.records--;
-    known.records--;
+    this.records -= records;
+    known.records -= records;
     // Two streams' times may stand in any order.
-    if (last.at > known.from && last.at <= known.to) known.from = last.at;
+    if (to > known.from && to <= known.to) known.from = to;
     if (known.records === 0) this.backlog.delete(key);
   }
 

@@ -11,12 +11,13 @@ import { gzip } from 'node:zlib';
 import type { WireHole } from '@log-detector/contract';
 import type { Hole } from '../types.ts';
 import { backoffMs } from './backoff.ts';
-import type { Batch, SpooledHole, SpooledRecord } from './batch-reader.ts';
+import type { Batch, SpooledHole } from './batch-reader.ts';
 import { holeId } from './event-id.ts';
 import { judgeHoles, judgeRecords, type Verdict } from './judge.ts';
 import { type Log, reasonOf } from './log.ts';
 import { type Answer, type Connection, connectTo, TooSlow } from './post.ts';
 import type { BatchBounds, Spool } from './spool.ts';
+import type { SpooledRecords } from './spooled-records.ts';
 
 export interface SenderOptions {
   spool: Spool;
@@ -91,7 +92,7 @@ export function createSender(options: SenderOptions): Sender {
 
 /** Records to post in one request. */
 interface Parcel {
-  records: SpooledRecord[];
+  records: SpooledRecords;
   /** As an object, not in an array: what the original backend takes. */
   alone: boolean;
 }
@@ -184,11 +185,11 @@ class HttpSender implements Sender {
   /** @returns the parcels that it became, none when it is settled, undefined when it was told to stop. */
   async #sendParcel(parcel: Parcel, signals: Signals): Promise<Parcel[] | undefined> {
     if (this.#isAlone() && !(parcel.alone && parcel.records.length === 1))
-      return parcel.records.map((record) => ({ records: [record], alone: true }));
+      return each(parcel.records).map((records) => ({ records, alone: true }));
     const { records, alone } = parcel;
     const { spool, now } = this.#options;
     const count = alone ? 'one' : records.length;
-    const json = alone ? Buffer.concat(records.map(({ json }) => json)) : arrayOf(records);
+    const json = alone ? records.json(0) : records.array;
     const verdict = await this.#post(
       {
         to: this.#records,
@@ -203,10 +204,8 @@ class HttpSender implements Sender {
     if (!verdict) return undefined;
     if (verdict.is === 'taken') {
       if (alone && !this.#isAlone()) this.#rememberAlone();
-      for (const { index, reason } of verdict.refused) {
-        const record = records[index];
-        if (record) await spool.setAside(record, reason);
-      }
+      for (const { index, reason } of verdict.refused)
+        if (index < records.length) await spool.setAside({ json: records.json(index) }, reason);
       this.#stats.refusedRecords += verdict.refused.length;
       this.#stats.takenRecords += records.length - verdict.refused.length;
       return [];
@@ -214,7 +213,7 @@ class HttpSender implements Sender {
     if (records.length > 1) return halvesOf(records).map((half) => ({ records: half, alone }));
     if (!alone && verdict.is === 'refused') return [{ records, alone: true }];
     this.#stats.refusedRecords += records.length;
-    for (const record of records) await spool.setAside(record, verdict.reason);
+    for (const json of records) await spool.setAside({ json }, verdict.reason);
     return [];
   }
 
@@ -394,19 +393,13 @@ interface Request {
 type Settling = Extract<Verdict, { is: 'taken' | 'too-large' | 'refused' | 'unwanted' }>;
 type Failure = Exclude<Verdict, Settling>;
 
-function arrayOf(records: readonly SpooledRecord[]): Buffer {
-  const pieces: Buffer[] = [];
-  for (const { json } of records) pieces.push(pieces.length === 0 ? openArray : comma, json);
-  return Buffer.concat([...pieces, closeArray]);
+function each(records: SpooledRecords): SpooledRecords[] {
+  return Array.from({ length: records.length }, (_, index) => records.slice(index, index + 1));
 }
 
-const openArray = Buffer.from('[');
-const comma = Buffer.from(',');
-const closeArray = Buffer.from(']');
-
-function halvesOf<T>(items: readonly T[]): T[][] {
+function halvesOf<T extends { length: number; slice(from: number, to: number): T }>(items: T): T[] {
   const middle = Math.ceil(items.length / 2);
-  return [items.slice(0, middle), items.slice(middle)];
+  return [items.slice(0, middle), items.slice(middle, items.length)];
 }
 
 /** A hole as it goes over the wire. */

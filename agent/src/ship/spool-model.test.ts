@@ -4,7 +4,7 @@ import { cp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, expect, it } from 'vitest';
-import { cleanUp, cursorOf, folder, holeOf, numberOf, recordOf, spoolIn } from './given.ts';
+import { atOf, cleanUp, cursorOf, folder, holeOf, numberOf, recordOf, spoolIn } from './given.ts';
 import type { Spool } from './spool.ts';
 
 afterEach(cleanUp);
@@ -56,7 +56,7 @@ it('holds what was appended and not acknowledged, in order, whatever happens in 
         if (spool.stats().records + spool.stats().holes === 0) return { records: [], holes: [] };
         const batch = await spool.next(all, AbortSignal.timeout(60_000));
         return {
-          records: batch!.records.map(({ json }) => JSON.parse(json.toString()).event_id),
+          records: [...batch!.records].map((json) => JSON.parse(json.toString()).event_id),
           holes: batch!.holes.map(({ hole }) => `hole ${hole.from}`),
         };
       }
@@ -181,7 +181,7 @@ it('gives or declares every record under drop-oldest, whatever happens in betwee
       async function take(most: number): Promise<void> {
         if (spool.stats().records + spool.stats().holes === 0) return;
         const batch = await spool.next({ ...all, maxRecords: most }, AbortSignal.timeout(60_000));
-        received.push(...batch!.records.map(({ first }) => first.at));
+        received.push(...[...batch!.records].map(atOf));
         holes.push(...batch!.holes.map(({ hole }) => hole));
         spool.acknowledge(batch!);
       }

@@ -4,14 +4,14 @@
 import { join } from 'node:path';
 import { makeFolder, StartError } from '@log-detector/settings';
 import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
-import type { Batch, SpooledHole, SpooledRecord } from './batch-reader.ts';
+import type { Batch, SpooledHole } from './batch-reader.ts';
 import { openBoundedFolder } from './bounded-folder.ts';
 import { DiskSpool } from './disk-spool.ts';
 import { type Lock, lockFolder } from './lock.ts';
 import { codeOf, type Log, reasonOf } from './log.ts';
 import { recover } from './recover.ts';
 
-export type { Batch, SpooledHole, SpooledRecord } from './batch-reader.ts';
+export type { Batch, SpooledHole } from './batch-reader.ts';
 
 export interface SpoolOptions {
   /** Made when it is not there. */
@@ -90,7 +90,7 @@ export interface Spool {
    * Keeps an item that can never be accepted, and why, for a person: in the folder `aside`, the latest 1000 files or
    * 16 MiB. A disk that is full is logged, not thrown.
    */
-  setAside(item: SpooledRecord | SpooledHole, reason: string): Promise<void>;
+  setAside(item: { json: Buffer } | SpooledHole, reason: string): Promise<void>;
   stats(): SpoolStats;
   /** Ends what is being written. An append that waits for room is given up: its cursors did not move, so it is read again. */
   close(): Promise<void>;
