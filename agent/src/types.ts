@@ -130,6 +130,8 @@ export interface Find {
   mattersText(text: string): boolean;
   /** Whether the line begins with a time: those below it that do not may be its rest. */
   hasTime(text: string): boolean;
+  /** Whether a line that matters begins an entry, whatever stands above it: an ordinary one that begins with a time. */
+  standsAlone(text: string): boolean;
   /**
    * For a json-file log: the first line, from the one that begins at `from` on, that may matter, or is not whole or not of
    * the usual form; or -1. `to` is the end of a line. `attributes` is the length of `"attrs":{…},` in each line.

@@ -63,8 +63,6 @@ export function createContext(options: ContextOptions, emit: (record: MatchedRec
   const lines: Near[] = [];
   const pins: Partial<Record<Stream, Pin>> = {};
   let waiting: Waiting[] = [];
-  /** Lines told since one was given: some may be given yet. */
-  let told = 0;
   let isGap = false;
   /** Records that may have lines around them. */
   let allowed = mostAtOnce;
@@ -148,12 +146,12 @@ export function createContext(options: ContextOptions, emit: (record: MatchedRec
       const { at, ordinal } = position;
       const text = kept(whole);
       const last = lines.at(-1);
-      if (told > 0 || (last && last.at > at)) {
+      // It was told already, or lines behind it were.
+      if (last && last.at >= at) {
         const { index, known } = placeOf(stream, at, text);
         if (known) {
           known.ordinal = ordinal;
           known.pushedAt = now;
-          told--;
           return;
         }
         if (index < lines.length) {
@@ -161,14 +159,12 @@ export function createContext(options: ContextOptions, emit: (record: MatchedRec
           return;
         }
       }
-      told = 0;
       append({ stream, at, ordinal, text, isAfterGap: false, pushedAt: now });
       release(now);
     },
 
     /** A line stands next to one that matters. `isAfterGap`: those between it and the last one seen here were not told. */
     tell(stream: Stream, at: string, text: string, isAfterGap: boolean, now: number): void {
-      told++;
       append({ stream, at, ordinal: -1, text: kept(text), isAfterGap, pushedAt: now });
       release(now);
     },

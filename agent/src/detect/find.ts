@@ -115,6 +115,10 @@ class Scan implements Find {
 
   readonly hasTime = hasTimeNearStart;
 
+  standsAlone(text: string): boolean {
+    return hasTimeNearStart(text) && isOrdinary(text) && !this.#traceback.test(text);
+  }
+
   line(from: number, to: number, attributes: number): number {
     if (!this.#fits) return from;
     this.#cells[layout.lastStdout / 4] = 0;

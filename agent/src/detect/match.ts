@@ -29,7 +29,7 @@ export type Match = (
   now: number,
 ) => MatchedRecord | undefined;
 
-/** Makes the stage: it keeps no state, so one serves all containers. */
+/** Makes the stage: it keeps nothing of what it has seen, so one serves all containers. */
 export function createMatch({
   patterns,
   excludes = [],
@@ -99,6 +99,15 @@ export function createMatch({
     return level === 'info' || level === 'debug' || level === 'trace' ? 'error' : 'fatal';
   }
 
+  // Those of one container for one record after the other.
+  let labelsSeen: Record<string, string> | undefined;
+  let labelsKept: Record<string, string> | undefined;
+
+  function labelsOf({ labels }: Container): Record<string, string> | undefined {
+    if (labels !== labelsSeen) [labelsSeen, labelsKept] = [labels, usefulLabels(labels)];
+    return labelsKept;
+  }
+
   return (entry, container, host) => {
     const found = read(entry);
     if (!found) return undefined;
@@ -114,7 +123,7 @@ export function createMatch({
       stream: entry.stream,
     };
     if (container.image) record.image = container.image;
-    const labels = usefulLabels(container.labels);
+    const labels = labelsOf(container);
     if (labels) record.labels = labels;
     if (json && Object.keys(json.fields).length > 0) record.fields = redactFields(json.fields, redact);
     return { stream: entry.stream, first: entry.first, last: entry.last, record };

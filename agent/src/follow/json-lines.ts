@@ -42,6 +42,8 @@ export interface JsonLinesOptions {
   /** So many lines behind one that was given are told: lines that are passed over, next to those that matter. */
   owed(): number;
   tell(stream: Stream, at: string, text: string, isGap: boolean): void;
+  /** Lines stand before the next one given or told that are not told. */
+  gap(): void;
   /** Told the begin of a line that is none of Docker's. */
   invalid(text: string): void;
 }
@@ -177,17 +179,23 @@ export function createJsonLines(options: JsonLinesOptions) {
   /** The last lines before `from` that were not told, `count` at most. */
   function tellLines(bytes: Buffer, from: number, lowest: number, count: number): void {
     const above: JsonLine[] = [];
+    // Pieces of the line at hand stand before its last one.
+    let end = from;
+    let isPiece = true;
     for (const [line] of linesBefore(bytes, from, Math.max(0, lowest))) {
-      if (above.length === count || !line.whole) break;
-      above.push(line);
+      isPiece &&= !line.whole;
+      if (isPiece) end = line.from;
+      else if (above.length === count || !line.whole) break;
+      else above.push(line);
     }
     // A line that cannot be read is passed over silently by linesBefore: what is told must be in one piece.
     const whole = above.findIndex(({ from: at }, index) => {
-      const end = index === 0 ? from : above[index - 1]!.from;
-      return bytes.indexOf(newline, at) + 1 !== end;
+      const next = index === 0 ? end : above[index - 1]!.from;
+      return bytes.indexOf(newline, at) + 1 !== next;
     });
     const told = whole < 0 ? above : above.slice(0, whole);
-    const isGap = (told.at(-1)?.from ?? from) !== lowest;
+    const isGap = (told.at(-1)?.from ?? end) !== lowest;
+    if (isGap && told.length === 0) options.gap();
     told.reverse().forEach((line, index) => {
       options.tell(line.stream, line.at, textOf(bytes, line), isGap && index === 0);
     });
@@ -236,7 +244,10 @@ export function createJsonLines(options: JsonLinesOptions) {
       tellAfter(bytes, runFrom, from, to);
       return;
     }
-    if (hasPassed[stream]) giveBefore(bytes, runFrom, from, stream);
+    if (hasPassed[stream]) {
+      if (line.whole && find!.standsAlone(text)) passedOver(stream);
+      else giveBefore(bytes, runFrom, from, stream);
+    }
     const isOneLine = line.whole && line.textTo - line.textFrom <= maxLineBytes && !isLineOfParts.test(text);
     if (isOneLine && !lines.isOpen(stream)) lines.text(stream, line.at, text);
     else {
@@ -297,10 +308,10 @@ export function createJsonLines(options: JsonLinesOptions) {
       if (here) {
         const { bytes, runFrom, from, to } = here;
         const lowest = runFrom + toldTo - before;
-        if (lowest < from) tellLines(bytes, from, lowest, count);
+        if (lowest < from && count > 0) tellLines(bytes, from, lowest, count);
         toldTo = before + to + 1 - runFrom;
       } else if (toldTo < before) {
-        tellLines(tail, tailLength, tailLength - (before - toldTo), count);
+        if (count > 0) tellLines(tail, tailLength, tailLength - (before - toldTo), count);
         toldTo = before;
       }
     },

@@ -208,6 +208,7 @@ export function createReader(options: ReaderOptions) {
         if (owed > 0) owed--;
         near?.tell(stream, at, text, isGap, now);
       },
+      gap: () => near?.gap(),
       invalid: (text) => options.invalid?.(text),
     });
   let jsonLines = makeJsonLines();
@@ -228,7 +229,8 @@ export function createReader(options: ReaderOptions) {
       hit = at < 0 ? Number.POSITIVE_INFINITY : at;
     }
     if (!find.matters(from + stampLength + 1, to, hit < to)) return true;
-    giveLookback(stream, bytes);
+    if (find.standsAlone(bytes.toString('utf8', from + stampLength + 1, to))) sink.passedOver(stream, now);
+    else giveLookback(stream, bytes);
     return false;
   }
 

@@ -74,6 +74,7 @@ function findText(text: string): Find {
     },
     matters: (_from, _to, holdsText) => holdsText,
     hasTime: () => true,
+    standsAlone: () => false,
     mattersText: (line) => line.includes(text),
     line: (from) => from,
     lastStdout: -1,
