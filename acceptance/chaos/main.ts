@@ -13,7 +13,7 @@ import { lastLine, mailLine, mailNote, type Report, reportOf } from './report.ts
 const usage = `Usage: npm run chaos -- [--faults 500] [--lines 1000000] [--seed 7] [--mail-kills 20] [--write] [--keep]
   --kinds "agent kill -9,dockerd restart"   only these faults
   --direct  the agent reads json-file logs where Docker writes them (LOG_SOURCE=file) and does not ask Docker for them
-  --write   renews the section of benchmarks/results.md
+  --write   renews the section of benchmarks/results.md, as a run of this size or more does by itself
   --keep    keeps the programs' logs, also when all is as promised, and says where`;
 
 /** Puts a report into words and, on request, into benchmarks/results.md. */
@@ -74,7 +74,8 @@ async function runBoth(
   }
   for (const problem of problems) tell(`PROBLEM ${problem}`);
   tell(`\n${results.section(section, report)}`);
-  if (write) results.writeSection(section, report);
+  const isFull = faults >= 500 && lines >= 1_000_000 && !kinds;
+  if (write || isFull) results.writeSection(section, report);
   tell(lastLine(result));
   return problems.length === 0 ? 0 : 1;
 }
