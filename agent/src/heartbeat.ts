@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Heartbeat } from '@log-detector/contract';
+import { everyAligned } from './aligned.ts';
 import type { FollowerStatus } from './follow/follow.ts';
 import type { PipelineStats } from './pipeline.ts';
 import { type Answer, connectTo } from './ship/post.ts';
@@ -107,13 +108,13 @@ export function startHeart(options: HeartbeatOptions): Heart {
     }
   }
 
-  const looking = setInterval(() => reading.note(options.pipeline.takeReadUpTo(), Date.now()), lookEveryMs);
+  const looking = everyAligned(lookEveryMs, () => reading.note(options.pipeline.takeReadUpTo(), Date.now()));
   const beating = setInterval(beat, options.everyMs);
   // By then Docker has answered, and the backend of a host that is just starting perhaps too.
   const first = setTimeout(beat, Math.min(2_000, options.everyMs));
   return {
     async stop() {
-      clearInterval(looking);
+      looking.stop();
       clearInterval(beating);
       clearTimeout(first);
       stopping.abort();

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { everyAligned } from './aligned.ts';
 import { usefulLabels } from './detect/match.ts';
 import { type Detection, readAgent, stagesFor } from './detection.ts';
 import type { Engine } from './follow/engine.ts';
@@ -143,9 +144,9 @@ export async function runAgent(
     ? await serveHealth({ host: settings.metricsHost, port: settings.metricsPort }, health, metrics)
     : undefined;
 
-  const ticking = setInterval(
-    punctual(() => pipeline.tick(), { everyMs: tickMs }),
+  const ticking = everyAligned(
     tickMs,
+    punctual(() => pipeline.tick(), { everyMs: tickMs }),
   );
   const tidy = createTidy();
   const tellHealth = () => {
@@ -156,7 +157,7 @@ export async function runAgent(
     tidy.look((user + system) / 1000, Date.now());
   };
   tellHealth();
-  const telling = setInterval(tellHealth, healthEveryMs);
+  const telling = everyAligned(healthEveryMs, tellHealth);
   log.info(
     { engine: engine.label, backend: settings.backendUrl, host: settings.host, spool: settings.spoolDir },
     'agent started',
@@ -181,8 +182,8 @@ export async function runAgent(
   try {
     await Promise.race([read, afterStop(signal)]);
   } finally {
-    clearInterval(ticking);
-    clearInterval(telling);
+    ticking.stop();
+    telling.stop();
     sending.abort();
     await Promise.all([sent, heart.stop()]);
     server?.close();

@@ -77,6 +77,8 @@ export interface PipelineStats {
 
 /** How often, in ms, stages tick and what is ready goes to disk. */
 export const tickMs = 50;
+/** While records keep coming, how often, in ms, they are written at most: the sender waits longer than that for more. */
+const flowMs = 200;
 /** How often, in ms, cursors are written although no record came: what a restart reads again is at most this much. */
 const cursorEveryMs = 1000;
 
@@ -88,6 +90,7 @@ export function createPipeline(options: PipelineOptions) {
   let waitingHoles: Hole[] = [];
   let writing: Promise<void> | undefined;
   let cursorsWrittenAt = 0;
+  let recordsWrittenAt = 0;
   let failure: unknown;
 
   function take(records: MatchedRecord[]): void {
@@ -121,6 +124,7 @@ export function createPipeline(options: PipelineOptions) {
     const note = options.note?.(clock());
     if (note) notes.push(note);
     cursorsWrittenAt = clock();
+    if (records.length > 0) recordsWrittenAt = cursorsWrittenAt;
     if (records.length + holes.length + cursors.length + notes.length === 0) return undefined;
     writing = disk.append({ records, cursors, holes, notes }).then(
       () => {
@@ -172,7 +176,8 @@ export function createPipeline(options: PipelineOptions) {
           );
       }
       if (writing) return;
-      if (waitingRecords.length + waitingHoles.length > 0 || now - cursorsWrittenAt >= cursorEveryMs) {
+      const isDue = waitingRecords.length + waitingHoles.length > 0 && now - recordsWrittenAt >= flowMs;
+      if (isDue || now - cursorsWrittenAt >= cursorEveryMs) {
         write().catch(() => {
           // Kept in `failure`: whoever waits in ready() or close() gets it.
         });

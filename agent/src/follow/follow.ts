@@ -2,6 +2,7 @@
 // between the two, lists again after every reconnect and every half minute, and follows what it chose until it is gone.
 
 import { setMaxListeners } from 'node:events';
+import { everyAligned } from '../aligned.ts';
 import type { Container, ContainerState, Hole, Position, Stream } from '../types.ts';
 import { backoffMs, defer, pause } from './backoff.ts';
 import { type ContainerEvent, type Engine, EngineError, type Inspected, type Listed } from './engine.ts';
@@ -265,14 +266,14 @@ export function createFollower(options: FollowerOptions) {
       signal = until;
       // Every container listens to it.
       setMaxListeners(0, signal);
-      const ticking = setInterval(tick, 1000);
+      const ticking = everyAligned(1000, tick);
       try {
         while (!signal.aborted) {
           const error: unknown = await session().catch((failure) => failure);
           if (!signal.aborted) await troubled(error);
         }
       } finally {
-        clearInterval(ticking);
+        ticking.stop();
         await Promise.all([...followed.values()].map((one) => one.done));
       }
     },

@@ -22,14 +22,10 @@ function waiting(options: IdleOptions) {
   let isOver = false;
   const sizeThen = statSync(path).size;
   const idle = createIdle(options);
-  const grown = idle.until(
-    path,
-    () => {
-      asked++;
-      return isOver || statSync(path, { throwIfNoEntry: false })?.size !== sizeThen;
-    },
-    never,
-  );
+  const grown = idle.open(path, never).until(() => {
+    asked++;
+    return isOver || statSync(path, { throwIfNoEntry: false })?.size !== sizeThen;
+  });
   return {
     idle,
     grown,
@@ -82,11 +78,11 @@ describe('idle', () => {
       watched++;
       return { close() {} } as ReturnType<NonNullable<IdleOptions['watch']>>;
     };
-    const idle = createIdle({ everyMs: 1, quietAsks: 1, watch: deaf });
+    const waiter = createIdle({ everyMs: 1, quietAsks: 1, watch: deaf }).open(path, never);
     for (let round = 0; round < 5; round++) {
       const { size } = statSync(path);
       let asked = 0;
-      const grown = idle.until(path, () => asked++ > 20 || statSync(path).size !== size, never);
+      const grown = waiter.until(() => asked++ > 20 || statSync(path).size !== size);
       await until(() => asked > 3);
       appendFileSync(path, 'line\n');
       await grown;
@@ -102,5 +98,15 @@ describe('idle', () => {
     await until(() => asked() > 5);
     appendFileSync(path, 'line\n');
     await grown;
+  });
+
+  it('ends a wait when its signal fires, and waits no more after that', async () => {
+    const stopping = new AbortController();
+    const waiter = createIdle({ everyMs: 1000 }).open(path, stopping.signal);
+    const grown = waiter.until(() => false);
+    stopping.abort();
+    await grown;
+    await waiter.until(() => false);
+    waiter.close();
   });
 });

@@ -4,6 +4,7 @@
 // file system without it, or where no watch can be had, all is asked for as before.
 
 import { type FSWatcher, watch } from 'node:fs';
+import { everyAligned } from '../../aligned.ts';
 import { defer } from '../backoff.ts';
 
 /** How often, in ms, a file is asked for that grew lately, and after how many quiet asks it is watched. */
@@ -17,6 +18,13 @@ const mostUntold = 3;
 
 /** No watch is to be had. */
 const exhausted = new Set(['ENOSPC', 'EMFILE', 'ENOMEM', 'ENOSYS', 'EPERM']);
+
+/** A file's place among those that wait. */
+export interface Waiter {
+  /** Resolves when `isDue` says so, which is asked from the next round on, or when the signal fires. */
+  until(isDue: () => boolean): Promise<void>;
+  close(): void;
+}
 
 interface Waiting {
   path: string;
@@ -38,7 +46,7 @@ export type Idle = ReturnType<typeof createIdle>;
 export function createIdle(options: IdleOptions = {}) {
   const { everyMs = askMs, quietAsks: quiet = quietAsks, watch: begin = watchFile } = options;
   const waiting = new Set<Waiting>();
-  let timer: ReturnType<typeof setInterval> | undefined;
+  let timer: ReturnType<typeof everyAligned> | undefined;
   let round = 0;
   let mayWatch = true;
   let untold = 0;
@@ -90,24 +98,34 @@ export function createIdle(options: IdleOptions = {}) {
     one.watcher = undefined;
     waiting.delete(one);
     if (waiting.size === 0) {
-      clearInterval(timer);
+      timer?.stop();
       timer = undefined;
     }
     one.resolve();
   }
 
   return {
-    /** Resolves when `isDue` says so, which is when `path` has changed or after `ask`; or when the signal fires. */
-    async until(path: string, isDue: () => boolean, signal: AbortSignal): Promise<void> {
-      if (signal.aborted || isDue()) return;
-      const { promise, resolve } = defer();
-      const one: Waiting = { path, asks: 0, isDue, resolve };
+    /** For one that waits again and again. `isDue` can be expected to hold when `path` has changed, or after `ask`. */
+    open(path: string, signal: AbortSignal): Waiter {
+      const one: Waiting = { path, asks: 0, isDue: () => false, resolve() {} };
       const stop = () => end(one);
-      waiting.add(one);
-      timer ??= setInterval(ask, everyMs);
       signal.addEventListener('abort', stop, { once: true });
-      await promise;
-      signal.removeEventListener('abort', stop);
+      return {
+        until(isDue) {
+          const { promise, resolve } = defer();
+          Object.assign(one, { asks: 0, isDue, resolve });
+          if (signal.aborted) resolve();
+          else {
+            waiting.add(one);
+            timer ??= everyAligned(everyMs, ask);
+          }
+          return promise;
+        },
+        close() {
+          signal.removeEventListener('abort', stop);
+          end(one);
+        },
+      };
     },
 
     /** Something other than a file has changed: all are asked for. */

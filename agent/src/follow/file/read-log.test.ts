@@ -131,7 +131,7 @@ describe('readLog', () => {
 
   it('goes through rotations, several at once too, without losing or repeating a line', async () => {
     write(100);
-    const log = reading();
+    const log = reading({ rotatesAt: 500 });
     await log.caughtUp();
     for (let round = 0; round < 60; round++) {
       write(50);

@@ -9,7 +9,7 @@ import { createGunzip } from 'node:zlib';
 import { pause } from '../backoff.ts';
 import type { LogEnd, OnBytes } from '../engine.ts';
 import { lookbackBytes } from '../reader.ts';
-import type { Idle } from './idle.ts';
+import type { Idle, Waiter } from './idle.ts';
 import { firstTime, idOf, type LogFile, openLogFiles, openSuccessors, placeOf } from './log-files.ts';
 
 const newline = 0x0a;
@@ -96,7 +96,23 @@ async function readPlain(
   from: number,
   before: Buffer,
   queue: LogFile[],
-  { path, follow, isOver, rotatesAt, idle, signal, onBytes }: ReadLogOptions,
+  options: ReadLogOptions,
+): Promise<Buffer | LogEnd> {
+  const waiter = options.idle.open(options.path, options.signal);
+  try {
+    return await readOn(file, from, before, queue, waiter, options);
+  } finally {
+    waiter.close();
+  }
+}
+
+async function readOn(
+  file: LogFile,
+  from: number,
+  before: Buffer,
+  queue: LogFile[],
+  waiter: Waiter,
+  { path, follow, isOver, rotatesAt, signal, onBytes }: ReadLogOptions,
 ): Promise<Buffer | LogEnd> {
   let offset = from;
   /** What stands before the offset, as far as it was read: the file is another one when it no longer does. */
@@ -104,18 +120,21 @@ async function readPlain(
   let buffer = shared;
   let current: CurrentFile = { size: 0, isOurs: true };
   let seenAt = performance.now();
+  let lookedAt = Number.NEGATIVE_INFINITY;
   let isLost = false;
   /** The last read was full, so that most likely there is more. */
   let isBulk = false;
   let breathedAt = seenAt;
-  // A small file must not be filled and truncated twice between two looks.
-  const lookMs = Math.min(breatheMs, (rotatesAt ?? Number.POSITIVE_INFINITY) / fastestLog);
+  /** Where the last read ended, and how long the file was at least when that was last known. */
+  let readTo = from;
+  let size = from;
 
   /** Looks at the file that is written now. When it is another one, those after this one are opened. */
   function look(): void {
+    const now = performance.now();
+    lookedAt = now;
     if (queue.length > 0 || isLost) return;
     current = lookAt(path, file.id);
-    const now = performance.now();
     if (current.isOurs) {
       seenAt = now;
       return;
@@ -137,11 +156,34 @@ async function readPlain(
     return current.size === undefined && (rotatesAt === undefined || offset < rotatesAt);
   }
 
+  /** How old, in ms, the last look may be when the file's end is read. */
+  function lookMs(over: boolean): number {
+    // A log that Docker does not rotate is moved away by others, if at all: for that, now and then is enough.
+    if (rotatesAt === undefined && follow && !over) return nameMs;
+    // A small file must not be filled and truncated twice between two looks.
+    return isBulk ? Math.min(breatheMs, (rotatesAt ?? Number.POSITIVE_INFINITY) / fastestLog) : 0;
+  }
+
+  function isDue(): boolean {
+    size = sizeOf(file);
+    if (size !== readTo || isOver()) return true;
+    // Docker moves a file away only when it is full. For what others do to it, now and then is enough: a look at its name
+    // costs several times what its size does.
+    const now = performance.now();
+    const isFull = rotatesAt !== undefined && readTo >= rotatesAt;
+    if (!isFull && now - lookedAt < nameMs) return false;
+    lookedAt = now;
+    const seen = lookAt(path, file.id);
+    if (seen.size === undefined || seen.isOurs) return false;
+    lookedAt = Number.NEGATIVE_INFINITY;
+    return true;
+  }
+
   for (;;) {
     signal.throwIfAborted();
     // Asked before the file is read: the daemon tells of the end when everything is written.
     const over = isOver();
-    const looks = !isBulk || performance.now() - seenAt >= lookMs;
+    const looks = size < offset || performance.now() - lookedAt >= lookMs(over);
     if (looks) {
       look();
       if (sizeOf(file) < offset) {
@@ -158,18 +200,24 @@ async function readPlain(
     const read = readSync(file.fd, buffer, head.length, room, offset - again);
     isBulk = read === room;
     // What the end means is told by a look from before it was read.
-    if (!looks && !isBulk) continue;
+    if (!looks && !isBulk && lookMs(over) === 0) continue;
     const end = head.length + read;
+    if (end < start) {
+      // Truncated since it was looked at: it is looked at again.
+      size = end - start + offset;
+      continue;
+    }
     if (!buffer.subarray(start - tail.length, start).equals(tail)) return 'ended';
     const to = end > start ? buffer.lastIndexOf(newline, end - 1) + 1 : start;
     if (to > start) {
       const kept = Buffer.from(buffer.subarray(Math.max(0, to - tailBytes), to));
       const waiting = onBytes('json', buffer, start, to);
       offset += to - start;
+      size = Math.max(size, offset);
       tail = offset >= tailBytes ? kept : nothing;
       if (buffer !== shared) buffer = shared;
       if (waiting) await waiting;
-      else if (!isBulk || performance.now() - breathedAt >= breatheMs) {
+      else if (performance.now() - breathedAt >= breatheMs) {
         await setImmediate();
         breathedAt = performance.now();
       }
@@ -184,23 +232,11 @@ async function readPlain(
     if (queue.length > 0) return lastBytes(file, offset, before);
     if (isLost || !follow) return 'ended';
     if (over) return end === to && (current.isOurs || isLast()) ? 'all' : 'ended';
-    const readTo = offset + end - to;
-    let lookedAt = performance.now();
-    await idle.until(
-      path,
-      () => {
-        if (sizeOf(file) !== readTo || isOver()) return true;
-        // Docker moves a file away only when it is full. For what others do to it, now and then is enough: a look at its
-        // name costs several times what its size does.
-        const now = performance.now();
-        const isFull = rotatesAt !== undefined && readTo >= rotatesAt;
-        if (!isFull && now - lookedAt < nameMs) return false;
-        lookedAt = now;
-        const { size, isOurs } = lookAt(path, file.id);
-        return size !== undefined && !isOurs;
-      },
-      signal,
-    );
+    readTo = offset + end - to;
+    // A log that rotates may have been filled while this was taken.
+    if (rotatesAt !== undefined && isDue()) continue;
+    await waiter.until(isDue);
+    breathedAt = performance.now();
   }
 }
 
