@@ -193,6 +193,20 @@ interface ListJson {
   Created?: number;
 }
 
+/** Reads closer than this, in ms, are a flow; and of so many bytes, they are worth their while. */
+const closeMs = 2;
+const fullBytes = 32 * 1024;
+/** So long, in ms, lines are let come together: the engine writes one at a time, and a read for each costs more than the line. */
+const gatherMs = 1;
+const gathering: (() => void)[] = [];
+
+function gather(goOn: () => void): void {
+  if (gathering.push(goOn) > 1) return;
+  setTimeout(() => {
+    for (const one of gathering.splice(0)) one();
+  }, gatherMs);
+}
+
 /** Reads one log stream to its end. */
 function streamLogs(
   where: DockerHost,
@@ -209,6 +223,7 @@ function streamLogs(
     let take = (bytes: Buffer, from: number, to: number) => onBytes(source, bytes, from, to);
     let waiting: Promise<void> | undefined;
     let settled = false;
+    let readAt = 0;
 
     const late = () => finish(unreachable(where.label, timedOut()));
     let timer = setTimeout(late, connectTimeoutMs);
@@ -245,7 +260,7 @@ function streamLogs(
           return true;
         }
         waiting = take(bytes, from, to);
-        if (!waiting) return true;
+        if (!waiting) return isWorthReadingOn(to - from);
         waiting.then(
           () => {
             waiting = undefined;
@@ -258,6 +273,19 @@ function streamLogs(
         finish(error);
         return false;
       }
+    }
+
+    /** When reads follow each other closely, each has but a line or two: then more is let come together, and read at once. */
+    function isWorthReadingOn(length: number): boolean {
+      const before = readAt;
+      readAt = performance.now();
+      if (readAt - before > closeMs || length >= fullBytes) return true;
+      gather(goOn);
+      return false;
+    }
+
+    function goOn(): void {
+      if (!settled && !waiting) socket.resume();
     }
 
     function fail(why: string): boolean {
