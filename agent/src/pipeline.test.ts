@@ -211,6 +211,35 @@ describe('pipeline', () => {
     expect(disk.notes.get('c1')).toBe('api-old');
   });
 
+  it('writes the first record after a pause at once, those of a steady flow together, also when the clock was set back', async () => {
+    const disk = memoryDisk();
+    let now = 10_000;
+    const pipeline = createPipeline({
+      stages: await stagesWith({ CONTEXT_LINES: '0' }),
+      disk,
+      now: () => now,
+    });
+    const sink = pipeline.open(container);
+    const log = logOf(
+      Array.from({ length: 9 }, (_, n) => ({ stream: 'stdout' as const, text: `ERROR ${n}` })),
+    );
+    const written: number[] = [];
+    for (const line of log) {
+      sink.push(line, now);
+      sink.giveOutRecords(now);
+      // A line alone waits in join for what may follow it: the next one gives it out.
+      pipeline.tick();
+      await Promise.resolve();
+      await Promise.resolve();
+      written.push(disk.records.length);
+      now += 50;
+    }
+    expect(written).toEqual([0, 1, 1, 1, 1, 5, 5, 5, 5]);
+    now -= 3_600_000;
+    pipeline.tick();
+    expect(disk.records).toHaveLength(8);
+  });
+
   it('tells readers to wait while more waits for the disk than it may', async () => {
     const disk = memoryDisk();
     let free: () => void = () => {};

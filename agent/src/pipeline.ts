@@ -176,8 +176,10 @@ export function createPipeline(options: PipelineOptions) {
           );
       }
       if (writing) return;
-      const isDue = waitingRecords.length + waitingHoles.length > 0 && now - recordsWrittenAt >= flowMs;
-      if (isDue || now - cursorsWrittenAt >= cursorEveryMs) {
+      // The clock may be set back.
+      const isDue =
+        waitingRecords.length + waitingHoles.length > 0 && Math.abs(now - recordsWrittenAt) >= flowMs;
+      if (isDue || Math.abs(now - cursorsWrittenAt) >= cursorEveryMs) {
         write().catch(() => {
           // Kept in `failure`: whoever waits in ready() or close() gets it.
         });
