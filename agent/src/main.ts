@@ -87,7 +87,10 @@ export async function runAgent(
   });
   const { logSource } = settings.docker;
   const asked = connectTo(settings.docker, settings);
-  const files = logSource === 'api' ? undefined : createFileEngine({ engine: asked, choice: logSource, log });
+  const files =
+    logSource === 'api'
+      ? undefined
+      : createFileEngine({ engine: asked, choice: logSource, log, room: finding.find?.room });
   const optimiser = createOptimiser();
   const engine = optimiser.watch(files ?? asked);
   const follower = createFollower({

@@ -121,6 +121,8 @@ export interface Hole {
  * too many, never too few. Offsets are those of the bytes last given to `look`.
  */
 export interface Find {
+  /** Memory for all readers to read into: bytes that lie there need not be copied to be looked at. */
+  readonly room: Buffer;
   /** The bytes that are asked about until the next call. */
   look(bytes: Buffer, from: number, to: number): void;
   /** The first place, from `from` on, of a text that lines may matter for; or -1. */

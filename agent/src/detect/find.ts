@@ -49,6 +49,7 @@ export function createFind({ patterns, tracebackPattern, multilineStart }: FindO
 }
 
 class Scan implements Find {
+  readonly room: Buffer;
   readonly #module: ScanModule;
   readonly #literals: readonly string[];
   readonly #traceback: Pattern;
@@ -67,6 +68,7 @@ class Scan implements Find {
     this.#literals = literals;
     this.#traceback = traceback;
     this.#memory = Buffer.from(module.memory.buffer);
+    this.room = this.#memory.subarray(layout.data, layout.data + maxDataBytes);
     this.#cells = new Int32Array(module.memory.buffer);
   }
 
@@ -74,6 +76,11 @@ class Scan implements Find {
     this.#bytes = bytes;
     this.#to = to;
     this.#break = -1;
+    if (bytes.buffer === this.#memory.buffer) {
+      this.#fits = true;
+      this.#base = bytes.byteOffset;
+      return;
+    }
     // More than any read gives, but for the rest of a line that is larger than all: looked at as text.
     this.#fits = to - from <= maxDataBytes;
     if (!this.#fits) return;

@@ -73,6 +73,7 @@ function findText(text: string): Find {
       return at >= 0 && at + text.length <= last ? at : -1;
     },
     matters: (_from, _to, holdsText) => holdsText,
+    room: Buffer.alloc(0),
     hasTime: () => true,
     standsAlone: () => false,
     mattersText: (line) => line.includes(text),

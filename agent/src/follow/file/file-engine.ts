@@ -16,6 +16,8 @@ export interface FileEngineOptions {
   engine: Engine;
   choice: FileChoice;
   log: Log;
+  /** See `ReadLogOptions`. */
+  room?: Buffer | undefined;
 }
 
 export type FileEngine = Engine & {
@@ -35,7 +37,7 @@ interface Known {
 
 const driver = 'json-file';
 
-export function createFileEngine({ engine, choice, log }: FileEngineOptions): FileEngine {
+export function createFileEngine({ engine, choice, log, room }: FileEngineOptions): FileEngine {
   const idle = createIdle();
   const containers = new Map<string, Known>();
   const following = { file: 0, api: 0 };
@@ -112,6 +114,7 @@ export function createFileEngine({ engine, choice, log }: FileEngineOptions): Fi
       isOver: () => known.stoppedAt > known.startedAt,
       rotatesAt: known.seen?.rotatesAt,
       idle,
+      room,
       signal,
       onBytes,
     });

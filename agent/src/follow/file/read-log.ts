@@ -26,7 +26,9 @@ const nameMs = 500;
 /** Bytes before an offset that are remembered, to see whether the file is still the same. */
 const tailBytes = 64;
 
-const shared = Buffer.allocUnsafeSlow(lookbackBytes + chunkBytes);
+const bufferBytes = lookbackBytes + chunkBytes;
+/** Where no other memory is given to read into. */
+let ownBuffer: Buffer | undefined;
 const nothing = Buffer.alloc(0);
 
 export interface ReadLogOptions {
@@ -39,6 +41,8 @@ export interface ReadLogOptions {
   /** Bytes at which the log rotates. */
   rotatesAt: number | undefined;
   idle: Idle;
+  /** Memory that all logs are read into, when it is large enough. */
+  room?: Buffer | undefined;
   signal: AbortSignal;
   onBytes: OnBytes;
 }
@@ -112,8 +116,9 @@ async function readOn(
   before: Buffer,
   queue: LogFile[],
   waiter: Waiter,
-  { path, follow, isOver, rotatesAt, signal, onBytes }: ReadLogOptions,
+  { path, follow, isOver, rotatesAt, room: given, signal, onBytes }: ReadLogOptions,
 ): Promise<Buffer | LogEnd> {
+  const shared = bufferIn(given);
   let offset = from;
   /** What stands before the offset, as far as it was read: the file is another one when it no longer does. */
   let tail: Buffer = nothing;
@@ -238,6 +243,12 @@ async function readOn(
     await waiter.until(isDue);
     breathedAt = performance.now();
   }
+}
+
+function bufferIn(room: Buffer | undefined): Buffer {
+  if (room && room.length >= bufferBytes) return room.subarray(0, bufferBytes);
+  ownBuffer ??= Buffer.allocUnsafeSlow(bufferBytes);
+  return ownBuffer;
 }
 
 interface CurrentFile {
