@@ -198,8 +198,14 @@ function strongestWord(head: string): Found {
         return { level: 'unknown', strength: 5 };
     }
     if (strength > best.strength) best = { level, strength };
+    // Only a word in brackets is stronger than this one.
+    if (best.strength === 4 && lastOpening(head) < match.index) break;
   }
   return best;
+}
+
+function lastOpening(text: string): number {
+  return Math.max(text.lastIndexOf('['), text.lastIndexOf('('), text.lastIndexOf('<'), text.lastIndexOf('|'));
 }
 
 function strengthOf(head: string, at: number, word: string, bodyAt: number): number {
