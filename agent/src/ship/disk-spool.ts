@@ -35,6 +35,11 @@ interface Write {
   reject(error: Error): void;
 }
 
+/**
+ * So long, in ms, an acknowledgement waits for a write to go with. After a crash within that time its batch is sent again,
+ * which its ids make harmless.
+ */
+const acknowledgeMs = 500;
 /** Most that one sync takes along. */
 const groupBytes = 4 * 1024 * 1024;
 
@@ -64,6 +69,9 @@ export class DiskSpool implements Spool {
   #closing = false;
   #closed = false;
   #fatal: Error | undefined;
+  /** The place of acknowledgement is to be written, though nothing else is. */
+  #mustAcknowledge = false;
+  #acknowledging: NodeJS.Timeout | undefined;
   /** There may be room now, or it is time to stop. */
   readonly #room = new Wakeup();
   readonly #arrival = new Wakeup();
@@ -222,6 +230,16 @@ export class DiskSpool implements Spool {
     if (!this.#backlog.acknowledge(batch)) return;
     this.#counts.acknowledgedRecords += batch.records.length;
     this.#room.wake();
+    // One by one they go to a backend that does not know ids: it would store one twice. And what is removed makes room.
+    const isUrgent = batch.records.length <= 1 || this.#backlog.acknowledgedSegments().length > 0;
+    if (isUrgent) this.#writeAcknowledgement();
+    else this.#acknowledging ??= setTimeout(() => this.#writeAcknowledgement(), acknowledgeMs);
+  }
+
+  #writeAcknowledgement(): void {
+    clearTimeout(this.#acknowledging);
+    this.#acknowledging = undefined;
+    this.#mustAcknowledge = this.#backlog.isMoved;
     this.#run();
   }
 
@@ -265,6 +283,7 @@ export class DiskSpool implements Spool {
   }
 
   async close(): Promise<void> {
+    this.#writeAcknowledgement();
     this.#closing = true;
     this.#room.wake();
     await this.#running;
@@ -302,7 +321,7 @@ export class DiskSpool implements Spool {
   #hasWork(): boolean {
     return (
       this.#queue.length > 0 ||
-      this.#backlog.isMoved ||
+      this.#mustAcknowledge ||
       this.#ownHoles.length > 0 ||
       this.#unreadable.length > 0
     );
@@ -374,6 +393,7 @@ export class DiskSpool implements Spool {
     const sync = ownHoles.length > 0 || group.some(({ forget }) => forget === undefined);
     const segment = await this.#put(content, sync);
     this.#backlog.written(acknowledged);
+    this.#mustAcknowledge &&= this.#backlog.isMoved;
     if (sync) this.#acknowledgedOnDisk = Math.max(this.#acknowledgedOnDisk, acknowledged.segment);
 
     this.#ownHoles = this.#ownHoles.slice(ownHoles.length);

@@ -7,7 +7,7 @@
 
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { gzip, gzipSync } from 'node:zlib';
 import type { WireHole } from '@log-detector/contract';
 import type { Hole } from '../types.ts';
 import { backoffMs } from './backoff.ts';
@@ -84,7 +84,15 @@ const aloneMs = 10 * 60_000;
 /** As many records as share a transaction of the backend. Several times as many bytes are in memory while they are sent. */
 const defaultBatch: BatchBounds = { maxRecords: 1000, maxBytes: 512 * 1024, lingerMs: 200 };
 
-const compress = promisify(gzip);
+/** Up to here it takes less time than handing it to another thread and back. */
+const compressAtOnceBytes = 64 * 1024;
+
+const compressElsewhere = promisify(gzip);
+
+function compress(json: Buffer): Buffer | Promise<Buffer> {
+  const options = { level: 3 };
+  return json.length <= compressAtOnceBytes ? gzipSync(json, options) : compressElsewhere(json, options);
+}
 
 export function createSender(options: SenderOptions): Sender {
   return new HttpSender(options);
@@ -259,7 +267,7 @@ class HttpSender implements Sender {
   async #post(request: Request, { stop, cut }: Signals): Promise<Settling | undefined> {
     const { connectTimeoutMs, readTimeoutMs, apiKey, sleep } = this.#options;
     const compressed = request.mayCompress && request.json.length > compressFromBytes;
-    const body = compressed ? await compress(request.json, { level: 3 }) : request.json;
+    const body = compressed ? await compress(request.json) : request.json;
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json',

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Hole } from '../types.ts';
@@ -65,6 +65,27 @@ describe('spool', () => {
     expect(after.cursor('c2', 'stdout')).toBeUndefined();
     expect(await drain(after)).toEqual({ numbers: range(4, 10), holes: [holeOf(10)] });
     expect(await segmentsIn(dir)).toHaveLength(1);
+  });
+
+  it('writes an acknowledgement by itself after a moment, or with what comes', async () => {
+    const dir = await folder();
+    const spool = await spoolIn(dir);
+    /** What an agent would find that took over after kill -9. */
+    const left = async () => {
+      const copy = await folder();
+      await cp(dir, copy, { recursive: true, filter: (path) => dir === path || path.endsWith('.seg') });
+      return (await drain(await spoolIn(copy))).numbers;
+    };
+    const take = async (maxRecords: number) =>
+      spool.acknowledge((await spool.next({ ...all, maxRecords }, soon()))!);
+    await appendNumbers(spool, 0, 10, { each: 10 });
+    await take(2);
+    await expect.poll(left, { timeout: 5000 }).toEqual(range(2, 10));
+    await take(1);
+    await expect.poll(left, { timeout: 5000 }).toEqual(range(3, 10));
+    await take(2);
+    await spool.append({ records: [], cursors: [cursorOf(10)] });
+    expect(await left()).toEqual(range(5, 10));
   });
 
   it('moves a cursor only when it is on disk', async () => {
