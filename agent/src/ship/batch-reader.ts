@@ -2,8 +2,9 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Hole } from '../types.ts';
-import { frameTypes, originOf, type Place, payloadOf, readFrames } from './frames.ts';
+import { type Frame, frameTypes, originOf, type Place, payloadOf, readFrames, walkFrames } from './frames.ts';
 import { isDamage, reasonOf } from './log.ts';
+import { RecentWrites } from './recent-writes.ts';
 import type { Segment } from './segment.ts';
 import { type SpooledRecords, SpooledRecordsBuilder } from './spooled-records.ts';
 import { addTo, type Tally } from './tally.ts';
@@ -32,6 +33,8 @@ export interface ReadResult {
 }
 
 export class BatchReader {
+  /** What was written is told here, whole frames each time. */
+  readonly recent = new RecentWrites();
   #open: { path: string; file: FileHandle } | undefined;
 
   /** Takes one record at least, however large, and at most so many records and bytes of their wire form. */
@@ -60,8 +63,7 @@ export class BatchReader {
       tallies.set(segment.number, tally);
       let full = false;
       try {
-        const file = await this.#fileOf(segment);
-        const { offset, damaged } = await readFrames(file, start, segment.length, (frame) => {
+        const { offset, damaged } = await this.#frames(segment, start, (frame) => {
           if (frame.type === frameTypes.record) {
             const { count, jsonFrom } = originOf(frame.payload);
             const more = frame.payload.length - jsonFrom;
@@ -89,6 +91,23 @@ export class BatchReader {
       if (full) break;
     }
     return { batch: batch() };
+  }
+
+  async #frames(
+    segment: Segment,
+    start: number,
+    visit: (frame: Frame) => boolean,
+  ): Promise<{ offset: number; damaged: boolean }> {
+    const end = segment.length;
+    const pieces = this.recent.from(segment.number, start, end);
+    if (!pieces) return readFrames(await this.#fileOf(segment), start, end, visit);
+    let offset = start;
+    for (const bytes of pieces) {
+      const walked = walkFrames(bytes, offset, end, visit);
+      offset = walked.offset;
+      if (walked.stopped) return { offset, damaged: walked.stopped === 'damaged' };
+    }
+    return { offset, damaged: offset < end };
   }
 
   async #fileOf({ path }: Segment): Promise<FileHandle> {

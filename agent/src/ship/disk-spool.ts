@@ -389,12 +389,11 @@ export class DiskSpool implements Spool {
     for (const hole of ownHoles) this.#frames.hole(hole);
     const content = Buffer.concat([this.#frames.take(), ...group.map(({ frames }) => frames)]);
     await this.#safePoint.keep(this.#backlog, this.#state, this.#now());
-    // An acknowledgement may be lost: its batch comes again.
-    const sync = ownHoles.length > 0 || group.some(({ forget }) => forget === undefined);
-    const segment = await this.#put(content, sync);
+    const segment = await this.#put(content);
+    this.#reader.recent.add(segment.number, segment.length - content.length, content);
     this.#backlog.written(acknowledged);
     this.#mustAcknowledge &&= this.#backlog.isMoved;
-    if (sync) this.#acknowledgedOnDisk = Math.max(this.#acknowledgedOnDisk, acknowledged.segment);
+    this.#acknowledgedOnDisk = Math.max(this.#acknowledgedOnDisk, acknowledged.segment);
 
     this.#ownHoles = this.#ownHoles.slice(ownHoles.length);
     segment.holes.push(...ownHoles);
@@ -412,9 +411,9 @@ export class DiskSpool implements Spool {
     this.#arrival.wake();
   }
 
-  async #put(content: Buffer, sync: boolean): Promise<Segment> {
-    if (sync) this.#counts.syncs++;
-    if (!this.#writer.needsNewSegment()) return this.#writer.append(content, sync);
+  async #put(content: Buffer): Promise<Segment> {
+    this.#counts.syncs++;
+    if (!this.#writer.needsNewSegment()) return this.#writer.append(content);
     const segment = await this.#begin(this.#backlog.acknowledged, content);
     await this.#writer.makeReserve();
     return segment;
@@ -448,7 +447,7 @@ export class DiskSpool implements Spool {
     if (this.#acknowledgedOnDisk < acknowledged.segment) {
       try {
         this.#frames.acknowledged(acknowledged);
-        await this.#put(this.#frames.take(), true);
+        await this.#put(this.#frames.take());
         this.#acknowledgedOnDisk = acknowledged.segment;
       } catch (error) {
         if (!isFull(error)) throw error;

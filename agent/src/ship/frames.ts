@@ -162,26 +162,41 @@ export async function readFrames(
     if (bytes > chunk.length) chunk = Buffer.allocUnsafe(bytes);
     const filled = await readFully(file, chunk.subarray(0, bytes), offset);
     if (filled < need) return { offset, damaged: true };
-    let at = 0;
-    need = headerBytes;
-    while (filled - at >= headerBytes) {
-      const length = chunk.readUInt32LE(at + 4);
-      const size = headerBytes + length;
-      if (length > maxPayloadBytes || size > end - offset) return { offset, damaged: true };
-      if (size > filled - at) {
-        need = size;
-        break;
-      }
-      const type = chunk[at + 8] as FrameType;
-      if (crc32(chunk.subarray(at + 4, at + size)) !== chunk.readUInt32LE(at) || type < 1 || type > 7)
-        return { offset, damaged: true };
-      const payload = chunk.subarray(at + headerBytes, at + size);
-      if (!visit({ type, payload, start: offset, end: offset + size })) return { offset, damaged: false };
-      at += size;
-      offset += size;
-    }
+    const walked = walkFrames(chunk.subarray(0, filled), offset, end, visit);
+    ({ offset, need } = walked);
+    if (walked.stopped) return { offset, damaged: walked.stopped === 'damaged' };
   }
   return { offset, damaged: offset < end };
+}
+
+/**
+ * Walks the frames that lie in these bytes, which stand in the segment from `start` on, as `readFrames` does.
+ * @param end up to where the segment is good.
+ * @returns the offset after the last frame taken, and how many bytes from there the next one needs at least.
+ */
+export function walkFrames(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  visit: (frame: Frame) => boolean,
+): { offset: number; need: number; stopped?: 'damaged' | 'told' } {
+  let at = 0;
+  while (bytes.length - at >= headerBytes) {
+    const offset = start + at;
+    const length = bytes.readUInt32LE(at + 4);
+    const size = headerBytes + length;
+    if (length > maxPayloadBytes || size > end - offset)
+      return { offset, need: headerBytes, stopped: 'damaged' };
+    if (size > bytes.length - at) return { offset, need: size };
+    const type = bytes[at + 8] as FrameType;
+    if (crc32(bytes.subarray(at + 4, at + size)) !== bytes.readUInt32LE(at) || type < 1 || type > 7)
+      return { offset, need: headerBytes, stopped: 'damaged' };
+    const payload = bytes.subarray(at + headerBytes, at + size);
+    if (!visit({ type, payload, start: offset, end: offset + size }))
+      return { offset, need: headerBytes, stopped: 'told' };
+    at += size;
+  }
+  return { offset: start + at, need: headerBytes };
 }
 
 async function readFully(file: FileHandle, into: Buffer, position: number): Promise<number> {

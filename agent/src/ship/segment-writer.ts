@@ -1,6 +1,7 @@
 // Bytes -> the end of the newest segment, or a new segment. What failed half-way does not count: the segment is cut back
 // and not written to again, because after a failed sync nobody knows what of it is on disk.
 
+import { constants } from 'node:fs';
 import { type FileHandle, open, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FrameWriter, type Head } from './frames.ts';
@@ -45,14 +46,13 @@ export class SegmentWriter {
     return !last || !this.#appendable || last.length >= this.#segmentBytes;
   }
 
-  /** Adds to the last segment. @throws what the disk throws; then nothing of it counts, and a new segment is needed. */
-  async append(content: Buffer, sync: boolean): Promise<Segment> {
+  /** Adds to the last segment, synced. @throws what the disk throws; then nothing of it counts, and a new segment is needed. */
+  async append(content: Buffer): Promise<Segment> {
     const last = this.#segments.at(-1);
     if (!last || !this.#appendable) throw new Error('bug: there is no segment to append to');
     try {
-      this.#file ??= await open(last.path, 'r+');
-      await writeFully(this.#file, content, last.length);
-      if (sync) await this.#file.datasync();
+      this.#file ??= await open(last.path, constants.O_RDWR | syncs);
+      await writeSynced(this.#file, content, last.length);
     } catch (error) {
       await this.leave();
       throw error;
@@ -75,9 +75,9 @@ export class SegmentWriter {
     const bytes = Buffer.concat([head, content]);
     let file: FileHandle | undefined;
     try {
-      file = await open(segment.path, 'w', 0o600);
-      await writeFully(file, bytes, 0);
-      await file.datasync();
+      const { O_RDWR, O_CREAT, O_TRUNC } = constants;
+      file = await open(segment.path, O_RDWR | O_CREAT | O_TRUNC | syncs, 0o600);
+      await writeSynced(file, bytes, 0);
       await syncFolder(this.#dir);
     } catch (error) {
       await file?.close().catch(() => {});
@@ -144,6 +144,14 @@ export class SegmentWriter {
     this.#file = undefined;
     await file?.close().catch(() => {});
   }
+}
+
+/** Each write is on disk when it is done: one call, and one wake, in place of a write and a sync. */
+const syncs: number = constants.O_DSYNC ?? 0;
+
+async function writeSynced(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  await writeFully(file, bytes, position);
+  if (syncs === 0) await file.datasync();
 }
 
 /** A write may take less than it was given, last of all when the disk fills up. */
