@@ -1,5 +1,4 @@
-// Timers that fire together: each at the multiples of its interval, so that the process wakes once for all that are due. On
-// a machine at rest a wake costs more than most of what is done in it (benchmarks/agent-share.ts).
+// Timers that fire together: each at the multiples of its interval, so that the process wakes once for all that are due.
 
 /** Calls `work` every `everyMs`, by the process's own clock. What comes late moves nothing that comes after it. */
 export function everyAligned(everyMs: number, work: () => void): { stop(): void } {

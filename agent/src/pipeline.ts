@@ -75,9 +75,9 @@ export interface PipelineStats {
   waitingBytes: number;
 }
 
-/** How often, in ms, stages tick and what is ready goes to disk. */
+/** How often, in ms, stages tick, and the first record after a pause goes to disk. */
 export const tickMs = 50;
-/** While records keep coming, how often, in ms, they are written at most: the sender waits longer than that for more. */
+/** While records keep coming, how often, in ms, they are written at most: the sender waits as long for more. */
 const flowMs = 200;
 /** How often, in ms, cursors are written although no record came: what a restart reads again is at most this much. */
 const cursorEveryMs = 1000;

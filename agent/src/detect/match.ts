@@ -29,7 +29,7 @@ export type Match = (
   now: number,
 ) => MatchedRecord | undefined;
 
-/** Makes the stage: it keeps nothing of what it has seen, so one serves all containers. */
+/** Makes the stage: it keeps no state but the labels it read last, so one serves all containers. */
 export function createMatch({
   patterns,
   excludes = [],
@@ -99,7 +99,6 @@ export function createMatch({
     return level === 'info' || level === 'debug' || level === 'trace' ? 'error' : 'fatal';
   }
 
-  // Those of one container for one record after the other.
   let labelsSeen: Record<string, string> | undefined;
   let labelsKept: Record<string, string> | undefined;
 

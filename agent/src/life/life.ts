@@ -406,14 +406,8 @@ function messageOf(exitCode: number, isOom: boolean): string {
   return `Container exited with code ${exitCode}.`;
 }
 
-// Records of one second follow each other.
-let secondAsked = '';
-let secondMs = 0;
-
 function msOf(at: string): number {
-  const second = at.slice(0, 19);
-  if (second !== secondAsked) [secondAsked, secondMs] = [second, Date.parse(`${second}Z`)];
-  return secondMs + Number(at.slice(20, 23));
+  return Date.parse(`${at.slice(0, 23)}Z`);
 }
 
 function shortId(imageId: string): string {

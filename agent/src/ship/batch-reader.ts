@@ -44,12 +44,11 @@ export class BatchReader {
     bounds: { maxRecords: number; maxBytes: number },
   ): Promise<ReadResult> {
     const { maxRecords, maxBytes } = bounds;
-    const ahead = segments.reduce(
-      (sum, { number, length }) => sum + (number < from.segment ? 0 : length),
-      segments.some(({ number }) => number === from.segment) ? -from.offset : 0,
-    );
-    // The first may be larger than all that was asked for.
-    const records = new SpooledRecordsBuilder(Math.max(0, Math.min(ahead, maxBytes + maxRecords)));
+    const ahead = segments
+      .filter(({ number }) => number >= from.segment)
+      .reduce((sum, { number, length }) => sum + length - (number === from.segment ? from.offset : 0), 0);
+    // With a comma for each. The first may be larger than all that was asked for: then there is more.
+    const records = new SpooledRecordsBuilder(Math.min(ahead, maxBytes + maxRecords));
     const tallies = new Map<number, Tally>();
     const holes: SpooledHole[] = [];
     let end = from;

@@ -72,11 +72,12 @@ export async function readLog(options: ReadLogOptions): Promise<ReadEnd> {
   let before: Buffer = nothing;
   let from = since === undefined || queue[0]?.compressed ? 0 : queue[0] ? placeOf(queue[0], since) : 0;
   let current: LogFile | undefined;
+  const waiter = options.idle.open(path, signal);
   try {
     for (current = queue.shift(); current; current = queue.shift()) {
       const ended = current.compressed
         ? await readCompressed(current, before, options)
-        : await readPlain(current, from, before, queue, options);
+        : await readPlain(current, from, before, queue, waiter, options);
       closeSync(current.fd);
       current = undefined;
       if (typeof ended === 'string') return ended;
@@ -85,6 +86,7 @@ export async function readLog(options: ReadLogOptions): Promise<ReadEnd> {
     }
     return 'ended';
   } finally {
+    waiter.close();
     for (const { fd } of current ? [current, ...queue] : queue) closeSync(fd);
   }
 }
@@ -96,21 +98,6 @@ function holding(files: readonly LogFile[], since: string): number {
 
 /** Reads a file to its end. @returns its last bytes when another follows */
 async function readPlain(
-  file: LogFile,
-  from: number,
-  before: Buffer,
-  queue: LogFile[],
-  options: ReadLogOptions,
-): Promise<Buffer | LogEnd> {
-  const waiter = options.idle.open(options.path, options.signal);
-  try {
-    return await readOn(file, from, before, queue, waiter, options);
-  } finally {
-    waiter.close();
-  }
-}
-
-async function readOn(
   file: LogFile,
   from: number,
   before: Buffer,
