@@ -239,3 +239,24 @@ describe('GET /api/logs over time', () => {
     );
   });
 });
+
+describe('GET /api/logs while records come in', () => {
+  it('counts just what it lists, where the list ends on the page', async () => {
+    const given = await givenBackend();
+    try {
+      let isDone = false;
+      const posting = (async () => {
+        for (let n = 0; n < 150; n++)
+          await given.post({ host: 'busy', container: 'one', message: `number ${n}` });
+        isDone = true;
+      })();
+      while (!isDone) {
+        const { body } = await given.call<List>('GET', '/api/logs?container=one&limit=200');
+        expect(body.total).toBe(body.items.length);
+      }
+      await posting;
+    } finally {
+      await given.close();
+    }
+  });
+});

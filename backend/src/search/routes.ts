@@ -9,6 +9,7 @@ import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import { instantOf } from '../ingest/instant.ts';
 import { idRange, isCounted, isSummed, type RecordFilter } from './filter.ts';
 import { histogramRoutes } from './histogram-routes.ts';
+import type { Page } from './page.ts';
 import { cleaned, instant, misfit } from './query.ts';
 import { type ListedRecords, listRecords, readRecord, withMergedIssues } from './read-records.ts';
 import { Totals } from './total.ts';
@@ -106,6 +107,8 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
           if (!isAtLeast && offset >= total) return { items: [], total, next_cursor: null };
         }
         const [{ total, isAtLeast }, listed] = await Promise.all([counted, listRecords(pool, totals, page)]);
+        // Counted and read at two instants: where the list ends on this page, what was read is all there is.
+        if (isWhole(listed, page)) return answer(listed, limit, { total: listed.found, isAtLeast: false });
         return answer(listed, limit, { total: Math.max(total, isAtLeast ? listed.found : 0), isAtLeast });
       },
     );
@@ -132,6 +135,12 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
       },
     );
   };
+}
+
+/** Whether the page holds the end of the list, and `found` counts all of it. */
+function isWhole({ items, searchedToMs }: ListedRecords, { beforeId, limit, offset }: Page): boolean {
+  const isLast = items.length < limit && (items.length > 0 || offset === 0);
+  return isLast && beforeId === undefined && searchedToMs === undefined;
 }
 
 /** Where the total is not known, it is what was found; there may be more unless everything was looked at. */
