@@ -43,6 +43,7 @@ async function given() {
     stages: stagesFor(settings, await readDetection(settings)),
     life,
     disk: {
+      keep: (records) => void disk.records.push(...records),
       async append({ records, cursors }) {
         disk.records.push(...records);
         disk.cursors.push(...cursors);

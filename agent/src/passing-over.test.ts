@@ -76,6 +76,7 @@ async function recordsOf(log: Log, source: 'mux' | 'json', cuts: readonly number
   const pipeline = createPipeline({
     stages: passesOver ? stages : { ...stages, find: undefined },
     disk: {
+      keep: (kept) => void records.push(...kept),
       async append(batch) {
         records.push(...batch.records);
       },

@@ -21,6 +21,9 @@ function memoryDisk() {
     cursors,
     holes,
     notes,
+    keep(kept: MatchedRecord[]) {
+      records.push(...kept);
+    },
     append(batch: {
       records: MatchedRecord[];
       cursors: Cursor[];
@@ -244,6 +247,7 @@ describe('pipeline', () => {
     const disk = memoryDisk();
     let free: () => void = () => {};
     const slow = {
+      ...disk,
       append: (batch: Parameters<typeof disk.append>[0]) =>
         new Promise<void>((resolve) => {
           free = () => resolve(disk.append(batch));
@@ -264,7 +268,7 @@ describe('pipeline', () => {
   });
 
   it('counts the lines around a match among what waits', async () => {
-    const slow = { append: () => new Promise<void>(() => {}) };
+    const slow = { ...memoryDisk(), append: () => new Promise<void>(() => {}) };
     const stages = await stagesWith({ CONTEXT_LINES: '10' });
     const pipeline = createPipeline({ stages, disk: slow, maxWaitingBytes: 4000 });
     const sink = pipeline.open(container);
@@ -272,5 +276,28 @@ describe('pipeline', () => {
     for (const line of logOf([...long, { stream: 'stdout', text: 'ERROR 1' }, ...long])) sink.push(line, 0);
     expect(pipeline.stats.records).toBe(1);
     expect(sink.ready()).toBeInstanceOf(Promise);
+  });
+
+  it('leaves few records as objects while the disk is slow, in their order', async () => {
+    const kept: number[] = [];
+    const appended: MatchedRecord[][] = [];
+    const disk = {
+      keep: (records: MatchedRecord[]) => void kept.push(records.length),
+      append({ records }: { records: MatchedRecord[] }) {
+        appended.push(records);
+        return new Promise<void>(() => {});
+      },
+    };
+    const pipeline = createPipeline({ stages: await stagesWith({ CONTEXT_LINES: '0' }), disk });
+    const sink = pipeline.open(container);
+    const log = Array.from({ length: 301 }, (_, n) => ({ stream: 'stdout' as const, text: `ERROR ${n}` }));
+    for (const line of logOf(log)) sink.push(line, 0);
+    // What a record takes is taken to be some 500 bytes.
+    expect(kept.length).toBeGreaterThan(3);
+    expect(Math.max(...kept)).toBeLessThan(100);
+    sink.giveOutRecords(0);
+    pipeline.tick();
+    expect(kept.reduce((sum, count) => sum + count, 0) + appended[0]!.length).toBe(301);
+    expect(appended[0]!.at(-1)?.record.message).toBe('ERROR 300');
   });
 });

@@ -46,6 +46,8 @@ type Note = [key: string, value: string];
 
 /** The spool, as the pipeline needs it. */
 export interface Disk {
+  /** Takes records as bytes, to be written by the next `append`, before those that it is given. */
+  keep(records: MatchedRecord[]): void;
   /** Resolves when all of it is on disk; waits while there is no room. */
   append(batch: {
     records: MatchedRecord[];
@@ -79,6 +81,11 @@ export interface PipelineStats {
 export const tickMs = 50;
 /** While records keep coming, how often, in ms, they are written at most: the sender waits as long for more. */
 const flowMs = 200;
+/**
+ * So many bytes of records wait as objects; more of them become bytes at once. What a flood leaves in memory for longer than a
+ * moment is moved by the garbage collector, which took a tenth of the agent's processor time.
+ */
+const mostObjectBytes = 32 * 1024;
 /** How often, in ms, cursors are written although no record came: what a restart reads again is at most this much. */
 const cursorEveryMs = 1000;
 
@@ -86,7 +93,10 @@ export function createPipeline(options: PipelineOptions) {
   const { stages, disk, life, maxWaitingBytes = 256 * 1024, now: clock = Date.now } = options;
   const sinks = new Set<ContainerSink>();
   const stats: PipelineStats = { lines: 0, entries: 0, records: 0, holes: 0, waitingBytes: 0 };
+  /** Of the records that wait, those not kept by the disk yet. */
   let waitingRecords: MatchedRecord[] = [];
+  let objectBytes = 0;
+  let hasKept = false;
   let waitingHoles: Hole[] = [];
   let writing: Promise<void> | undefined;
   let cursorsWrittenAt = 0;
@@ -95,10 +105,28 @@ export function createPipeline(options: PipelineOptions) {
 
   function take(records: MatchedRecord[]): void {
     for (const record of records) {
+      const bytes = sizeOf(record);
       waitingRecords.push(record);
-      stats.waitingBytes += sizeOf(record);
+      objectBytes += bytes;
+      stats.waitingBytes += bytes;
+      if (objectBytes >= mostObjectBytes) keep();
     }
     stats.records += records.length;
+  }
+
+  /** Makes bytes of what waits. */
+  function keep(): void {
+    disk.keep(takeRecords());
+    hasKept = true;
+  }
+
+  function takeRecords(): MatchedRecord[] {
+    const records = waitingRecords;
+    waitingRecords = [];
+    objectBytes = 0;
+    // As late as can be: an event that tells of the same instant may come a little after the line.
+    if (life) for (const record of records) addFields(record, life);
+    return records;
   }
 
   /** Writes what waits, and the cursors that it allows, in one go. Calls that come meanwhile share the next one. */
@@ -112,23 +140,23 @@ export function createPipeline(options: PipelineOptions) {
 
   /** Not in `write`, which would hold on to the records until they are on disk: they are garbage once they are bytes. */
   function begin(): Promise<void> | undefined {
-    const records = waitingRecords;
+    const records = takeRecords();
     const holes = waitingHoles;
-    waitingRecords = [];
+    const hasRecords = hasKept || records.length > 0;
+    const bytes = stats.waitingBytes;
     waitingHoles = [];
-    // As late as can be: an event that tells of the same instant may come a little after the line.
-    if (life) for (const record of records) addFields(record, life);
+    hasKept = false;
     // The cursors are read in the same turn as the records are taken, so that they cover just those.
     const cursors = [...sinks].flatMap((sink) => sink.takeCursors());
     const notes = [...sinks].flatMap((sink) => sink.takeNote() ?? []);
     const note = options.note?.(clock());
     if (note) notes.push(note);
     cursorsWrittenAt = clock();
-    if (records.length > 0) recordsWrittenAt = cursorsWrittenAt;
-    if (records.length + holes.length + cursors.length + notes.length === 0) return undefined;
+    if (hasRecords) recordsWrittenAt = cursorsWrittenAt;
+    if (!hasRecords && holes.length + cursors.length + notes.length === 0) return undefined;
     writing = disk.append({ records, cursors, holes, notes }).then(
       () => {
-        stats.waitingBytes = waitingRecords.reduce((sum, record) => sum + sizeOf(record), 0);
+        stats.waitingBytes -= bytes;
         writing = undefined;
       },
       (error) => {
@@ -178,7 +206,8 @@ export function createPipeline(options: PipelineOptions) {
       if (writing) return;
       // The clock may be set back.
       const isDue =
-        waitingRecords.length + waitingHoles.length > 0 && Math.abs(now - recordsWrittenAt) >= flowMs;
+        (hasKept || waitingRecords.length + waitingHoles.length > 0) &&
+        Math.abs(now - recordsWrittenAt) >= flowMs;
       if (isDue || Math.abs(now - cursorsWrittenAt) >= cursorEveryMs) {
         write().catch(() => {
           // Kept in `failure`: whoever waits in ready() or close() gets it.

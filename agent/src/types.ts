@@ -83,6 +83,8 @@ export interface MatchedRecord {
   first: Position;
   last: Position;
   record: WireRecord & { event_id: string };
+  /** The message is printable ASCII without quotes or backslashes: in JSON it stands as it is. */
+  isBareMessage?: boolean;
   /** Set by the pipeline: whose log it is, for the hole that a full spool has to declare. */
   containerId?: string;
 }

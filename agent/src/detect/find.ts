@@ -6,15 +6,8 @@
 import type { Find } from '../types.ts';
 import { isLookedAt, isOrdinary, specialWords, starts } from './ordinary.ts';
 import type { Pattern } from './patterns.ts';
-import {
-  createScanModule,
-  hashOf,
-  layout,
-  maxDataBytes,
-  maxTextLength,
-  maxTexts,
-  type ScanModule,
-} from './scan-module.ts';
+import { createScanModule, hashOf, layout, maxDataBytes, maxTexts, type ScanModule } from './scan-module.ts';
+import { fillTexts } from './teddy.ts';
 import { hasTimeNearStart } from './text.ts';
 import { openingState } from './traces.ts';
 
@@ -156,49 +149,10 @@ function fill(memory: WebAssembly.Memory, wanted: readonly string[]): void {
     const three = Buffer.from(start);
     if (three.length >= 3) bytes[layout.starts + hashOf(three.readUIntLE(0, 3))] = 1;
   }
-  const texts = [...new Set(wanted)].map((text) => {
-    const kept = text.slice(0, maxTextLength);
-    const skip = rarestThree(kept);
-    return {
-      text: Buffer.from(kept, 'latin1'),
-      skip,
-      three: Buffer.from(kept.slice(skip, skip + 3), 'latin1'),
-    };
-  });
-  texts.sort((a, b) => a.three.compare(b.three));
-  bytes.writeUInt32LE(texts.length, layout.textCount);
-  texts.forEach(({ text, skip, three }, index) => {
-    const at = layout.texts + index * layout.textBytes;
-    bytes.writeUInt32LE(text.length, at);
-    bytes.writeUInt32LE(skip, at + 4);
-    text.copy(bytes, at + 8);
-    // Neighbours share a set, so that few texts that none wants are found by it.
-    const set = 1 << Math.floor((index * 8) / texts.length);
-    for (let place = 0; place < 3; place++) {
-      const low = layout.sets + 16 * place;
-      const high = layout.sets + 16 * (3 + place);
-      const byte = three[place];
-      for (let half = 0; half < 16; half++) {
-        if (byte === undefined || (byte & 15) === half) bytes[low + half]! |= set;
-        if (byte === undefined || byte >> 4 === half) bytes[high + half]! |= set;
-      }
-    }
-  });
-}
-
-/** Where the three letters of a text begin that are rarest in logs. */
-function rarestThree(text: string): number {
-  let best = 0;
-  let rarest = Number.POSITIVE_INFINITY;
-  for (let from = 0; from === 0 || from <= text.length - 3; from++) {
-    const common = [...text.slice(from, from + 3)].reduce((sum, letter) => sum + commonness(letter), 0);
-    if (common < rarest) [best, rarest] = [from, common];
-  }
-  return best;
-}
-
-/** How often a character stands in logs, roughly: the letters of English in their order, blanks and digits before them. */
-function commonness(character: string): number {
-  const at = ' etaoinsr0123456789hldcumfpgw.,-:/ybvkxjqz'.indexOf(character);
-  return at < 0 ? 0 : 42 - at;
+  const texts = [...new Set(wanted)];
+  fillTexts(
+    bytes,
+    layout,
+    texts.map((text) => ({ text, value: 1 })),
+  );
 }

@@ -18,6 +18,8 @@ export interface MatchOptions {
   /** Makes a record's id from where its first line stands. */
   eventId(containerId: string, stream: Stream, position: Position): string;
   redact?: (text: string) => string;
+  /** Whether the text stands in JSON as it is. */
+  isBare?: (text: string) => boolean;
   /** A longer message is cut in its middle. UTF-8 bytes. */
   maxMessageBytes?: number;
 }
@@ -29,13 +31,14 @@ export type Match = (
   now: number,
 ) => MatchedRecord | undefined;
 
-/** Makes the stage: it keeps no state but the labels it read last, so one serves all containers. */
+/** Makes the stage: it keeps no state but labels that it read, so one serves all containers. */
 export function createMatch({
   patterns,
   excludes = [],
   tracebackPattern,
   eventId,
   redact = (text) => text,
+  isBare = () => false,
   maxMessageBytes = 1024 * 1024,
 }: MatchOptions): Match {
   const anyMatches = (text: string) => {
@@ -99,12 +102,14 @@ export function createMatch({
     return level === 'info' || level === 'debug' || level === 'trace' ? 'error' : 'fatal';
   }
 
-  let labelsSeen: Record<string, string> | undefined;
-  let labelsKept: Record<string, string> | undefined;
+  const labelsKept = new WeakMap<Container['labels'], Record<string, string> | undefined>();
 
+  /** The same object for the same container: the spool puts it into JSON once. */
   function labelsOf({ labels }: Container): Record<string, string> | undefined {
-    if (labels !== labelsSeen) [labelsSeen, labelsKept] = [labels, usefulLabels(labels)];
-    return labelsKept;
+    if (labelsKept.has(labels)) return labelsKept.get(labels);
+    const kept = usefulLabels(labels);
+    labelsKept.set(labels, kept);
+    return kept;
   }
 
   return (entry, container, host) => {
@@ -112,11 +117,12 @@ export function createMatch({
     if (!found) return undefined;
     const { message, severity, json } = found;
     for (const exclude of excludes) if (exclude.test(message)) return undefined;
+    const sent = cutMiddle(redact(message), maxMessageBytes);
     const record: MatchedRecord['record'] = {
       event_id: eventId(container.id, entry.stream, entry.first),
       host,
       container: container.name,
-      message: cutMiddle(redact(message), maxMessageBytes),
+      message: sent,
       severity,
       occurred_at: toMicroseconds(entry.first.at),
       stream: entry.stream,
@@ -125,7 +131,8 @@ export function createMatch({
     const labels = labelsOf(container);
     if (labels) record.labels = labels;
     if (json && Object.keys(json.fields).length > 0) record.fields = redactFields(json.fields, redact);
-    return { stream: entry.stream, first: entry.first, last: entry.last, record };
+    const isBareMessage = sent === message && isBare(sent);
+    return { stream: entry.stream, first: entry.first, last: entry.last, record, isBareMessage };
   };
 }
 

@@ -2,21 +2,17 @@
 // Where does the next of some texts stand? And, in a json-file log: which is the next line that is not plainly of no
 // interest? Surprise: it only ever sorts out. What it stops at is decided by find.ts, so it may stop too often, never too
 // seldom.
-//
-// Texts are found by their first three bytes, each looked up by its two halves in tables of eight sets at once (the
-// "Teddy" of Hyperscan and of Rust's aho-corasick), then compared.
 
+import { holdsText, pass, textBytes } from './teddy.ts';
 import {
   add,
   and,
   assemble,
   bits,
   block,
-  bothBytes,
   type Code,
   call,
   chars,
-  differingBytes,
   differs,
   differs64,
   either,
@@ -27,7 +23,6 @@ import {
   type Func,
   get,
   giveBack,
-  highNibbles,
   i32,
   isAny,
   isAtLeast,
@@ -41,7 +36,6 @@ import {
   load16Bytes,
   load32,
   load64,
-  lookUp,
   loop,
   lowestBit,
   multiply,
@@ -60,7 +54,7 @@ import {
 export const layout = {
   /** A byte for each first byte of a line: 1 stops at it. */
   firstBytes: 0,
-  /** Six tables of sixteen: for the first, second and third byte of a text the sets by its low and by its high half. */
+  /** What teddy.ts keeps. */
   sets: 256,
   textCount: 512,
   /** Where the last line of each stream begins that was passed over. */
@@ -68,16 +62,13 @@ export const layout = {
   lastStderr: 520,
   /** A byte for each hash of a line's first three bytes: 1 stops at it. */
   starts: 4096,
-  /** The texts: length, where the three bytes are that it is looked up by, and the bytes. */
   texts: 16 * 1024,
-  textBytes: 64,
   /** The log's bytes. */
   data: 64 * 1024,
   pages: 9,
 } as const;
 
-export const maxTexts = (layout.data - layout.texts) / layout.textBytes;
-export const maxTextLength = layout.textBytes - 8;
+export const maxTexts = (layout.data - layout.texts) / textBytes;
 /** Room for the log's bytes; what is read beyond their end is not looked at. */
 export const maxDataBytes = layout.pages * 64 * 1024 - layout.data - 64;
 
@@ -87,41 +78,6 @@ export const hashOf = (three: number): number => Math.imul(three, 0x9e3779b1) >>
 const code = (character: string): number => character.charCodeAt(0);
 const no = giveBack(number(0));
 const minusOne = number(-1);
-
-/** Whether one of the texts stands where an address points at its three bytes. */
-function holdsText(): Func {
-  const [at, text, length, index, begin] = [0, 1, 2, 3, 4];
-  return {
-    parameters: 1,
-    locals: [i32, i32, i32, i32],
-    body: [
-      set(text, number(layout.texts)),
-      loop(
-        when(
-          isAtLeast(
-            get(text),
-            add(number(layout.texts), multiply(load32(number(layout.textCount)), number(layout.textBytes))),
-          ),
-          no,
-        ),
-        set(length, load32(get(text))),
-        set(begin, subtract(get(at), load32(get(text), 4))),
-        set(index, number(0)),
-        block(
-          loop(
-            when(isAtLeast(get(index), get(length)), giveBack(number(1))),
-            leaveWhen(1, differs(load8(add(get(begin), get(index))), load8(add(get(text), get(index)), 8))),
-            set(index, add(get(index), number(1))),
-            leave(0),
-          ),
-        ),
-        set(text, add(get(text), number(layout.textBytes))),
-        leave(0),
-      ),
-      number(0),
-    ],
-  };
-}
 
 /** Whether a line's text can begin and continue nothing, as far as its shape tells (what ordinary.ts calls so). */
 function isOrdinaryText(): Func {
@@ -267,40 +223,11 @@ function isOrdinaryLine(): Func {
 }
 
 const [from, to] = [0, 1];
-/** Locals of a pass, after its parameters and its own: what is looked up by, and what came of it. */
-function pass(firstLocal: number) {
-  const local = (index: number) => firstLocal + index;
-  const low = (place: number) => get(local(place));
-  const high = (place: number) => get(local(3 + place));
-  const bytes = local(6);
-  const sets = local(7);
-  const lookUpBoth = (place: number): Code =>
-    bothBytes(
-      lookUp(low(place), bothBytes(get(bytes), sixteen(15))),
-      lookUp(high(place), highNibbles(get(bytes))),
-    );
-  return {
-    locals: Array<number>(8).fill(v128),
-    bytes,
-    begin: Array.from({ length: 6 }, (_, table) =>
-      set(local(table), load16Bytes(number(layout.sets + 16 * table))),
-    ),
-    /** A byte that is not zero where a text may begin, of the sixteen at an address. */
-    candidates: (at: Code): Code => [
-      set(bytes, load16Bytes(at, 1)),
-      set(sets, lookUpBoth(1)),
-      set(bytes, load16Bytes(at, 2)),
-      set(sets, bothBytes(get(sets), lookUpBoth(2))),
-      set(bytes, load16Bytes(at)),
-      differingBytes(bothBytes(get(sets), lookUpBoth(0)), sixteen(0)),
-    ],
-  };
-}
 
 /** The address of the next text, or -1. */
 function nextText(): Func {
   const found = 2;
-  const { locals, begin, candidates } = pass(3);
+  const { locals, begin, candidates } = pass(3, layout);
   return {
     name: 'nextText',
     parameters: 2,
@@ -338,7 +265,7 @@ const isLessOf = (a: Code, b: Code): Code => [isLess(a, b), 0x1b];
 /** The address of the next line that is not plainly ordinary, or holds a text; or -1. `from` and `to` are ends of lines. */
 function nextLine(): Func {
   const [attributes, line, newlines, found, at, texts] = [2, 3, 4, 5, 6, 7];
-  const { locals, begin, bytes, candidates } = pass(8);
+  const { locals, begin, bytes, candidates } = pass(8, layout);
   return {
     name: 'nextLine',
     parameters: 3,
@@ -389,7 +316,7 @@ export interface ScanModule {
 /** Makes the module. @returns undefined on a processor or a Node that cannot run it (no vector instructions, `--jitless`) */
 export function createScanModule(): ScanModule | undefined {
   const bytes = assemble(
-    [holdsText(), isOrdinaryText(), isOrdinaryLine(), nextText(), nextLine()],
+    [holdsText(layout), isOrdinaryText(), isOrdinaryLine(), nextText(), nextLine()],
     layout.pages,
   );
   if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(bytes)) return undefined;

@@ -1,5 +1,5 @@
-// A few words of WebAssembly, and how to put them together to a module: enough for scan-module.ts, so that no compiler is
-// needed. The numbers are those of the specification (https://webassembly.github.io/spec/core/binary/).
+// A few words of WebAssembly, and how to put them together to a module: enough for scan-module.ts and glance.ts, so that
+// no compiler is needed. The numbers are those of the specification (https://webassembly.github.io/spec/core/binary/).
 
 /** Instructions, nested as it suits their author. */
 export type Code = number | readonly Code[];
@@ -52,8 +52,13 @@ export const subtract = (a: Code, b: Code): Code => [a, b, 0x6b];
 export const multiply = (a: Code, b: Code): Code => [a, b, 0x6c];
 export const and = (a: Code, b: Code): Code => [a, b, 0x71];
 export const or = (a: Code, b: Code): Code => [a, b, 0x72];
+export const xor = (a: Code, b: Code): Code => [a, b, 0x73];
+export const shiftLeft = (a: Code, by: number): Code => [a, number(by), 0x74];
 export const shiftRight = (a: Code, by: number): Code => [a, number(by), 0x76];
+/** How many bits are 0 below the lowest 1. */
 export const lowestBit = (a: Code): Code => [a, 0x68];
+/** How many bits are 0 above the highest 1. */
+export const highestBit = (a: Code): Code => [a, 0x67];
 export const isZero = (a: Code): Code => [a, 0x45];
 export const equal = (a: Code, b: Code): Code => [a, b, 0x46];
 export const differs = (a: Code, b: Code): Code => [a, b, 0x47];
@@ -73,11 +78,22 @@ export const store32 = (at: Code, value: Code, offset = 0): Code => [at, value, 
 // Sixteen bytes at once.
 const vector = (word: number): Code => [0xfd, unsigned(word)];
 export const load16Bytes = (at: Code, offset = 0): Code => [at, vector(0), address(offset)];
+export const store16Bytes = (at: Code, value: Code, offset = 0): Code => [
+  at,
+  value,
+  vector(0x0b),
+  address(offset),
+];
 export const sixteen = (byte: number): Code => [number(byte), vector(0x0f)];
 /** Looks each byte of `indices` up in the sixteen bytes of `table`. */
 export const lookUp = (table: Code, indices: Code): Code => [table, indices, vector(0x0e)];
 export const equalBytes = (a: Code, b: Code): Code => [a, b, vector(0x23)];
 export const differingBytes = (a: Code, b: Code): Code => [a, b, vector(0x24)];
+/** Signed. */
+export const bytesLess = (a: Code, b: Code): Code => [a, b, vector(0x25)];
+/** Unsigned. */
+export const atMostBytes = (a: Code, b: Code): Code => [a, b, vector(0x2a)];
+export const subtractBytes = (a: Code, b: Code): Code => [a, b, vector(0x71)];
 export const highNibbles = (a: Code): Code => [a, number(4), vector(0x6d)];
 export const bothBytes = (a: Code, b: Code): Code => [a, b, vector(0x4e)];
 export const eitherBytes = (a: Code, b: Code): Code => [a, b, vector(0x50)];

@@ -6,7 +6,7 @@
 
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Cursor, Hole, Position, Stream } from '../types.ts';
+import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
 import { Backlog } from './backlog.ts';
 import { type Batch, BatchReader, type SpooledHole } from './batch-reader.ts';
 import type { BoundedFolder } from './bounded-folder.ts';
@@ -20,7 +20,7 @@ import { joinFullHoles, type Segment } from './segment.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import type { BatchBounds, Spool, SpoolOptions, SpoolStats } from './spool.ts';
 import { Standstill } from './standstill.ts';
-import { type Tally, tallyOf } from './tally.ts';
+import { addAll, type Tally } from './tally.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** What one call wants written. */
@@ -60,6 +60,9 @@ export class DiskSpool implements Spool {
   #acknowledgedOnDisk: number;
 
   readonly #frames = new FrameWriter();
+  /** Of the next append. */
+  readonly #kept = new FrameWriter();
+  #keptTally: Tally = new Map();
   readonly #queue: Write[] = [];
   /** Holes of the spool's own making; they go with the next write. */
   #ownHoles: Hole[] = [];
@@ -142,16 +145,23 @@ export class DiskSpool implements Spool {
     await this.#writer.makeReserve();
   }
 
+  keep(records: readonly MatchedRecord[]): void {
+    for (const record of records) this.#kept.record(record);
+    addAll(this.#keptTally, records);
+  }
+
   append({ records, cursors, holes = [], notes = [] }: Parameters<Spool['append']>[0]): Promise<void> {
-    for (const record of records) this.#frames.record(record);
-    for (const hole of holes) this.#frames.hole(hole);
+    this.keep(records);
+    for (const hole of holes) this.#kept.hole(hole);
     // Behind what they cover.
-    this.#frames.cursors(cursors);
-    this.#frames.notes(notes);
-    const frames = this.#frames.take();
+    this.#kept.cursors(cursors);
+    this.#kept.notes(notes);
+    const frames = this.#kept.take();
+    const tally = this.#keptTally;
+    this.#keptTally = new Map();
     return new Promise((resolve, reject) => {
       if (frames.length === 0) resolve();
-      else this.#enqueue({ frames, tally: tallyOf(records), cursors, holes, notes, resolve, reject });
+      else this.#enqueue({ frames, tally, cursors, holes, notes, resolve, reject });
     });
   }
 

@@ -5,6 +5,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Cursor, Hole, MatchedRecord, Stream } from '../types.ts';
+import { Origins, RecordTexts } from './record-text.ts';
 import type { Count } from './tally.ts';
 
 export const frameTypes = {
@@ -42,20 +43,22 @@ export interface Head {
   notes: NoteRow[];
 }
 
-const keptBytes = 64 * 1024;
+const pieceBytes = 64 * 1024;
 
-/** Encodes frames one after the other into one buffer. */
+/** Encodes frames one after the other, in pieces of memory of which one is kept for the next. */
 export class FrameWriter {
-  #buffer = Buffer.allocUnsafe(keptBytes);
+  /** Full ones, before the one that is written to. */
+  #full: Buffer[] = [];
+  #buffer = Buffer.allocUnsafeSlow(pieceBytes);
   #length = 0;
+  readonly #records = new RecordTexts();
 
   head(head: Head): void {
     this.#frame(frameTypes.head, JSON.stringify(head));
   }
 
-  record({ containerId = '', stream, first, last, record }: MatchedRecord): void {
-    const origin = [containerId, record.container, stream, first.at, first.ordinal, last.at, last.ordinal];
-    this.#frame(frameTypes.record, JSON.stringify(record), `${JSON.stringify(origin)}\n`);
+  record(record: MatchedRecord): void {
+    this.#frame(frameTypes.record, this.#records.of(record));
   }
 
   cursors(cursors: readonly Cursor[]): void {
@@ -78,28 +81,28 @@ export class FrameWriter {
     this.#frame(frameTypes.acknowledged, JSON.stringify(place));
   }
 
-  /** What was added since the last call, in memory of its own. What a flood needed is not kept. */
+  /** What was added since the last call, in memory of its own. */
   take(): Buffer {
-    const added = this.#buffer.subarray(0, this.#length);
+    const last = this.#buffer.subarray(0, this.#length);
+    const added = Buffer.concat([...this.#full, last]);
+    // What a flood needed is not kept.
+    this.#full = [];
+    if (this.#buffer.length > pieceBytes) this.#buffer = Buffer.allocUnsafeSlow(pieceBytes);
     this.#length = 0;
-    if (this.#buffer.length <= keptBytes) return Buffer.from(added);
-    this.#buffer = Buffer.allocUnsafe(keptBytes);
     return added;
   }
 
-  /** @param before of the payload, written first: joined, both would be copied once more. */
-  #frame(type: FrameType, payload: string, before = ''): void {
-    const start = this.#length;
-    const most = start + headerBytes + (before.length + payload.length) * 3;
-    if (most > this.#buffer.length) {
-      const larger = Buffer.allocUnsafe(most * 2);
-      this.#buffer.copy(larger, 0, 0, start);
-      this.#buffer = larger;
+  #frame(type: FrameType, payload: string): void {
+    const most = headerBytes + payload.length * 3;
+    if (this.#length + most > this.#buffer.length) {
+      if (this.#length > 0) this.#full.push(this.#buffer.subarray(0, this.#length));
+      this.#buffer = Buffer.allocUnsafeSlow(Math.max(pieceBytes, most));
+      this.#length = 0;
     }
-    let end = start + headerBytes;
-    if (before !== '') end += this.#buffer.write(before, end, 'utf8');
-    end += this.#buffer.write(payload, end, 'utf8');
-    this.#buffer.writeUInt32LE(end - start - headerBytes, start + 4);
+    const start = this.#length;
+    const from = start + headerBytes;
+    const end = from + this.#buffer.write(payload, from, 'utf8');
+    this.#buffer.writeUInt32LE(end - from, start + 4);
     this.#buffer[start + 8] = type;
     this.#buffer.writeUInt32LE(crc32(this.#buffer.subarray(start + 4, end)), start);
     this.#length = end;
@@ -118,19 +121,12 @@ export interface Frame {
   end: number;
 }
 
+const origins = new Origins();
+
 /** Reads a record frame's first part. @returns what it adds to the spool's counts, and where its wire form begins */
 export function originOf(payload: Buffer): { count: Count; jsonFrom: number } {
   const cut = payload.indexOf(newline);
-  const [containerId, container, , from, , to] = JSON.parse(payload.toString('utf8', 0, cut)) as [
-    containerId: string,
-    container: string,
-    stream: Stream,
-    firstAt: string,
-    firstOrdinal: number,
-    lastAt: string,
-    lastOrdinal: number,
-  ];
-  return { count: { containerId, container, from, to, records: 1 }, jsonFrom: cut + 1 };
+  return { count: origins.read(payload.toString('utf8', 0, cut)), jsonFrom: cut + 1 };
 }
 
 /** The payload of any frame but a record's. */

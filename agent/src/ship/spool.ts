@@ -63,6 +63,8 @@ export interface SpoolStats {
 }
 
 export interface Spool {
+  /** Takes records as bytes: the next `append` writes them, before those that it is given. */
+  keep(records: readonly MatchedRecord[]): void;
   /**
    * Resolves when the records, holes, cursors and notes are on disk, all of them. Calls that come meanwhile share a sync. While
    * there is no room it waits, whatever the reason, a full disk too: the caller stops reading, so memory stays bounded.

@@ -28,9 +28,7 @@ export function addTo(tally: Tally, { containerId, container, from, to, records 
   if (to > known.to) known.to = to;
 }
 
-export function tallyOf(records: readonly MatchedRecord[]): Tally {
-  const tally: Tally = new Map();
+export function addAll(tally: Tally, records: readonly MatchedRecord[]): void {
   for (const { containerId = '', first, last, record } of records)
     addTo(tally, { containerId, container: record.container, from: first.at, to: last.at, records: 1 });
-  return tally;
 }

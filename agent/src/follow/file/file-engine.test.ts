@@ -33,6 +33,7 @@ async function startAgent(
   const pipeline = createPipeline({
     stages: passesOver ? stages : { ...stages, find: undefined },
     disk: {
+      keep: (kept) => void records.push(...kept),
       async append(batch) {
         records.push(...batch.records);
         for (const { containerId, stream, position } of batch.cursors) {

@@ -1,0 +1,187 @@
+// Which of some texts stands where: looked up by their three rarest bytes, sixteen places at once, each byte by its two halves
+// in tables of eight sets, then compared (the "Teddy" of Hyperscan and of Rust's aho-corasick). Pieces of WebAssembly that
+// scan-module.ts and glance.ts are put together from.
+
+import {
+  add,
+  block,
+  bothBytes,
+  type Code,
+  differingBytes,
+  differs,
+  eitherBytes,
+  type Func,
+  get,
+  giveBack,
+  highNibbles,
+  i32,
+  isAtLeast,
+  leave,
+  leaveWhen,
+  load8,
+  load16Bytes,
+  load32,
+  lookUp,
+  loop,
+  multiply,
+  number,
+  or,
+  set,
+  sixteen,
+  subtract,
+  v128,
+  when,
+} from './wasm.ts';
+
+/** Where a module's memory has the texts and what they are looked up by. */
+export interface TextLayout {
+  /** Six tables of sixteen: for the first, second and third byte of a text the sets by its low and by its high half. */
+  sets: number;
+  textCount: number;
+  /** Of each text: length, where the three bytes are that it is looked up by, its value, and the bytes. */
+  texts: number;
+}
+
+/** Bytes of memory for each text. */
+export const textBytes = 64;
+const head = 12;
+/** Of a longer text, its begin is looked for. */
+const maxTextLength = textBytes - head;
+
+/** A to Z are as good as a to z; what else falls together with another byte is found too often. */
+const small = 0x20;
+
+/** The values of all texts that stand where an address points at their three bytes, as bits; 0 when none does. */
+export function holdsText(layout: TextLayout, inAnyCase = false): Func {
+  const [at, text, length, index, begin, values] = [0, 1, 2, 3, 4, 5];
+  const byte = load8(add(get(begin), get(index)));
+  return {
+    parameters: 1,
+    locals: [i32, i32, i32, i32, i32],
+    body: [
+      set(text, number(layout.texts)),
+      loop(
+        when(
+          isAtLeast(
+            get(text),
+            add(number(layout.texts), multiply(load32(number(layout.textCount)), number(textBytes))),
+          ),
+          giveBack(get(values)),
+        ),
+        set(length, load32(get(text))),
+        set(begin, subtract(get(at), load32(get(text), 4))),
+        set(index, number(0)),
+        block(
+          loop(
+            when(
+              isAtLeast(get(index), get(length)),
+              set(values, or(get(values), load32(get(text), 8))),
+              leave(2),
+            ),
+            leaveWhen(
+              1,
+              differs(inAnyCase ? or(byte, number(small)) : byte, load8(add(get(text), get(index)), head)),
+            ),
+            set(index, add(get(index), number(1))),
+            leave(0),
+          ),
+        ),
+        set(text, add(get(text), number(textBytes))),
+        leave(0),
+      ),
+      get(values),
+    ],
+  };
+}
+
+/** Locals of a pass, after its parameters and its own: what is looked up by, and what came of it. */
+export function pass(firstLocal: number, layout: TextLayout, inAnyCase = false) {
+  const local = (index: number) => firstLocal + index;
+  const low = (place: number) => get(local(place));
+  const high = (place: number) => get(local(3 + place));
+  const bytes = local(6);
+  const sets = local(7);
+  const load = (at: Code, offset = 0): Code => {
+    const sixteenBytes = load16Bytes(at, offset);
+    return set(bytes, inAnyCase ? eitherBytes(sixteenBytes, sixteen(small)) : sixteenBytes);
+  };
+  const lookUpBoth = (place: number): Code =>
+    bothBytes(
+      lookUp(low(place), bothBytes(get(bytes), sixteen(15))),
+      lookUp(high(place), highNibbles(get(bytes))),
+    );
+  return {
+    locals: Array<number>(8).fill(v128),
+    bytes,
+    begin: Array.from({ length: 6 }, (_, table) =>
+      set(local(table), load16Bytes(number(layout.sets + 16 * table))),
+    ),
+    /** A byte that is not zero where a text may begin, of the sixteen at an address. */
+    candidates: (at: Code): Code => [
+      load(at, 1),
+      set(sets, lookUpBoth(1)),
+      load(at, 2),
+      set(sets, bothBytes(get(sets), lookUpBoth(2))),
+      load(at),
+      differingBytes(bothBytes(get(sets), lookUpBoth(0)), sixteen(0)),
+    ],
+  };
+}
+
+export interface WantedText {
+  text: string;
+  /** What finding it gives; not 0. */
+  value: number;
+}
+
+/** Writes the tables. */
+export function fillTexts(
+  memory: Buffer,
+  layout: TextLayout,
+  wanted: readonly WantedText[],
+  inAnyCase = false,
+): void {
+  const texts = wanted.map(({ text, value }) => {
+    const bytes = Buffer.from(text, 'latin1').subarray(0, maxTextLength);
+    if (inAnyCase) for (let index = 0; index < bytes.length; index++) bytes[index]! |= small;
+    const skip = rarestThree(bytes.toString('latin1'));
+    return { bytes, value, skip, three: bytes.subarray(skip, skip + 3) };
+  });
+  texts.sort((a, b) => a.three.compare(b.three));
+  memory.writeUInt32LE(texts.length, layout.textCount);
+  texts.forEach(({ bytes, value, skip, three }, index) => {
+    const at = layout.texts + index * textBytes;
+    memory.writeUInt32LE(bytes.length, at);
+    memory.writeUInt32LE(skip, at + 4);
+    memory.writeUInt32LE(value, at + 8);
+    bytes.copy(memory, at + head);
+    // Neighbours share a set, so that few texts that none wants are found by it.
+    const set = 1 << Math.floor((index * 8) / texts.length);
+    for (let place = 0; place < 3; place++) {
+      const low = layout.sets + 16 * place;
+      const high = layout.sets + 16 * (3 + place);
+      const byte = three[place];
+      for (let half = 0; half < 16; half++) {
+        if (byte === undefined || (byte & 15) === half) memory[low + half]! |= set;
+        if (byte === undefined || byte >> 4 === half) memory[high + half]! |= set;
+      }
+    }
+  });
+}
+
+/** Where the three letters of a text begin that are rarest in logs. */
+function rarestThree(text: string): number {
+  let best = 0;
+  let rarest = Number.POSITIVE_INFINITY;
+  for (let from = 0; from === 0 || from <= text.length - 3; from++) {
+    const common = [...text.slice(from, from + 3)].reduce((sum, letter) => sum + commonness(letter), 0);
+    if (common < rarest) [best, rarest] = [from, common];
+  }
+  return best;
+}
+
+/** How often a character stands in logs, roughly: the letters of English in their order, blanks and digits before them. */
+function commonness(character: string): number {
+  const at = ' etaoinsr0123456789hldcumfpgw.,-:/ybvkxjqz'.indexOf(character);
+  return at < 0 ? 0 : 42 - at;
+}
