@@ -332,4 +332,33 @@ describe('passing over what does not matter', () => {
       }
     }
   });
+
+  it('gives the same records behind a gigabyte as at the begin of a log', async () => {
+    const records: MatchedRecord[] = [];
+    const keep = (kept: MatchedRecord[]) => void records.push(...kept);
+    const pipeline = createPipeline({
+      stages,
+      disk: { keep, append: async (batch) => keep(batch.records) },
+      now: () => 0,
+    });
+    const reader = createReader({ sink: pipeline.open(container), maxLineBytes: 1024, now: () => 0 });
+    reader.begin({ cursors: {}, startedAt: '', tty: false });
+    const calm = { stream: 'stdout', text: '2026-11-22 10:00:00 INFO all is well', after: 1000 } as const;
+    const failed = [
+      { ...calm, text: '2026-11-22 10:00:00 WARN head of what follows' },
+      { ...calm, text: 'ERROR number 1' },
+      { ...calm, text: 'deadlock' },
+    ];
+    const { json } = logOf([...Array.from({ length: 100 }, () => calm), ...failed, calm, calm, calm, calm]);
+    const quiet = logOf(Array.from({ length: 4000 }, () => calm)).json;
+    await reader.bytes('json', json, 0, json.length);
+    for (let bytes = 0; bytes < 2 ** 30 + json.length; bytes += quiet.length) {
+      await reader.bytes('json', quiet, 0, quiet.length);
+      if (bytes % (100 * quiet.length) === 0) await reader.bytes('json', json, 0, json.length);
+    }
+    await pipeline.close();
+    const shown = records.map(({ record }) => [record.message, record.context_before, record.context_after]);
+    expect(shown.length).toBeGreaterThan(20);
+    expect(new Set(shown.map((one) => JSON.stringify(one))).size).toBe(new Set(records.slice(0, 2)).size);
+  });
 });

@@ -136,6 +136,8 @@ export interface Find {
   hasTime(text: string): boolean;
   /** Whether a line that matters begins an entry, whatever stands above it: an ordinary one that begins with a time. */
   standsAlone(text: string): boolean;
+  /** Whether what lies there is known to be printable ASCII without quotes or backslashes. */
+  isBare(from: number, to: number): boolean;
   /**
    * For a json-file log: the first line, from the one that begins at `from` on, that may matter, or is not whole or not of
    * the usual form; or -1. `to` is the end of a line. `attributes` is the length of `"attrs":{…},` in each line.

@@ -130,6 +130,31 @@ describe('find', () => {
     expect(at(Buffer.from(`${'\0'.repeat(300)}\n`))).toBe(whole.length);
   });
 
+  it('tells whether a text is the same in JSON, whatever stands around it', () => {
+    const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index)).join('');
+    const bare = printable.replace(/["\\]/g, '');
+    const anywhere = fc.record({
+      around: fc.string({ unit: 'binary', maxLength: 40 }),
+      text: fc.string({ unit: fc.constantFrom(...bare), minLength: 1, maxLength: 80 }),
+      odd: fc.constantFrom('"', '\\', '\n', '\u001b', 'é', '日'),
+      at: fc.nat(),
+    });
+    fc.assert(
+      fc.property(anywhere, ({ around, text, odd, at }) => {
+        const told = (middle: string) => {
+          const bytes = Buffer.from(around + middle + around);
+          const from = Buffer.byteLength(around);
+          find.look(bytes, 0, bytes.length);
+          return find.isBare(from, from + Buffer.byteLength(middle));
+        };
+        expect(told(text)).toBe(text.length >= 16);
+        const place = at % (text.length + 1);
+        expect(told(text.slice(0, place) + odd + text.slice(place))).toBe(false);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('tells which line of each stream it passed over last', () => {
     const line = (stream: string) => jsonLine('2026-11-22 10:00:00 INFO nothing of interest', { stream });
     const bytes = Buffer.concat([

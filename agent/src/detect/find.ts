@@ -119,6 +119,10 @@ class Scan implements Find {
     return hasTimeNearStart(text) && isOrdinary(text) && !this.#traceback.test(text);
   }
 
+  isBare(from: number, to: number): boolean {
+    return this.#fits && to - from >= 16 && this.#module.isBareText(from + this.#base, to + this.#base) === 1;
+  }
+
   line(from: number, to: number, attributes: number): number {
     if (!this.#fits) return from;
     this.#cells[layout.lastStdout / 4] = 0;

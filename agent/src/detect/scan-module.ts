@@ -10,6 +10,7 @@ import {
   assemble,
   bits,
   block,
+  bytesLess,
   type Code,
   call,
   chars,
@@ -78,6 +79,37 @@ export const hashOf = (three: number): number => Math.imul(three, 0x9e3779b1) >>
 const code = (character: string): number => character.charCodeAt(0);
 const no = giveBack(number(0));
 const minusOne = number(-1);
+
+/** Whether what lies there, sixteen bytes or more, is printable ASCII without quotes or backslashes: it is the same in JSON. */
+function isBareText(): Func {
+  const [from, to, bytes, odd] = [0, 1, 2, 3];
+  return {
+    name: 'isBareText',
+    parameters: 2,
+    locals: [v128, v128],
+    body: [
+      block(
+        loop(
+          leaveWhen(1, isAtLeast(add(get(from), number(16)), get(to))),
+          set(bytes, load16Bytes(get(from))),
+          set(odd, eitherBytes(get(odd), oddBytes(bytes))),
+          set(from, add(get(from), number(16))),
+          leave(0),
+        ),
+      ),
+      // The last sixteen, some of which were looked at.
+      set(bytes, load16Bytes(subtract(get(to), number(16)))),
+      isZero(isAny(eitherBytes(get(odd), oddBytes(bytes)))),
+    ],
+  };
+}
+
+/** 0xff for each that is a control character, a quote, a backslash or no ASCII (which is negative). */
+const oddBytes = (bytes: number): Code =>
+  eitherBytes(
+    bytesLess(get(bytes), sixteen(code(' '))),
+    eitherBytes(equalBytes(get(bytes), sixteen(code('"'))), equalBytes(get(bytes), sixteen(code('\\')))),
+  );
 
 /** Whether a line's text can begin and continue nothing, as far as its shape tells (what ordinary.ts calls so). */
 function isOrdinaryText(): Func {
@@ -309,6 +341,8 @@ export interface ScanModule {
   memory: WebAssembly.Memory;
   /** 1 when it is. */
   isOrdinaryText(from: number, to: number): number;
+  /** 1 when it is, 0 when it may not be. */
+  isBareText(from: number, to: number): number;
   nextText(from: number, to: number): number;
   nextLine(from: number, to: number, attributes: number): number;
 }
@@ -316,7 +350,7 @@ export interface ScanModule {
 /** Makes the module. @returns undefined on a processor or a Node that cannot run it (no vector instructions, `--jitless`) */
 export function createScanModule(): ScanModule | undefined {
   const bytes = assemble(
-    [holdsText(layout), isOrdinaryText(), isOrdinaryLine(), nextText(), nextLine()],
+    [holdsText(layout), isOrdinaryText(), isOrdinaryLine(), nextText(), nextLine(), isBareText()],
     layout.pages,
   );
   if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(bytes)) return undefined;

@@ -23,10 +23,20 @@ const tailBytes = 4096;
 /** Bytes of a told line's text that are looked at. */
 const longestTold = 12_288;
 const nothing = Buffer.alloc(0);
+/** Bytes counted before they are counted anew, and how many are left of them then. */
+const mostCounted = 2 ** 30;
+const longestLookedBack = 2 ** 28;
 /** It has a line break within, or half of a character, which is decoded as if it were bytes. */
 const isLineOfParts = /[\n\ud800-\udfff]/;
 /** A line on its way, one at a time for all containers. Longer ones get memory of their own. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
+
+interface FoundLine {
+  line: JsonLine;
+  text: string;
+  /** Known to be printable ASCII without quotes or backslashes. */
+  isBare: boolean;
+}
 
 export interface JsonLinesOptions {
   lines: Lines;
@@ -54,7 +64,10 @@ export type JsonLines = ReturnType<typeof createJsonLines>;
 export function createJsonLines(options: JsonLinesOptions) {
   const { lines, maxLineBytes, find, passedOver, give, invalid } = options;
   const mayPassOver = (stream: Stream) => find !== undefined && options.mayPassOver(stream);
-  /** Bytes of the log before the run at hand, and, counted so, where the last line given of each stream ends. */
+  /**
+   * Bytes of the log before the run at hand, and, counted so, where the last line given of each stream ends. Counted anew now
+   * and then (`countAnew`).
+   */
   let before = 0;
   const givenTo: Record<Stream, number> = { stdout: 0, stderr: 0 };
   const hasPassed: Record<Stream, boolean> = { stdout: false, stderr: false };
@@ -68,7 +81,16 @@ export function createJsonLines(options: JsonLinesOptions) {
   let attributes = 0;
 
   /** The line found last, when it was read then and matters. */
-  let read: { line: JsonLine; text: string } | undefined;
+  let read: FoundLine | undefined;
+
+  /** Beyond 2^31 V8 would make an object of each number. What lies further back than any line is looked for does not matter. */
+  function countAnew(): void {
+    if (before < mostCounted) return;
+    const less = before - longestLookedBack;
+    before -= less;
+    for (const stream of streams) givenTo[stream] = Math.max(-1, givenTo[stream] - less);
+    toldTo = Math.max(-1, toldTo - less);
+  }
 
   /** The next line that matters, from `from` on, or `to`. The last lines before it, by stream, are left in `last`. */
   const last: Record<Stream, number> = { stdout: -1, stderr: -1 };
@@ -83,11 +105,12 @@ export function createJsonLines(options: JsonLinesOptions) {
       const line = readJsonLine(bytes, found, end);
       if (!line?.whole) return found;
       attributes = line.attributes;
-      const whole = readText(bytes, line);
+      const isBare = find!.isBare(line.textFrom, line.textTo);
+      const whole = readText(bytes, line, isBare);
       if (whole === undefined) return found;
       const text = withoutReturns(whole);
       if (find!.mattersText(text)) {
-        read = { line, text: whole };
+        read = { line, text: whole, isBare };
         return found;
       }
       last[line.stream] = found;
@@ -124,8 +147,13 @@ export function createJsonLines(options: JsonLinesOptions) {
       const { at } = readAt(bytes, last[stream])!;
       let run = 1;
       let isFirst = true;
-      for (const [line, walked] of linesBefore(bytes, last[stream], from)) {
-        if (line.stream !== stream && walked < furthestBack) continue;
+      let walked = 0;
+      for (let end = last[stream] - 1; end > from; ) {
+        const begin = beginOf(bytes, end);
+        const line = begin < from ? undefined : readJsonLine(bytes, begin, end);
+        end = begin - 1;
+        walked++;
+        if (!line || (line.stream !== stream && walked < furthestBack)) continue;
         if (line.stream !== stream || line.at !== at) {
           isFirst = false;
           break;
@@ -228,7 +256,7 @@ export function createJsonLines(options: JsonLinesOptions) {
 
   /** `matters`: this is known of it. */
   function take(
-    found: { line: JsonLine; text: string },
+    found: FoundLine,
     matters: boolean,
     bytes: Buffer,
     runFrom: number,
@@ -248,7 +276,8 @@ export function createJsonLines(options: JsonLinesOptions) {
       if (line.whole && find!.standsAlone(text)) passedOver(stream);
       else giveBefore(bytes, runFrom, from, stream);
     }
-    const isOneLine = line.whole && line.textTo - line.textFrom <= maxLineBytes && !isLineOfParts.test(text);
+    const fits = line.whole && line.textTo - line.textFrom <= maxLineBytes;
+    const isOneLine = fits && (found.isBare || !isLineOfParts.test(text));
     if (isOneLine && !lines.isOpen(stream)) lines.text(stream, line.at, text);
     else {
       // As the engine would send it.
@@ -261,10 +290,11 @@ export function createJsonLines(options: JsonLinesOptions) {
     hasPassed[stream] = false;
   }
 
-  function readLine(bytes: Buffer, from: number, to: number): { line: JsonLine; text: string } | undefined {
+  function readLine(bytes: Buffer, from: number, to: number): FoundLine | undefined {
     const line = readJsonLine(bytes, from, to);
-    const text = line && readText(bytes, line);
-    if (text !== undefined) return { line: line!, text };
+    const isBare = line !== undefined && find?.isBare(line.textFrom, line.textTo) === true;
+    const text = line && readText(bytes, line, isBare);
+    if (text !== undefined) return { line: line!, text, isBare };
     invalid(bytes.toString('utf8', from, Math.min(to, from + 80)));
     // A daemon that was killed while it wrote left a torn line, and the next one wrote behind it.
     const again = bytes.lastIndexOf('{"log":"', to - 1);
@@ -274,6 +304,7 @@ export function createJsonLines(options: JsonLinesOptions) {
   return {
     /** Takes whole lines. What lies in memory before `from` is what the log has before them. */
     push(bytes: Buffer, from: number, to: number): void {
+      countAnew();
       find?.look(bytes, from, to);
       read = undefined;
       isMixed = false;
@@ -315,11 +346,6 @@ export function createJsonLines(options: JsonLinesOptions) {
         toldTo = before;
       }
     },
-
-    /** Bytes of the log that were taken. */
-    get length(): number {
-      return before;
-    },
   };
 }
 
@@ -332,12 +358,17 @@ function readAt(bytes: Buffer, from: number): JsonLine | undefined {
   return readJsonLine(bytes, from, bytes.indexOf(newline, from));
 }
 
+/** Where the line begins whose newline stands at `end`. */
+function beginOf(bytes: Buffer, end: number): number {
+  // From before the newline; -1 would be taken from the end.
+  return end === 0 ? 0 : bytes.lastIndexOf(newline, end - 1) + 1;
+}
+
 /** The lines that begin before `found` and end at `lowest` or later, the nearest first, and how many were walked over. */
 function* linesBefore(bytes: Buffer, found: number, lowest: number): Generator<[JsonLine, number]> {
   let walked = 0;
   for (let end = found - 1; end > lowest; ) {
-    // From before the newline; -1 would be taken from the end.
-    const from = end === 0 ? 0 : bytes.lastIndexOf(newline, end - 1) + 1;
+    const from = beginOf(bytes, end);
     if (from < lowest) return;
     const line = readJsonLine(bytes, from, end);
     walked++;

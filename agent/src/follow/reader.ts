@@ -283,19 +283,20 @@ export function createReader(options: ReaderOptions) {
   }
 
   /** The same after a run of a json-file's lines, where what may still be looked back to lies in the file. */
-  function settleJson(): void {
+  function settleJson(bytes: number): void {
     for (const stream of streams) {
       const state = told[stream];
+      if (state.upTo) state.sinceUpTo += bytes;
       if (held) continue;
       if (state.pushed) state.upTo = undefined;
-      else if (state.upTo && jsonLines.length - state.upToAt >= lookbackBytes) {
+      else if (state.upTo && state.sinceUpTo >= lookbackBytes) {
         tellSeen(stream, state.upTo);
         state.upTo = undefined;
       }
       const position = lines.position(stream);
       if (!state.upTo && position) {
         state.upTo = position;
-        state.upToAt = jsonLines.length;
+        state.sinceUpTo = 0;
       }
       state.pushed = false;
       state.unsaid = true;
@@ -390,7 +391,7 @@ export function createReader(options: ReaderOptions) {
       }
       if (source === 'json') {
         jsonLines.push(chunk, from, to);
-        settleJson();
+        settleJson(to - from);
         noteQuiet();
       } else if (source === 'mux') frames.push(chunk, from, to);
       else lines.raw(source, chunk, from, to);
@@ -446,8 +447,8 @@ interface Told {
   lookback: Lookback;
   /** The last line of the run of bytes before this one. */
   upTo: Position | undefined;
-  /** How many bytes of a json-file's lines were read up to there. */
-  upToAt: number;
+  /** How many bytes of a json-file's lines were read since; counted while it is looked for. */
+  sinceUpTo: number;
   /** There may be lines that were read, and not told. */
   unsaid: boolean;
   /** Time of day of the last line, and when it was read. */
@@ -460,7 +461,7 @@ const blank = {
   passed: false,
   wantsAll: false,
   upTo: undefined,
-  upToAt: 0,
+  sinceUpTo: 0,
   unsaid: false,
   ms: 0,
   msAt: 0,

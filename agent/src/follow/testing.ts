@@ -76,6 +76,7 @@ function findText(text: string): Find {
     room: Buffer.alloc(0),
     hasTime: () => true,
     standsAlone: () => false,
+    isBare: () => false,
     mattersText: (line) => line.includes(text),
     line: (from) => from,
     lastStdout: -1,

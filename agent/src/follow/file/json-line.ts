@@ -60,11 +60,13 @@ export function readJsonLine(bytes: Buffer, from: number, to: number): JsonLine 
 /** What stands in a JSON text as it is: neither a quote nor a backslash, nor a control character. */
 const escaped = /[^ !#-[\]-\uffff]/;
 
-/** The text of a line. @returns undefined when it cannot be read */
+/** The text of a line. @param isBare known to stand in JSON as it is. @returns undefined when it cannot be read */
 export function readText(
   bytes: Buffer,
   { textFrom, textTo }: Pick<JsonLine, 'textFrom' | 'textTo'>,
+  isBare = false,
 ): string | undefined {
+  if (isBare) return bytes.toString('latin1', textFrom, textTo);
   const text = bytes.toString('utf8', textFrom, textTo);
   if (!escaped.test(text)) return text;
   try {
