@@ -5,11 +5,11 @@ import { canaryText } from './canary.ts';
 import { createCoalesce } from './detect/coalesce.ts';
 import { createContext } from './detect/context.ts';
 import { createFind, type Found } from './detect/find.ts';
-import { createGlance, notBare } from './detect/glance.ts';
 import { createJoin } from './detect/join.ts';
 import { createMatch, type Match } from './detect/match.ts';
 import { compilePattern, compilePatterns, type Pattern, PatternError } from './detect/patterns.ts';
-import { createRedact, secretTexts } from './detect/redact.ts';
+import { createRedact } from './detect/redact.ts';
+import { createSight } from './detect/sights.ts';
 import type { Stages } from './pipeline.ts';
 import { type AgentSettings, collectAgentSettings, defaultErrorPattern } from './settings.ts';
 import { eventId } from './ship/event-id.ts';
@@ -76,7 +76,7 @@ export async function readDetection(
   // A canary is matched whatever the patterns are, and no exclude keeps it out.
   const canary = await compilePattern('canary', canaryText.replace('/', '\\/'));
   const patterns = [...found.filter((pattern) => pattern !== undefined), canary];
-  const glance = createGlance(secretTexts);
+  const glance = createSight();
   const redact = settings.redact ? createRedact({ patterns: secrets, glance }) : (text: string) => text;
   const match = createMatch({
     patterns,
@@ -87,7 +87,7 @@ export async function readDetection(
     tracebackPattern: traceback,
     eventId,
     redact,
-    isBare: (text) => (glance(text) & notBare) === 0,
+    glance,
   });
   const finding = createFind({ patterns, tracebackPattern: traceback, multilineStart });
   return { match, traceback, multilineStart, finding, redact };

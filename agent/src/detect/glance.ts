@@ -20,7 +20,6 @@ import {
   i32,
   isAny,
   isAtLeast,
-  isZero,
   leave,
   leaveWhen,
   load16Bytes,
@@ -49,7 +48,7 @@ export const notBare = 1 << 29;
 const longestShort = 13;
 /** In UTF-16 units. A longer text is not looked at: all may be in it. */
 const maxLength = 8192;
-const layout: TextLayout & { data: number } = { sets: 0, textCount: 128, texts: 256, data: 16 * 1024 };
+const layout: TextLayout & { data: number } = { sets: 0, texts: 256, data: 16 * 1024 };
 const maxTexts = (layout.data - layout.texts) / textBytes;
 const pages = 1;
 
@@ -58,13 +57,13 @@ const code = (character: string): number => character.charCodeAt(0);
 /** What is in the text of so many bytes at `layout.data`. */
 function look(): Func {
   const [length, from, to, found, told, inRun, mask] = [0, 1, 2, 3, 4, 5, 6];
-  const [raw, odd] = [7, 8];
-  const { locals, begin, candidates } = pass(9, layout, true);
+  const [place, raw, odd] = [7, 8, 9];
+  const { locals, begin, candidates, keepSets, setsAt } = pass(10, layout, true);
   const longer = set(told, or(get(told), number(longNumber)));
   return {
     name: 'look',
     parameters: 1,
-    locals: [i32, i32, i32, i32, i32, i32, v128, v128, ...locals],
+    locals: [i32, i32, i32, i32, i32, i32, i32, v128, v128, ...locals],
     body: [
       begin,
       set(from, number(layout.data)),
@@ -114,12 +113,14 @@ function look(): Func {
             ],
           ),
           set(found, bits(candidates(get(from)))),
-          block(
+          when(
+            get(found),
+            keepSets,
             loop(
-              leaveWhen(1, isZero(get(found))),
-              set(told, or(get(told), call(0, add(get(from), lowestBit(get(found)))))),
+              set(place, lowestBit(get(found))),
+              set(told, or(get(told), call(0, add(get(from), get(place)), setsAt(get(place))))),
               set(found, and(get(found), subtract(get(found), number(1)))),
-              leave(0),
+              leaveWhen(0, get(found)),
             ),
           ),
           set(from, add(get(from), number(16))),

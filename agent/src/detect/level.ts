@@ -88,7 +88,7 @@ const words = new RegExp(
   'gi',
 );
 const pair =
-  /(?<![A-Za-z0-9_])(?:level|lvl|severity|log_?level|level_?name|LL|priority)["']?\s*[=:]\s*["'[]?([A-Za-z]+|\d{1,2}(?!\d))/i;
+  /(?<![A-Za-z0-9_])(?:level|lvl|severity|log_?level|level_?name|LL(?=["' \t=:])|priority)["']?\s*[=:]\s*["'[]?([A-Za-z]+|\d{1,2}(?!\d))/i;
 const syslog = /^<(\d{1,3})>/;
 const klog = /^([IWEF])\d{4}(?:\d{4})? \d{2}:?\d{2}:?\d{2}/;
 const bracketedLetter = /(?:^|[\s\]|])[[(<]([TVDIWEFC])[\])>]/;
@@ -115,17 +115,20 @@ export function readLevel(text: string): Level {
   return readPlainLevel(text);
 }
 
-/** The level that the logger gave a plain line: a mere "error" in a sentence is none. */
-export function readHeadLevel(text: string): Level {
-  return readText(text, 3);
+/**
+ * The level that the logger gave a plain line: a mere "error" in a sentence is none.
+ * @param mayNameLevel false: no `level=…` or the like is in it (`sights.level`)
+ */
+export function readHeadLevel(text: string, mayNameLevel = true): Level {
+  return readText(text, 3, mayNameLevel);
 }
 
 /** As `readLevel`, for a line that is known not to be JSON. */
 export function readPlainLevel(text: string): Level {
-  return readText(text, 1);
+  return readText(text, 1, true);
 }
 
-function readText(text: string, weakest: number): Level {
+function readText(text: string, weakest: number, mayNameLevel: boolean): Level {
   const head = stripAnsi(text.length > 4 * longest ? text.slice(0, 4 * longest) : text)
     .slice(0, longest)
     .trimStart();
@@ -135,13 +138,14 @@ function readText(text: string, weakest: number): Level {
   if (found) return levelByLetter[found[1]!]!;
   found = redis.exec(head);
   if (found) return redisLevels[found[1]!]!;
-  found = pair.exec(head);
+  found = mayNameLevel ? pair.exec(head) : null;
   if (found) {
     const named = Number.isNaN(Number(found[1])) ? levelOfWord(found[1]!) : levelOfNumber(Number(found[1]));
     if (named !== 'unknown') return named;
   }
-  const strong = strongestWord(head);
-  const body = afterStamp(head).trimStart();
+  const behindStamp = afterStamp(head);
+  const strong = strongestWord(head, head.length - behindStamp.length);
+  const body = behindStamp.trimStart();
   if (crash.test(body)) return 'fatal';
   if (strong.strength > 2) return strong.level;
   found = bracketedLetter.exec(head) ?? tornado.exec(head) ?? bareLetter.exec(body);
@@ -184,9 +188,8 @@ interface Found {
 }
 
 /** The level word with the strongest form; of equals the first. Two that contradict each other in brackets are none. */
-function strongestWord(head: string): Found {
+function strongestWord(head: string, bodyAt: number): Found {
   let best: Found = { level: 'unknown', strength: 0 };
-  const bodyAt = head.length - afterStamp(head).length;
   words.lastIndex = 0;
   for (let match = words.exec(head); match; match = words.exec(head)) {
     const word = match[1]!;
@@ -215,20 +218,47 @@ function hasOpening(text: string, from: number): boolean {
   );
 }
 
+/** Words that are a level in lower case too. */
+const seriousWords = new Set([
+  'error',
+  'err',
+  'fatal',
+  'critical',
+  'panic',
+  'warn',
+  'warning',
+  'exception',
+  'severe',
+]);
+/** A word of everyday language is a level only in capitals, in brackets, or with a colon at the very start. */
+const everydayWords = new Set([
+  'log',
+  'note',
+  'system',
+  'fine',
+  'config',
+  'fail',
+  'alert',
+  'notice',
+  'cri',
+  'inf',
+  'verbose',
+  'trace',
+  'silly',
+]);
+
 function strengthOf(head: string, at: number, word: string, bodyAt: number): number {
   const end = at + word.length;
   const before = head[at - 1] ?? '';
   const after = head[end] ?? '';
   // A quoted word is talked about; `level="ERROR"` was read before.
   if ((before === '"' || before === "'") && after === before) return 0;
+  const lower = word.toLowerCase();
+  const serious = seriousWords.has(lower);
+  const everyday = everydayWords.has(lower);
   const upper = word === word.toUpperCase();
-  const serious = /^(?:error|err|fatal|critical|panic|warn|warning|exception|severe)$/i.test(word);
-  // A word of everyday language is a level only in capitals, in brackets, or with a colon at the very start.
-  const everyday = /^(?:log|note|system|fine|config|fail|alert|notice|cri|inf|verbose|trace|silly)$/i.test(
-    word,
-  );
-  const opened = /[[(<|]\s*$/.test(head.slice(Math.max(0, at - 4), at));
-  const closed = /^\s*[\])>|]/.test(head.slice(end, end + 8));
+  const opened = isOpened(head, at);
+  const closed = isClosed(head, end);
   if (opened && closed && at < 200) return 5;
   if (upper && word.length > 2) return at < 200 || serious ? 4 : 2;
   if (after === '!' && upper) return 4;
@@ -240,4 +270,20 @@ function strengthOf(head: string, at: number, word: string, bodyAt: number): num
   if (after === ':' && at < 120 && !everyday) return 3;
   if ((before === ':' || before === '.') && at < 60 && !everyday) return 3;
   return serious && !everyday ? 1 : 0;
+}
+
+const isSpace = (character: string): boolean => character.trim() === '';
+
+/** Whether a bracket opens among the four characters before, with nothing but white space behind it. */
+function isOpened(head: string, at: number): boolean {
+  let before = at - 1;
+  while (before >= 0 && before > at - 4 && isSpace(head[before]!)) before--;
+  return before >= 0 && before >= at - 4 && '[(<|'.includes(head[before]!);
+}
+
+/** Whether a bracket closes among the eight characters from there on, with nothing but white space before it. */
+function isClosed(head: string, from: number): boolean {
+  let after = from;
+  while (after < head.length && after < from + 7 && isSpace(head[after]!)) after++;
+  return after < head.length && '])>|'.includes(head[after]!);
 }

@@ -2,10 +2,12 @@
 // log line the patterns meet its message (and the trace it carries), not its punctuation.
 
 import type { Container, Entry, MatchedRecord, Position, Stream } from '../types.ts';
+import { type Glance, notBare } from './glance.ts';
 import { type JsonLog, parseJsonLog } from './json-log.ts';
 import { type Level, readHeadLevel } from './level.ts';
 import type { Pattern } from './patterns.ts';
 import { cause, frame } from './shapes.ts';
+import { sights } from './sights.ts';
 import { stripAnsi, visible } from './text.ts';
 
 export interface MatchOptions {
@@ -18,8 +20,8 @@ export interface MatchOptions {
   /** Makes a record's id from where its first line stands. */
   eventId(containerId: string, stream: Stream, position: Position): string;
   redact?: (text: string) => string;
-  /** Whether the text stands in JSON as it is. */
-  isBare?: (text: string) => boolean;
+  /** The one of `createSight` that redaction has too. */
+  glance?: Glance;
   /** A longer message is cut in its middle. UTF-8 bytes. */
   maxMessageBytes?: number;
 }
@@ -38,7 +40,7 @@ export function createMatch({
   tracebackPattern,
   eventId,
   redact = (text) => text,
-  isBare = () => false,
+  glance = () => ~0,
   maxMessageBytes = 1024 * 1024,
 }: MatchOptions): Match {
   const anyMatches = (text: string) => {
@@ -66,7 +68,8 @@ export function createMatch({
     if (entry.kind === 'line') {
       const text = visible(raw);
       if (!anyMatches(text)) return undefined;
-      return { message: text, severity: severityOf(readHeadLevel(text)) };
+      const mayNameLevel = (glance(text) & sights.level) !== 0;
+      return { message: text, severity: severityOf(readHeadLevel(text, mayNameLevel)) };
     }
     const text = entry.lines.map(visible).join('\n');
     const level = readHeadLevel(visible(entry.lines[0]!));
@@ -131,7 +134,7 @@ export function createMatch({
     const labels = labelsOf(container);
     if (labels) record.labels = labels;
     if (json && Object.keys(json.fields).length > 0) record.fields = redactFields(json.fields, redact);
-    const isBareMessage = sent === message && isBare(sent);
+    const isBareMessage = sent === message && (glance(sent) & notBare) === 0;
     return { stream: entry.stream, first: entry.first, last: entry.last, record, isBareMessage };
   };
 }

@@ -1,44 +1,30 @@
 // Text -> the same text without secrets, each replaced by `[redacted:<kind>]`. One pass over the words and one over the
 // names of secrets, each linear: what strangers write into a log must not make the agent slow.
 
-import { createGlance, type Glance, longNumber } from './glance.ts';
+import { type Glance, longNumber } from './glance.ts';
 import type { Pattern } from './patterns.ts';
+import { createSight, sights } from './sights.ts';
 
 export interface RedactOptions {
   /** Further patterns whose matches are secrets (REDACT_PATTERNS). */
   patterns?: readonly Pattern[];
-  /** Made with `secretTexts`. */
+  /** The one of `createSight` that is shared. */
   glance?: Glance;
 }
-
-/** What a text holds that each step below may change, in any case. */
-const has = { key: 1, url: 2, name: 4, scheme: 8, word: 16 } as const;
-export const secretTexts = (
-  [
-    ['key', ['private key']],
-    ['url', ['://']],
-    ['name', ['pass', 'pwd', 'secret', 'token', 'credential', 'authorization', 'cookie', 'sas', 'signature']],
-    // api, access, private, auth, encryption, signing.
-    ['name', ['_key', '-key', 'ikey', 'skey', 'ekey', 'hkey', 'nkey', 'gkey']],
-    ['scheme', ['bearer', 'basic']],
-    ['word', ['akia', 'asia', 'abia', 'acca', 'eyj', 'ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'github_pat_']],
-    ['word', ['glpat-', 'xox', 'hooks.slack', 'k_live_', 'k_test_', 'aiza', 'npm_', 'sg.', 'sk-']],
-  ] as const
-).flatMap(([kind, texts]) => texts.map((text) => ({ text, value: has[kind] })));
 
 /** Makes the function that redacts one text. */
 export function createRedact({
   patterns = [],
-  glance = createGlance(secretTexts),
+  glance = createSight(),
 }: RedactOptions = {}): (text: string) => string {
   return (text) => {
     const seen = glance(text);
     let redacted = text;
-    if (seen & has.key) redacted = redactKeys(redacted);
-    if (seen & has.url) redacted = redactUrls(redacted);
-    if (seen & has.name) redacted = redactNamed(redacted);
-    if (seen & has.scheme) redacted = redactSchemes(redacted);
-    if (seen & has.word) redacted = redactWords(redacted);
+    if (seen & sights.key) redacted = redactKeys(redacted);
+    if (seen & sights.url) redacted = redactUrls(redacted);
+    if (seen & sights.name) redacted = redactNamed(redacted);
+    if (seen & sights.scheme) redacted = redactSchemes(redacted);
+    if (seen & sights.word) redacted = redactWords(redacted);
     if (seen & longNumber) redacted = redactCards(redacted);
     for (const pattern of patterns) redacted = pattern.replace(redacted, mark('custom'));
     return redacted;

@@ -55,9 +55,8 @@ import {
 export const layout = {
   /** A byte for each first byte of a line: 1 stops at it. */
   firstBytes: 0,
-  /** What teddy.ts keeps. */
+  /** What teddy.ts looks up by. */
   sets: 256,
-  textCount: 512,
   /** Where the last line of each stream begins that was passed over. */
   lastStdout: 516,
   lastStderr: 520,
@@ -258,28 +257,30 @@ const [from, to] = [0, 1];
 
 /** The address of the next text, or -1. */
 function nextText(): Func {
-  const found = 2;
-  const { locals, begin, candidates } = pass(3, layout);
+  const [found, place] = [2, 3];
+  const { locals, begin, candidates, keepSets, setsAt } = pass(4, layout);
   return {
     name: 'nextText',
     parameters: 2,
-    locals: [i32, ...locals],
+    locals: [i32, i32, ...locals],
     body: [
       begin,
       block(
         loop(
           leaveWhen(1, isAtLeast(get(from), get(to))),
           set(found, bits(candidates(get(from)))),
-          block(
+          when(
+            get(found),
+            keepSets,
             loop(
-              leaveWhen(1, isZero(get(found))),
+              set(place, lowestBit(get(found))),
               when(
-                call(0, add(get(from), lowestBit(get(found)))),
-                set(from, add(get(from), lowestBit(get(found)))),
+                call(0, add(get(from), get(place)), setsAt(get(place))),
+                set(from, add(get(from), get(place))),
                 giveBack([get(from), minusOne, isLessOf(get(from), get(to))]),
               ),
               set(found, and(get(found), subtract(get(found), number(1)))),
-              leave(0),
+              leaveWhen(0, get(found)),
             ),
           ),
           set(from, add(get(from), number(16))),
@@ -297,7 +298,7 @@ const isLessOf = (a: Code, b: Code): Code => [isLess(a, b), 0x1b];
 /** The address of the next line that is not plainly ordinary, or holds a text; or -1. `from` and `to` are ends of lines. */
 function nextLine(): Func {
   const [attributes, line, newlines, found, at, texts] = [2, 3, 4, 5, 6, 7];
-  const { locals, begin, bytes, candidates } = pass(8, layout);
+  const { locals, begin, bytes, candidates, keepSets, setsAt } = pass(8, layout);
   return {
     name: 'nextLine',
     parameters: 3,
@@ -311,6 +312,7 @@ function nextLine(): Func {
           set(texts, candidates(get(from))),
           when(
             isAny(eitherBytes(get(texts), equalBytes(get(bytes), sixteen(10)))),
+            keepSets,
             set(newlines, bits(equalBytes(get(bytes), sixteen(10)))),
             set(found, or(get(newlines), bits(get(texts)))),
             loop(
@@ -322,7 +324,7 @@ function nextLine(): Func {
                   when(isZero(call(2, get(line), get(at), get(attributes))), giveBack(get(line))),
                   set(line, add(get(at), number(1))),
                 ],
-                when(call(0, get(at)), giveBack(get(line))),
+                when(call(0, get(at), setsAt(subtract(get(at), get(from)))), giveBack(get(line))),
               ),
               set(found, and(get(found), subtract(get(found), number(1)))),
               leaveWhen(0, get(found)),

@@ -4,6 +4,7 @@
 
 import {
   add,
+  and,
   block,
   bothBytes,
   type Code,
@@ -12,10 +13,10 @@ import {
   eitherBytes,
   type Func,
   get,
-  giveBack,
   highNibbles,
   i32,
   isAtLeast,
+  isZero,
   leave,
   leaveWhen,
   load8,
@@ -23,11 +24,13 @@ import {
   load32,
   lookUp,
   loop,
+  lowestBit,
   multiply,
   number,
   or,
   set,
   sixteen,
+  store16Bytes,
   subtract,
   v128,
   when,
@@ -35,13 +38,19 @@ import {
 
 /** Where a module's memory has the texts and what they are looked up by. */
 export interface TextLayout {
-  /** Six tables of sixteen: for the first, second and third byte of a text the sets by its low and by its high half. */
+  /**
+   * Six tables of sixteen: for the first, second and third byte of a text the sets by its low and by its high half. Then
+   * sixteen bytes for the sets that may begin at each place, and where the texts of each set begin.
+   */
   sets: number;
-  textCount: number;
   /** Of each text: length, where the three bytes are that it is looked up by, its value, and the bytes. */
   texts: number;
 }
 
+const setCount = 8;
+const [scratch, begins] = [6 * 16, 7 * 16];
+/** Bytes of memory for all that. */
+export const setsBytes = begins + 4 * (setCount + 1);
 /** Bytes of memory for each text. */
 export const textBytes = 64;
 const head = 12;
@@ -51,43 +60,52 @@ const maxTextLength = textBytes - head;
 /** A to Z are as good as a to z; what else falls together with another byte is found too often. */
 const small = 0x20;
 
-/** The values of all texts that stand where an address points at their three bytes, as bits; 0 when none does. */
+/** The values, as bits, of all texts of some sets that stand where an address points at their three bytes; 0 when none does. */
 export function holdsText(layout: TextLayout, inAnyCase = false): Func {
-  const [at, text, length, index, begin, values] = [0, 1, 2, 3, 4, 5];
+  const [at, sets, text, end, length, index, begin, values] = [0, 1, 2, 3, 4, 5, 6, 7];
   const byte = load8(add(get(begin), get(index)));
+  const beginOf = (offset: number) =>
+    load32(add(number(layout.sets + begins), multiply(lowestBit(get(sets)), number(4))), offset);
   return {
-    parameters: 1,
-    locals: [i32, i32, i32, i32, i32],
+    parameters: 2,
+    locals: [i32, i32, i32, i32, i32, i32],
     body: [
-      set(text, number(layout.texts)),
-      loop(
-        when(
-          isAtLeast(
-            get(text),
-            add(number(layout.texts), multiply(load32(number(layout.textCount)), number(textBytes))),
-          ),
-          giveBack(get(values)),
-        ),
-        set(length, load32(get(text))),
-        set(begin, subtract(get(at), load32(get(text), 4))),
-        set(index, number(0)),
-        block(
-          loop(
-            when(
-              isAtLeast(get(index), get(length)),
-              set(values, or(get(values), load32(get(text), 8))),
-              leave(2),
+      block(
+        loop(
+          leaveWhen(1, isZero(get(sets))),
+          set(text, beginOf(0)),
+          set(end, beginOf(4)),
+          block(
+            loop(
+              leaveWhen(1, isAtLeast(get(text), get(end))),
+              set(length, load32(get(text))),
+              set(begin, subtract(get(at), load32(get(text), 4))),
+              set(index, number(0)),
+              block(
+                loop(
+                  when(
+                    isAtLeast(get(index), get(length)),
+                    set(values, or(get(values), load32(get(text), 8))),
+                    leave(2),
+                  ),
+                  leaveWhen(
+                    1,
+                    differs(
+                      inAnyCase ? or(byte, number(small)) : byte,
+                      load8(add(get(text), get(index)), head),
+                    ),
+                  ),
+                  set(index, add(get(index), number(1))),
+                  leave(0),
+                ),
+              ),
+              set(text, add(get(text), number(textBytes))),
+              leave(0),
             ),
-            leaveWhen(
-              1,
-              differs(inAnyCase ? or(byte, number(small)) : byte, load8(add(get(text), get(index)), head)),
-            ),
-            set(index, add(get(index), number(1))),
-            leave(0),
           ),
+          set(sets, and(get(sets), subtract(get(sets), number(1)))),
+          leave(0),
         ),
-        set(text, add(get(text), number(textBytes))),
-        leave(0),
       ),
       get(values),
     ],
@@ -123,8 +141,13 @@ export function pass(firstLocal: number, layout: TextLayout, inAnyCase = false) 
       load(at, 2),
       set(sets, bothBytes(get(sets), lookUpBoth(2))),
       load(at),
-      differingBytes(bothBytes(get(sets), lookUpBoth(0)), sixteen(0)),
+      set(sets, bothBytes(get(sets), lookUpBoth(0))),
+      differingBytes(get(sets), sixteen(0)),
     ],
+    /** Before `setsAt` is asked of those sixteen. */
+    keepSets: store16Bytes(number(layout.sets + scratch), get(sets)),
+    /** The sets of which a text may begin at one of them. */
+    setsAt: (place: Code): Code => load8(place, layout.sets + scratch),
   };
 }
 
@@ -148,7 +171,11 @@ export function fillTexts(
     return { bytes, value, skip, three: bytes.subarray(skip, skip + 3) };
   });
   texts.sort((a, b) => a.three.compare(b.three));
-  memory.writeUInt32LE(texts.length, layout.textCount);
+  const setOf = (index: number) => Math.floor((index * setCount) / texts.length);
+  for (let set = 0; set <= setCount; set++) {
+    const before = texts.filter((_, index) => setOf(index) < set).length;
+    memory.writeUInt32LE(layout.texts + before * textBytes, layout.sets + begins + 4 * set);
+  }
   texts.forEach(({ bytes, value, skip, three }, index) => {
     const at = layout.texts + index * textBytes;
     memory.writeUInt32LE(bytes.length, at);
@@ -156,7 +183,7 @@ export function fillTexts(
     memory.writeUInt32LE(value, at + 8);
     bytes.copy(memory, at + head);
     // Neighbours share a set, so that few texts that none wants are found by it.
-    const set = 1 << Math.floor((index * 8) / texts.length);
+    const set = 1 << setOf(index);
     for (let place = 0; place < 3; place++) {
       const low = layout.sets + 16 * place;
       const high = layout.sets + 16 * (3 + place);

@@ -97,7 +97,7 @@ export class Origins {
   read(origin: string): Count {
     if (origin.startsWith(this.#start)) {
       const at = this.#start.length + toTime;
-      const lastAt = origin.lastIndexOf('"') - stampLength;
+      const lastAt = lastQuote(origin) - stampLength;
       const from = origin.slice(at, at + stampLength);
       const to = origin.slice(lastAt, lastAt + stampLength);
       // Where it is not of the usual form, its parts are found by their punctuation.
@@ -118,4 +118,11 @@ export class Origins {
     this.#container = container;
     return { containerId, container, from, to, records: 1 };
   }
+}
+
+/** What stands behind it is a small number: not worth a search backwards, which takes longer. */
+function lastQuote(text: string): number {
+  let at = text.length - 1;
+  while (at > 0 && text.charCodeAt(at) !== 0x22) at--;
+  return at;
 }
