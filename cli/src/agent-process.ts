@@ -8,6 +8,7 @@
  */
 export const agentNodeFlags: readonly string[] = [
   '--max-semi-space-size=2',
+  '--no-allocation-site-pretenuring',
   '--max-old-space-size=256',
   '--single-threaded-gc',
   '--no-opt',
