@@ -58,7 +58,7 @@ const code = (character: string): number => character.charCodeAt(0);
 function look(): Func {
   const [length, from, to, found, told, inRun, mask] = [0, 1, 2, 3, 4, 5, 6];
   const [place, raw, odd] = [7, 8, 9];
-  const { locals, begin, candidates, keepSets, setsAt } = pass(10, layout, true);
+  const { locals, begin, find, places, keepSets, setsAt } = pass(10, layout, true);
   const longer = set(told, or(get(told), number(longNumber)));
   return {
     name: 'look',
@@ -112,7 +112,8 @@ function look(): Func {
               when(isAtLeast(get(inRun), number(longestShort + 1)), longer),
             ],
           ),
-          set(found, bits(candidates(get(from)))),
+          find(get(from)),
+          set(found, places),
           when(
             get(found),
             keepSets,

@@ -258,7 +258,7 @@ const [from, to] = [0, 1];
 /** The address of the next text, or -1. */
 function nextText(): Func {
   const [found, place] = [2, 3];
-  const { locals, begin, candidates, keepSets, setsAt } = pass(4, layout);
+  const { locals, begin, find, places, keepSets, setsAt } = pass(4, layout);
   return {
     name: 'nextText',
     parameters: 2,
@@ -268,7 +268,8 @@ function nextText(): Func {
       block(
         loop(
           leaveWhen(1, isAtLeast(get(from), get(to))),
-          set(found, bits(candidates(get(from)))),
+          find(get(from)),
+          set(found, places),
           when(
             get(found),
             keepSets,
@@ -297,24 +298,25 @@ const isLessOf = (a: Code, b: Code): Code => [isLess(a, b), 0x1b];
 
 /** The address of the next line that is not plainly ordinary, or holds a text; or -1. `from` and `to` are ends of lines. */
 function nextLine(): Func {
-  const [attributes, line, newlines, found, at, texts] = [2, 3, 4, 5, 6, 7];
-  const { locals, begin, bytes, candidates, keepSets, setsAt } = pass(8, layout);
+  const [attributes, line, newlines, found, at, feed] = [2, 3, 4, 5, 6, 7];
+  const { locals, begin, bytes, sets, find, places, keepSets, setsAt } = pass(8, layout);
   return {
     name: 'nextLine',
     parameters: 3,
     locals: [i32, i32, i32, i32, v128, ...locals],
     body: [
       begin,
+      set(feed, sixteen(10)),
       set(line, get(from)),
       block(
         loop(
           leaveWhen(1, isAtLeast(get(from), get(to))),
-          set(texts, candidates(get(from))),
+          find(get(from)),
           when(
-            isAny(eitherBytes(get(texts), equalBytes(get(bytes), sixteen(10)))),
+            isAny(eitherBytes(get(sets), equalBytes(get(bytes), get(feed)))),
             keepSets,
-            set(newlines, bits(equalBytes(get(bytes), sixteen(10)))),
-            set(found, or(get(newlines), bits(get(texts)))),
+            set(newlines, bits(equalBytes(get(bytes), get(feed)))),
+            set(found, or(get(newlines), places)),
             loop(
               set(at, add(get(from), lowestBit(get(found)))),
               when(isAtLeast(get(at), get(to)), giveBack(minusOne)),

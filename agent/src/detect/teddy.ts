@@ -5,6 +5,7 @@
 import {
   add,
   and,
+  bits,
   block,
   bothBytes,
   type Code,
@@ -13,7 +14,6 @@ import {
   eitherBytes,
   type Func,
   get,
-  highNibbles,
   i32,
   isAtLeast,
   isZero,
@@ -29,6 +29,7 @@ import {
   number,
   or,
   set,
+  shiftPairsRight,
   sixteen,
   store16Bytes,
   subtract,
@@ -112,38 +113,48 @@ export function holdsText(layout: TextLayout, inAnyCase = false): Func {
   };
 }
 
-/** Locals of a pass, after its parameters and its own: what is looked up by, and what came of it. */
+/**
+ * Locals of a pass, after its parameters and its own: what is looked up by, and what came of it. What is the same for all
+ * bytes is kept in locals too: V8 would make it anew each time.
+ */
 export function pass(firstLocal: number, layout: TextLayout, inAnyCase = false) {
   const local = (index: number) => firstLocal + index;
   const low = (place: number) => get(local(place));
   const high = (place: number) => get(local(3 + place));
-  const bytes = local(6);
-  const sets = local(7);
+  const [bytes, sets, fifteen, smalls] = [local(6), local(7), local(8), local(9)];
   const load = (at: Code, offset = 0): Code => {
     const sixteenBytes = load16Bytes(at, offset);
-    return set(bytes, inAnyCase ? eitherBytes(sixteenBytes, sixteen(small)) : sixteenBytes);
+    return set(bytes, inAnyCase ? eitherBytes(sixteenBytes, get(smalls)) : sixteenBytes);
   };
   const lookUpBoth = (place: number): Code =>
     bothBytes(
-      lookUp(low(place), bothBytes(get(bytes), sixteen(15))),
-      lookUp(high(place), highNibbles(get(bytes))),
+      lookUp(low(place), bothBytes(get(bytes), get(fifteen))),
+      // Not a shift of bytes, for which a processor has no instruction.
+      lookUp(high(place), bothBytes(shiftPairsRight(get(bytes), 4), get(fifteen))),
     );
   return {
-    locals: Array<number>(8).fill(v128),
+    locals: Array<number>(10).fill(v128),
     bytes,
-    begin: Array.from({ length: 6 }, (_, table) =>
-      set(local(table), load16Bytes(number(layout.sets + 16 * table))),
-    ),
-    /** A byte that is not zero where a text may begin, of the sixteen at an address. */
-    candidates: (at: Code): Code => [
+    begin: [
+      ...Array.from({ length: 6 }, (_, table) =>
+        set(local(table), load16Bytes(number(layout.sets + 16 * table))),
+      ),
+      set(fifteen, sixteen(15)),
+      set(smalls, sixteen(small)),
+    ],
+    /** Finds what may begin at one of the sixteen at an address. */
+    find: (at: Code): Code => [
       load(at, 1),
       set(sets, lookUpBoth(1)),
       load(at, 2),
       set(sets, bothBytes(get(sets), lookUpBoth(2))),
       load(at),
       set(sets, bothBytes(get(sets), lookUpBoth(0))),
-      differingBytes(get(sets), sixteen(0)),
     ],
+    /** Of each of them the sets of which a text may begin there: a byte that is not zero. */
+    sets,
+    /** A bit for each of them where a text may begin. */
+    places: bits(differingBytes(get(sets), sixteen(0))),
     /** Before `setsAt` is asked of those sixteen. */
     keepSets: store16Bytes(number(layout.sets + scratch), get(sets)),
     /** The sets of which a text may begin at one of them. */

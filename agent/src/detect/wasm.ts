@@ -94,7 +94,8 @@ export const bytesLess = (a: Code, b: Code): Code => [a, b, vector(0x25)];
 /** Unsigned. */
 export const atMostBytes = (a: Code, b: Code): Code => [a, b, vector(0x2a)];
 export const subtractBytes = (a: Code, b: Code): Code => [a, b, vector(0x71)];
-export const highNibbles = (a: Code): Code => [a, number(4), vector(0x6d)];
+/** Each two bytes as one number. */
+export const shiftPairsRight = (a: Code, by: number): Code => [a, number(by), vector(0x8d)];
 export const bothBytes = (a: Code, b: Code): Code => [a, b, vector(0x4e)];
 export const eitherBytes = (a: Code, b: Code): Code => [a, b, vector(0x50)];
 /** A bit for each byte that is 0xff. */
