@@ -58,7 +58,8 @@ const code = (character: string): number => character.charCodeAt(0);
 function look(): Func {
   const [length, from, to, found, told, inRun, mask] = [0, 1, 2, 3, 4, 5, 6];
   const [place, raw, odd] = [7, 8, 9];
-  const { locals, begin, find, places, keepSets, setsAt } = pass(10, layout, true);
+  const { locals, begin, blocks, setsAt } = pass(10, layout, { inAnyCase: true });
+  const { find, places, keepSets } = blocks[0]!;
   const longer = set(told, or(get(told), number(longNumber)));
   return {
     name: 'look',

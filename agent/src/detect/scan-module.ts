@@ -43,6 +43,7 @@ import {
   number,
   or,
   set,
+  shiftLeft,
   shiftRight,
   sixteen,
   store32,
@@ -258,7 +259,8 @@ const [from, to] = [0, 1];
 /** The address of the next text, or -1. */
 function nextText(): Func {
   const [found, place] = [2, 3];
-  const { locals, begin, find, places, keepSets, setsAt } = pass(4, layout);
+  const { locals, begin, blocks, setsAt } = pass(4, layout);
+  const { find, places, keepSets } = blocks[0]!;
   return {
     name: 'nextText',
     parameters: 2,
@@ -299,7 +301,10 @@ const isLessOf = (a: Code, b: Code): Code => [isLess(a, b), 0x1b];
 /** The address of the next line that is not plainly ordinary, or holds a text; or -1. `from` and `to` are ends of lines. */
 function nextLine(): Func {
   const [attributes, line, newlines, found, at, feed] = [2, 3, 4, 5, 6, 7];
-  const { locals, begin, bytes, sets, find, places, keepSets, setsAt } = pass(8, layout);
+  const { locals, begin, blocks, setsAt } = pass(8, layout, { blocks: 2 });
+  const [first, second] = blocks as [(typeof blocks)[0], (typeof blocks)[0]];
+  const isFeed = ({ bytes }: (typeof blocks)[0]): Code => equalBytes(get(bytes), get(feed));
+  const both = (a: Code, b: Code): Code => or(a, shiftLeft(b, 16));
   return {
     name: 'nextLine',
     parameters: 3,
@@ -311,12 +316,19 @@ function nextLine(): Func {
       block(
         loop(
           leaveWhen(1, isAtLeast(get(from), get(to))),
-          find(get(from)),
+          first.find(get(from)),
+          second.find(get(from)),
           when(
-            isAny(eitherBytes(get(sets), equalBytes(get(bytes), get(feed)))),
-            keepSets,
-            set(newlines, bits(equalBytes(get(bytes), get(feed)))),
-            set(found, or(get(newlines), places)),
+            isAny(
+              eitherBytes(
+                eitherBytes(get(first.sets), isFeed(first)),
+                eitherBytes(get(second.sets), isFeed(second)),
+              ),
+            ),
+            first.keepSets,
+            second.keepSets,
+            set(newlines, both(bits(isFeed(first)), bits(isFeed(second)))),
+            set(found, or(get(newlines), both(first.places, second.places))),
             loop(
               set(at, add(get(from), lowestBit(get(found)))),
               when(isAtLeast(get(at), get(to)), giveBack(minusOne)),
@@ -332,7 +344,7 @@ function nextLine(): Func {
               leaveWhen(0, get(found)),
             ),
           ),
-          set(from, add(get(from), number(16))),
+          set(from, add(get(from), number(32))),
           leave(0),
         ),
       ),

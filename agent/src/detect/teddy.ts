@@ -41,7 +41,7 @@ import {
 export interface TextLayout {
   /**
    * Six tables of sixteen: for the first, second and third byte of a text the sets by its low and by its high half. Then
-   * sixteen bytes for the sets that may begin at each place, and where the texts of each set begin.
+   * two times sixteen bytes for the sets that may begin at each place, and where the texts of each set begin.
    */
   sets: number;
   /** Of each text: length, where the three bytes are that it is looked up by, its value, and the bytes. */
@@ -49,7 +49,7 @@ export interface TextLayout {
 }
 
 const setCount = 8;
-const [scratch, begins] = [6 * 16, 7 * 16];
+const [scratch, begins] = [6 * 16, 8 * 16];
 /** Bytes of memory for all that. */
 export const setsBytes = begins + 4 * (setCount + 1);
 /** Bytes of memory for each text. */
@@ -114,27 +114,47 @@ export function holdsText(layout: TextLayout, inAnyCase = false): Func {
 }
 
 /**
- * Locals of a pass, after its parameters and its own: what is looked up by, and what came of it. What is the same for all
- * bytes is kept in locals too: V8 would make it anew each time.
+ * Locals of a pass, after its parameters and its own: what is looked up by, and what came of it, for `blocks` times sixteen
+ * bytes. What is the same for all bytes is kept in locals too: V8 would make it anew each time.
  */
-export function pass(firstLocal: number, layout: TextLayout, inAnyCase = false) {
+export function pass(firstLocal: number, layout: TextLayout, { inAnyCase = false, blocks = 1 } = {}) {
   const local = (index: number) => firstLocal + index;
   const low = (place: number) => get(local(place));
   const high = (place: number) => get(local(3 + place));
-  const [bytes, sets, fifteen, smalls] = [local(6), local(7), local(8), local(9)];
-  const load = (at: Code, offset = 0): Code => {
-    const sixteenBytes = load16Bytes(at, offset);
-    return set(bytes, inAnyCase ? eitherBytes(sixteenBytes, get(smalls)) : sixteenBytes);
+  const [fifteen, smalls] = [local(6), local(7)];
+  const blockAt = (index: number) => {
+    const [bytes, sets] = [local(8 + 2 * index), local(9 + 2 * index)];
+    const load = (at: Code, offset: number): Code => {
+      const sixteenBytes = load16Bytes(at, 16 * index + offset);
+      return set(bytes, inAnyCase ? eitherBytes(sixteenBytes, get(smalls)) : sixteenBytes);
+    };
+    const lookUpBoth = (place: number): Code =>
+      bothBytes(
+        lookUp(low(place), bothBytes(get(bytes), get(fifteen))),
+        // Not a shift of bytes, for which a processor has no instruction.
+        lookUp(high(place), bothBytes(shiftPairsRight(get(bytes), 4), get(fifteen))),
+      );
+    return {
+      bytes,
+      /** Of each of them the sets of which a text may begin there: a byte that is not zero. */
+      sets,
+      /** Finds what may begin at one of those sixteen, of which the first block's stand at an address. */
+      find: (at: Code): Code => [
+        load(at, 1),
+        set(sets, lookUpBoth(1)),
+        load(at, 2),
+        set(sets, bothBytes(get(sets), lookUpBoth(2))),
+        load(at, 0),
+        set(sets, bothBytes(get(sets), lookUpBoth(0))),
+      ],
+      /** A bit for each of them where a text may begin. */
+      places: bits(differingBytes(get(sets), sixteen(0))),
+      /** Before `setsAt` is asked of them. */
+      keepSets: store16Bytes(number(layout.sets + scratch + 16 * index), get(sets)),
+    };
   };
-  const lookUpBoth = (place: number): Code =>
-    bothBytes(
-      lookUp(low(place), bothBytes(get(bytes), get(fifteen))),
-      // Not a shift of bytes, for which a processor has no instruction.
-      lookUp(high(place), bothBytes(shiftPairsRight(get(bytes), 4), get(fifteen))),
-    );
   return {
-    locals: Array<number>(10).fill(v128),
-    bytes,
+    locals: Array<number>(8 + 2 * blocks).fill(v128),
     begin: [
       ...Array.from({ length: 6 }, (_, table) =>
         set(local(table), load16Bytes(number(layout.sets + 16 * table))),
@@ -142,22 +162,8 @@ export function pass(firstLocal: number, layout: TextLayout, inAnyCase = false) 
       set(fifteen, sixteen(15)),
       set(smalls, sixteen(small)),
     ],
-    /** Finds what may begin at one of the sixteen at an address. */
-    find: (at: Code): Code => [
-      load(at, 1),
-      set(sets, lookUpBoth(1)),
-      load(at, 2),
-      set(sets, bothBytes(get(sets), lookUpBoth(2))),
-      load(at),
-      set(sets, bothBytes(get(sets), lookUpBoth(0))),
-    ],
-    /** Of each of them the sets of which a text may begin there: a byte that is not zero. */
-    sets,
-    /** A bit for each of them where a text may begin. */
-    places: bits(differingBytes(get(sets), sixteen(0))),
-    /** Before `setsAt` is asked of those sixteen. */
-    keepSets: store16Bytes(number(layout.sets + scratch), get(sets)),
-    /** The sets of which a text may begin at one of them. */
+    blocks: Array.from({ length: blocks }, (_, index) => blockAt(index)),
+    /** The sets of which a text may begin at a place, counted from the first block's. */
     setsAt: (place: Code): Code => load8(place, layout.sets + scratch),
   };
 }
