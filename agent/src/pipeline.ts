@@ -6,6 +6,7 @@ import type { Coalesce } from './detect/coalesce.ts';
 import type { Context } from './detect/context.ts';
 import type { Join } from './detect/join.ts';
 import { addFields, tellTogether } from './life/together.ts';
+import { ofStream, streams } from './streams.ts';
 import type {
   Container,
   Cursor,
@@ -18,8 +19,6 @@ import type {
   Position,
   Stream,
 } from './types.ts';
-
-const streams = ['stdout', 'stderr'] as const;
 
 /** What one container's lines are pushed through, made anew for each container. */
 export interface Stages {
@@ -292,7 +291,7 @@ export class ContainerSink {
       stats.entries++;
       const record = stages.match(entry, this.#container, now);
       if (!record) return;
-      const { trail, held } = this.#streams[entry.stream];
+      const { trail, held } = ofStream(this.#streams, entry.stream);
       const at = trail.findIndex((position, index) => index > 0 && same(position, entry.first));
       held.push(at > 0 ? trail[at - 1] : trail[0]);
       if (this.#context) this.#context.push(record, now);
@@ -307,7 +306,7 @@ export class ContainerSink {
   #giveOut(end: MatchedRecord[] = []): void {
     const records = this.#lastRecords;
     this.#lastRecords = [];
-    for (const { stream } of records) this.#streams[stream].held.shift();
+    for (const { stream } of records) ofStream(this.#streams, stream).held.shift();
     const told = tellTogether(records, end);
     if (told.length > 0) this.#take(told);
   }
@@ -324,7 +323,7 @@ export class ContainerSink {
     this.#stats.lines++;
     this.#isAtRest = false;
     this.#pushedAt = now;
-    const state = this.#streams[line.stream];
+    const state = ofStream(this.#streams, line.stream);
     state.trail.push(line.position);
     state.passed = false;
     state.latest = line.position;
@@ -337,7 +336,7 @@ export class ContainerSink {
 
   /** Everything up to `position` was read, and what was not pushed is of no interest. */
   seen(stream: Stream, position: Position): void {
-    const state = this.#streams[stream];
+    const state = ofStream(this.#streams, stream);
     state.latest = position;
     if (state.passed) state.trail.pop();
     state.trail.push(position);
@@ -408,7 +407,7 @@ export class ContainerSink {
   takeCursors(): Cursor[] {
     const moved: Cursor[] = [];
     for (const stream of streams) {
-      const state = this.#streams[stream];
+      const state = ofStream(this.#streams, stream);
       const [firstHeld] = state.held;
       const position = state.held.length > 0 ? firstHeld : state.trail[0];
       if (position === undefined || same(position, state.written)) continue;
@@ -422,7 +421,7 @@ export class ContainerSink {
   takeReadUpTo(): string[] {
     const moved: string[] = [];
     for (const stream of streams) {
-      const state = this.#streams[stream];
+      const state = ofStream(this.#streams, stream);
       if (state.latest === undefined || state.latest === state.told) continue;
       state.told = state.latest;
       moved.push(state.latest.at);
@@ -439,7 +438,7 @@ export class ContainerSink {
 
   /** Cuts the trail back to what `join` still holds. */
   #trim(stream: Stream): void {
-    const state = this.#streams[stream];
+    const state = ofStream(this.#streams, stream);
     const pending = this.#join.firstPending(stream);
     if (pending === undefined) {
       state.trail.length = 1;

@@ -17,6 +17,7 @@
 // traces.ts holds the table and what begins a traceback; an ordinary line never reaches it: `isOrdinary` tells by its
 // first character and a few words (benchmarks/detect-speed.ts).
 
+import { ofStream } from '../streams.ts';
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
@@ -118,14 +119,14 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   const open: Record<Stream, Open> = { stdout: newOpen('stdout'), stderr: newOpen('stderr') };
 
   function push(line: Line, now: number): void {
-    const entry = open[line.stream];
+    const entry = ofStream(open, line.stream);
     entry.pushedAt = now;
     if (entry.learning > 0) entry.learning--;
     take(entry, line, now);
   }
 
   function wantsAll(stream: Stream): boolean {
-    const entry = open[stream];
+    const entry = ofStream(open, stream);
     const { held } = entry;
     if (multilineStart || entry.transport.isKnown || entry.continued) return true;
     if (entry.learning > (entry.stamped < stampedEnough ? 0 : relearnLines)) return true;
@@ -408,11 +409,11 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     },
     isAtRest: () => isSettled(open.stdout) && isSettled(open.stderr),
     firstPending(stream) {
-      return open[stream].held[0]?.position;
+      return ofStream(open, stream).held[0]?.position;
     },
     wantsAll,
     passedOver(stream, now) {
-      close(open[stream], now, true);
+      close(ofStream(open, stream), now, true);
     },
   };
 }

@@ -3,6 +3,7 @@
 // pieces come glued, each with its timestamp, and its own errors come on stderr without one.
 
 import { spawn } from 'node:child_process';
+import { streams } from '../streams.ts';
 import {
   type ContainerEvent,
   type Engine,
@@ -160,7 +161,7 @@ export function createEngineCommand({
       let said = '';
       let failure: unknown;
       const pipes = { stdout: child.stdout, stderr: child.stderr };
-      for (const stream of ['stdout', 'stderr'] as const) {
+      for (const stream of streams) {
         pipes[stream].on('data', (data: Buffer) => {
           // What is still in the pipe belongs to a request that is over.
           if (signal.aborted) return;

@@ -6,6 +6,7 @@
 //   look --stopped--> read to the end --> end of the sink --> wait
 //   look --not there--> gone (a hole, if it may have printed after the last read)
 
+import { streams } from '../streams.ts';
 import type { Container, Hole, Position, Stream } from '../types.ts';
 import { backoffMs, defer, pause } from './backoff.ts';
 import { type ContainerEvent, type Engine, EngineError, type Inspected } from './engine.ts';
@@ -294,7 +295,7 @@ export function followContainer(options: FollowContainerOptions) {
     if (!sink || !reader) {
       sink = options.open(container(seen));
       reader = createReader({ sink, maxLineBytes: options.maxLineBytes, invalid: noteInvalid, now });
-      for (const stream of ['stdout', 'stderr'] as const) {
+      for (const stream of streams) {
         const position = cursors[stream];
         if (position && !options.cursor(stream)) sink.seen(stream, position);
       }
@@ -332,7 +333,7 @@ export function followContainer(options: FollowContainerOptions) {
     if (newest && (newest.ordinal !== -1 || state === 'gone')) {
       const end = nextInstant([newest.at, endedAt].sort()[1]!);
       known = { stdout: { at: end, ordinal: endOrdinal }, stderr: { at: end, ordinal: endOrdinal } };
-      for (const stream of ['stdout', 'stderr'] as const) sink.seen(stream, known[stream]!);
+      for (const stream of streams) sink.seen(stream, known[stream]!);
     }
     const ending = sink;
     sink = undefined;
@@ -470,7 +471,7 @@ export function followContainer(options: FollowContainerOptions) {
   async function onlyOwnLines(seen: Inspected, cursors: Cursors): Promise<Cursors> {
     log.warn({ container: name }, 'the clock has stepped back; reading the whole log to find where to go on');
     const own: Cursors = {};
-    for (const stream of ['stdout', 'stderr'] as const) {
+    for (const stream of streams) {
       const cursor = cursors[stream];
       if (!cursor || cursor.ordinal < 0) continue;
       const at = unixTime(cursor.at);

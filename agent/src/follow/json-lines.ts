@@ -2,6 +2,7 @@
 // them is, and what is still needed of those passed over, the line above and how many lines share a timestamp, is
 // read backwards from there.
 
+import { ofStream, streams } from '../streams.ts';
 import type { Find, Position, Stream } from '../types.ts';
 import { type JsonLine, readJsonLine, readText } from './file/json-line.ts';
 import type { Lines } from './lines.ts';
@@ -9,7 +10,6 @@ import type { Lines } from './lines.ts';
 const newline = 0x0a;
 const backslash = 0x5c;
 const carriageReturn = 0x0d;
-const streams = ['stdout', 'stderr'] as const;
 /** No text holds it: its quotes would be escaped. */
 const marks = {
   stdout: Buffer.from('","stream":"stdout"'),
@@ -30,6 +30,17 @@ const longestLookedBack = 2 ** 28;
 const isLineOfParts = /[\n\ud800-\udfff]/;
 /** A line on its way, one at a time for all containers. Longer ones get memory of their own. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** What is kept of a stream. */
+interface Kept {
+  /** Where its last line given ends. */
+  givenTo: number;
+  hasPassed: boolean;
+  /** Where its last line begins that the last search passed over, or -1. */
+  last: number;
+}
+
+const newKept = (): Kept => ({ givenTo: 0, hasPassed: false, last: -1 });
 
 interface FoundLine {
   line: JsonLine;
@@ -65,12 +76,12 @@ export function createJsonLines(options: JsonLinesOptions) {
   const { lines, maxLineBytes, find, passedOver, give, invalid } = options;
   const mayPassOver = (stream: Stream) => find !== undefined && options.mayPassOver(stream);
   /**
-   * Bytes of the log before the run at hand, and, counted so, where the last line given of each stream ends. Counted anew now
-   * and then (`countAnew`).
+   * Bytes of the log before the run at hand, and, counted so, where lines of interest end. Counted anew now and then
+   * (`countAnew`).
    */
   let before = 0;
-  const givenTo: Record<Stream, number> = { stdout: 0, stderr: 0 };
-  const hasPassed: Record<Stream, boolean> = { stdout: false, stderr: false };
+  const kept: Record<Stream, Kept> = { stdout: newKept(), stderr: newKept() };
+  const keptOf = (stream: Stream): Kept => ofStream(kept, stream);
   /** Counted so too, where the last line ends that was given or told. */
   let toldTo = 0;
   /** The line at hand, which lines before it may be told for. */
@@ -88,18 +99,18 @@ export function createJsonLines(options: JsonLinesOptions) {
     if (before < mostCounted) return;
     const less = before - longestLookedBack;
     before -= less;
-    for (const stream of streams) givenTo[stream] = Math.max(-1, givenTo[stream] - less);
+    for (const one of [kept.stdout, kept.stderr]) one.givenTo = Math.max(-1, one.givenTo - less);
     toldTo = Math.max(-1, toldTo - less);
   }
 
-  /** The next line that matters, from `from` on, or `to`. The last lines before it, by stream, are left in `last`. */
-  const last: Record<Stream, number> = { stdout: -1, stderr: -1 };
+  /** The next line that matters, from `from` on, or `to`. The last line before it of each stream is left in `last`. */
   function nextThatMatters(bytes: Buffer, from: number, to: number): number {
-    last.stdout = last.stderr = -1;
+    const { stdout, stderr } = kept;
+    stdout.last = stderr.last = -1;
     for (let at = from; at < to; ) {
       const found = find!.line(at, to, attributes);
-      if (find!.lastStdout >= 0) last.stdout = find!.lastStdout;
-      if (find!.lastStderr >= 0) last.stderr = find!.lastStderr;
+      if (find!.lastStdout >= 0) stdout.last = find!.lastStdout;
+      if (find!.lastStderr >= 0) stderr.last = find!.lastStderr;
       if (found < 0) return to;
       const end = bytes.indexOf(newline, found);
       const line = readJsonLine(bytes, found, end);
@@ -113,7 +124,7 @@ export function createJsonLines(options: JsonLinesOptions) {
         read = { line, text: whole, isBare };
         return found;
       }
-      last[line.stream] = found;
+      keptOf(line.stream).last = found;
       at = end + 1;
     }
     return to;
@@ -122,13 +133,14 @@ export function createJsonLines(options: JsonLinesOptions) {
   /** The same, or before it the next line of a stream of which every line is wanted; -1 when that is both. */
   let isMixed = false;
   function nextToTake(bytes: Buffer, from: number, to: number): number {
-    const wanted = streams.filter((stream) => !mayPassOver(stream));
-    if (wanted.length === 0) return nextThatMatters(bytes, from, to);
-    if (wanted.length > 1) return -1;
+    const wantsStdout = !mayPassOver('stdout');
+    const wantsStderr = !mayPassOver('stderr');
+    if (wantsStdout && wantsStderr) return -1;
+    if (!wantsStdout && !wantsStderr) return nextThatMatters(bytes, from, to);
     // Most often it prints nothing: then the search for it is spared.
-    const stream = wanted[0]!;
+    const stream = wantsStdout ? 'stdout' : 'stderr';
     const found = nextThatMatters(bytes, from, isMixed ? nextOf(stream, bytes, from, to) : to);
-    if (last[stream] < 0) return found;
+    if (keptOf(stream).last < 0) return found;
     isMixed = true;
     return nextThatMatters(bytes, from, nextOf(stream, bytes, from, to));
   }
@@ -142,13 +154,14 @@ export function createJsonLines(options: JsonLinesOptions) {
   /** Counts the lines that `nextThatMatters` passed over from `from` on. */
   function count(bytes: Buffer, from: number): void {
     for (const stream of streams) {
-      if (last[stream] < 0) continue;
-      hasPassed[stream] = true;
-      const { at } = readAt(bytes, last[stream])!;
+      const { last } = keptOf(stream);
+      if (last < 0) continue;
+      keptOf(stream).hasPassed = true;
+      const { at } = readAt(bytes, last)!;
       let run = 1;
       let isFirst = true;
       let walked = 0;
-      for (let end = last[stream] - 1; end > from; ) {
+      for (let end = last - 1; end > from; ) {
         const begin = beginOf(bytes, end);
         const line = begin < from ? undefined : readJsonLine(bytes, begin, end);
         end = begin - 1;
@@ -166,7 +179,7 @@ export function createJsonLines(options: JsonLinesOptions) {
 
   /** Gives the lines above a line that matters which it may continue: see lookback.ts for which. */
   function giveBefore(bytes: Buffer, from: number, found: number, stream: Stream): void {
-    const lowest = from + givenTo[stream] - before;
+    const lowest = from + keptOf(stream).givenTo - before;
     const above: { line: JsonLine; text: string; hasTime: boolean }[] = [];
     let isAll = lowest >= 0;
     for (const [line, walked] of linesBefore(bytes, found, Math.max(0, lowest))) {
@@ -267,12 +280,12 @@ export function createJsonLines(options: JsonLinesOptions) {
     const { stream } = line;
     const text = withoutReturns(found.text);
     if (!matters && line.whole && mayPassOver(stream) && !find!.mattersText(text)) {
-      hasPassed[stream] = true;
+      keptOf(stream).hasPassed = true;
       lines.place(stream, line.at, 1, true);
       tellAfter(bytes, runFrom, from, to);
       return;
     }
-    if (hasPassed[stream]) {
+    if (keptOf(stream).hasPassed) {
       if (line.whole && find!.standsAlone(text)) passedOver(stream);
       else giveBefore(bytes, runFrom, from, stream);
     }
@@ -286,8 +299,8 @@ export function createJsonLines(options: JsonLinesOptions) {
       const payload = most > shared.length ? Buffer.allocUnsafe(most) : shared;
       lines.frame(stream, payload, 0, payload.write(frame), false);
     }
-    givenTo[stream] = before + to + 1 - runFrom;
-    hasPassed[stream] = false;
+    keptOf(stream).givenTo = before + to + 1 - runFrom;
+    keptOf(stream).hasPassed = false;
   }
 
   function readLine(bytes: Buffer, from: number, to: number): FoundLine | undefined {

@@ -3,6 +3,7 @@
 // stream. A piece that follows with the same timestamp goes on; another timestamp shows that the line has ended (the
 // `local` driver of 20.10 forgets the newline, and so does a program that ends without one).
 
+import { ofStream, streams } from '../streams.ts';
 import type { Position, Stream } from '../types.ts';
 import { type OnRegion, prepend } from './frames.ts';
 import { isStamp, readStamp, stampLength, stampOf } from './timestamps.ts';
@@ -209,14 +210,14 @@ export function createLines(options: LinesOptions) {
   return {
     /** A whole line whose text is decoded, and has no newline, no CR at its end and no more bytes than are kept; none is open. */
     text(stream: Stream, at: string, text: string): void {
-      const track = tracks[stream];
+      const track = ofStream(tracks, stream);
       countText(track, at);
       if (wanted && !wanted(stream, at, track.ordinal)) return;
       emit(stream, { at, ordinal: track.ordinal }, text, false);
     },
 
     frame(stream: Stream, bytes: Buffer, from: number, to: number, cut: boolean): void {
-      const track = tracks[stream];
+      const track = ofStream(tracks, stream);
       let inherited: string | undefined;
       for (let at = from; at < to; ) {
         const found = bytes.indexOf(newline, at);
@@ -231,7 +232,7 @@ export function createLines(options: LinesOptions) {
     },
 
     raw(stream: Stream, chunk: Buffer, from: number, to: number): void {
-      const track = tracks[stream];
+      const track = ofStream(tracks, stream);
       const searched = track.carried.length;
       const region = prepend(track.carried, chunk, from, to);
       const { bytes } = region;
@@ -263,7 +264,7 @@ export function createLines(options: LinesOptions) {
 
     /** Counts a whole line that is passed over, whose timestamp at `from` is in its one form. */
     passOver(stream: Stream, bytes: Buffer, from: number, to: number): void {
-      count(tracks[stream], bytes, from);
+      count(ofStream(tracks, stream), bytes, from);
       passedOver?.(stream, bytes, from, to);
     },
 
@@ -272,14 +273,14 @@ export function createLines(options: LinesOptions) {
      * others, so that they may share it with the line before them.
      */
     place(stream: Stream, at: string, run: number, follow: boolean): void {
-      const track = tracks[stream];
+      const track = ofStream(tracks, stream);
       const before = track.ordinal;
       countText(track, at);
       track.ordinal = (follow && track.ordinal > 0 ? before + 1 : 0) + run - 1;
     },
 
     /** The `ordinal` of the last line. */
-    ordinal: (stream: Stream) => tracks[stream].ordinal,
+    ordinal: (stream: Stream) => ofStream(tracks, stream).ordinal,
 
     /** Keeps what is still needed of memory that is about to be used again. */
     settle(): void {
@@ -288,17 +289,18 @@ export function createLines(options: LinesOptions) {
     },
 
     /** The last whole line of the stream, given out or passed over. */
-    position: (stream: Stream) => position(tracks[stream]),
+    position: (stream: Stream) => position(ofStream(tracks, stream)),
 
     /** The timestamp of the line of the stream that was begun last, whole or not. */
     begunAt(stream: Stream): string | undefined {
-      const track = tracks[stream];
+      const track = ofStream(tracks, stream);
       const { carried } = track;
       return readStamp(carried, 0, carried.length)?.at ?? latest(track)?.at;
     },
 
     /** Whether the stream has a line whose end has not come. */
-    isOpen: (stream: Stream) => tracks[stream].open !== undefined || tracks[stream].carried.length > 0,
+    isOpen: (stream: Stream) =>
+      ofStream(tracks, stream).open !== undefined || ofStream(tracks, stream).carried.length > 0,
 
     /** Gives out a last piece whose newline does not come, because the program closed its output. */
     tick(at: number): void {
@@ -333,7 +335,7 @@ export function createLines(options: LinesOptions) {
     /** A new connection: what was open is read again from its beginning, and positions are counted anew from its overlap. */
     begin(options: { startedAt: string; now: number }): void {
       ({ startedAt, now } = options);
-      for (const stream of ['stdout', 'stderr'] as const) tracks[stream] = newTrack(stream);
+      for (const stream of streams) tracks[stream] = newTrack(stream);
     },
 
     set now(at: number) {

@@ -1,6 +1,7 @@
 // The bytes of one container's log requests -> its sink: frames > lines > what is new. A line that cannot matter is
 // passed over without being decoded or made an object: only its frame's header and its timestamp are looked at.
 
+import { ofStream, streams } from '../streams.ts';
 import type { Line, Position, Stream } from '../types.ts';
 import { createFrames } from './frames.ts';
 import { createJsonLines } from './json-lines.ts';
@@ -11,7 +12,6 @@ import { type Cursors, comparePositions, createResume, type Resume } from './res
 import type { Sink } from './sink.ts';
 import { isStamp, moved, msOf, msOfDay, stampLength } from './timestamps.ts';
 
-const streams = ['stdout', 'stderr'] as const;
 const newline = 0x0a;
 /** How much of a json-file is read again before what is new, for its lines to be looked back to. */
 export const lookbackBytes = 8192;
@@ -96,7 +96,7 @@ export function createReader(options: ReaderOptions) {
       jsonLines.noteGiven();
       return;
     }
-    const state = told[line.stream];
+    const state = ofStream(told, line.stream);
     state.pushed = true;
     state.lookback.clear();
     if (near) {
@@ -151,7 +151,7 @@ export function createReader(options: ReaderOptions) {
       return mayPassOver(stream, bytes, from, to);
     },
     passedOver(stream, bytes, from, to) {
-      const state = told[stream];
+      const state = ofStream(told, stream);
       state.passed = true;
       state.lookback.add(from, to, lines.ordinal(stream));
       if (!near) return;
@@ -200,7 +200,11 @@ export function createReader(options: ReaderOptions) {
       maxLineBytes,
       find: sink.find,
       mayPassOver: (stream) =>
-        !held && isInSight() && !resume.isWaiting(stream) && !told[stream].wantsAll && !lines.isOpen(stream),
+        !held &&
+        isInSight() &&
+        !resume.isWaiting(stream) &&
+        !ofStream(told, stream).wantsAll &&
+        !lines.isOpen(stream),
       passedOver: (stream) => sink.passedOver(stream, now),
       give: (stream, position, text) => give({ stream, position, text }),
       owed: () => owed,
@@ -223,7 +227,7 @@ export function createReader(options: ReaderOptions) {
   function mayPassOver(stream: Stream, bytes: Buffer, from: number, to: number): boolean {
     const { find } = sink;
     if (!find || held || to - from > maxLineBytes) return false;
-    if (!isInSight() || resume.isWaiting(stream) || told[stream].wantsAll) return false;
+    if (!isInSight() || resume.isWaiting(stream) || ofStream(told, stream).wantsAll) return false;
     if (hit < from) {
       const at = find.text(from);
       hit = at < 0 ? Number.POSITIVE_INFINITY : at;
@@ -240,7 +244,7 @@ export function createReader(options: ReaderOptions) {
   }
 
   function giveLookback(stream: Stream, bytes: Buffer): void {
-    const { lines: before, follows } = told[stream].lookback.take(bytes);
+    const { lines: before, follows } = ofStream(told, stream).lookback.take(bytes);
     if (!follows) sink.passedOver(stream, now);
     for (const { position, text } of before) give({ stream, position, text });
   }
@@ -248,7 +252,7 @@ export function createReader(options: ReaderOptions) {
   /** Tells when a stream's time runs ahead of the clock by more than lines in a row explain. */
   function watchTime(stream: Stream, bytes: Buffer, from: number): void {
     if (reading.jumpMs === undefined) return;
-    const state = told[stream];
+    const state = ofStream(told, stream);
     const ms = msOfDay(bytes, from);
     const ahead = ms - state.ms - (now - state.msAt);
     const before = ahead >= reading.jumpMs && state.msAt > 0 ? lines.position(stream) : undefined;
@@ -264,7 +268,7 @@ export function createReader(options: ReaderOptions) {
   /** After a run of bytes: what was passed over is told, and what is still needed of its memory is copied. */
   function settle(bytes: Buffer): void {
     for (const stream of streams) {
-      const state = told[stream];
+      const state = ofStream(told, stream);
       state.lookback.settle(bytes);
       if (!held && (state.passed || state.pushed)) {
         // One run behind, so that a line kept for looking back is never told as done with.
@@ -285,7 +289,7 @@ export function createReader(options: ReaderOptions) {
   /** The same after a run of a json-file's lines, where what may still be looked back to lies in the file. */
   function settleJson(bytes: number): void {
     for (const stream of streams) {
-      const state = told[stream];
+      const state = ofStream(told, stream);
       if (state.upTo) state.sinceUpTo += bytes;
       if (held) continue;
       if (state.pushed) state.upTo = undefined;
@@ -305,14 +309,14 @@ export function createReader(options: ReaderOptions) {
   }
 
   function tellSeen(stream: Stream, position: Position): void {
-    const still = quiet[stream];
+    const still = ofStream(quiet, stream);
     if (!still || comparePositions(position, still) > 0) sink.seen(stream, position);
   }
 
   /** No line comes that could continue one of those that were passed over. */
   function tellAllSeen(): void {
     for (const stream of streams) {
-      const state = told[stream];
+      const state = ofStream(told, stream);
       const position = lines.position(stream);
       if (!state.unsaid || held || !position || lines.isOpen(stream)) continue;
       state.unsaid = false;
@@ -348,7 +352,7 @@ export function createReader(options: ReaderOptions) {
     const waiting = resume.waitingFor(stream);
     if (waiting) return waiting;
     const position = lines.position(stream);
-    const still = quiet[stream];
+    const still = ofStream(quiet, stream);
     if (!position || !still) return position ?? still;
     return comparePositions(position, still) >= 0 ? position : still;
   }
@@ -386,7 +390,7 @@ export function createReader(options: ReaderOptions) {
       lastBytesAt = now;
       lines.now = now;
       for (const stream of streams) {
-        const state = told[stream];
+        const state = ofStream(told, stream);
         state.wantsAll = sink.find !== undefined && sink.wantsAll(stream);
       }
       if (source === 'json') {

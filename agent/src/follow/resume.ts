@@ -2,6 +2,7 @@
 // before comes again: per stream everything up to and including the cursor's own line is dropped, the rest is taken.
 // Surprise: after the cursor's own line everything is taken whatever its time, because a clock may step back.
 
+import { ofStream, streams } from '../streams.ts';
 import type { Position, Stream } from '../types.ts';
 import { moved, unixTime } from './timestamps.ts';
 
@@ -39,7 +40,7 @@ export function newestOf({ stdout, stderr }: Cursors): Position | undefined {
  * ever printed, its instant stands for both.
  */
 export function leftAt(cursors: Cursors): { stream?: Stream; at: string }[] {
-  const printed = (['stdout', 'stderr'] as const).flatMap((stream) => {
+  const printed = streams.flatMap((stream) => {
     const cursor = cursors[stream];
     return cursor && cursor.ordinal !== -1 ? [{ stream, at: cursor.at }] : [];
   });
@@ -64,13 +65,13 @@ export function createResume(cursors: Cursors, { strict = false } = {}) {
 
   return {
     /** Whether the stream's cursor has not been passed. */
-    isWaiting: (stream: Stream) => waiting[stream] !== undefined,
+    isWaiting: (stream: Stream) => ofStream(waiting, stream) !== undefined,
 
     /** Whether the line is new. */
     takes(stream: Stream, at: string, ordinal: number): boolean {
       // A line no later than the oldest cursor shows that the log still reaches back to it.
       if (reached === 'not-yet') reached = at <= oldest!.at ? 'in-sight' : 'gap';
-      const cursor = waiting[stream];
+      const cursor = ofStream(waiting, stream);
       if (!cursor) return true;
       if (at === cursor.at && ordinal === cursor.ordinal) {
         waiting[stream] = undefined;
@@ -87,7 +88,7 @@ export function createResume(cursors: Cursors, { strict = false } = {}) {
     },
 
     /** The stream's cursor while it has not been passed: still good for the next connection. */
-    waitingFor: (stream: Stream) => waiting[stream],
+    waitingFor: (stream: Stream) => ofStream(waiting, stream),
 
     /** The log has gone on so far that nothing up to the stream's cursor can come any more. */
     pass(stream: Stream): void {

@@ -397,7 +397,10 @@ export class DiskSpool implements Spool {
     const ownHoles = this.#ownHoles;
     if (isMoved) this.#frames.acknowledged(acknowledged);
     for (const hole of ownHoles) this.#frames.hole(hole);
-    const content = Buffer.concat([this.#frames.take(), ...group.map(({ frames }) => frames)]);
+    const pieces = [this.#frames.take(), ...group.map(({ frames }) => frames)].filter(
+      ({ length }) => length > 0,
+    );
+    const content = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
     await this.#safePoint.keep(this.#backlog, this.#state, this.#now());
     const segment = await this.#put(content);
     this.#reader.recent.add(segment.number, segment.length - content.length, content);

@@ -44,13 +44,16 @@ export interface Head {
 }
 
 const pieceBytes = 64 * 1024;
+/** So many pieces are kept for what comes next: as many as wait for the disk at most, so that a flood leaves V8 none to clear away. */
+const sparePieces = 4;
 
-/** Encodes frames one after the other, in pieces of memory of which one is kept for the next. */
+/** Encodes frames one after the other, in pieces of memory that are used again. */
 export class FrameWriter {
   /** Full ones, before the one that is written to. */
   #full: Buffer[] = [];
-  #buffer = Buffer.allocUnsafeSlow(pieceBytes);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(pieceBytes);
   #length = 0;
+  readonly #spare: Buffer[] = [];
   readonly #records = new RecordTexts();
 
   head(head: Head): void {
@@ -85,18 +88,24 @@ export class FrameWriter {
   take(): Buffer {
     const last = this.#buffer.subarray(0, this.#length);
     const added = Buffer.concat([...this.#full, last]);
-    // What a flood needed is not kept.
+    for (const { buffer } of this.#full)
+      if (buffer.byteLength === pieceBytes && this.#spare.length < sparePieces)
+        this.#spare.push(Buffer.from(buffer));
     this.#full = [];
-    if (this.#buffer.length > pieceBytes) this.#buffer = Buffer.allocUnsafeSlow(pieceBytes);
+    if (this.#buffer.length > pieceBytes) this.#buffer = this.#newPiece(0);
     this.#length = 0;
     return added;
+  }
+
+  #newPiece(bytes: number): Buffer {
+    return (bytes <= pieceBytes && this.#spare.pop()) || Buffer.allocUnsafeSlow(Math.max(pieceBytes, bytes));
   }
 
   #frame(type: FrameType, payload: string): void {
     const most = headerBytes + payload.length * 3;
     if (this.#length + most > this.#buffer.length) {
       if (this.#length > 0) this.#full.push(this.#buffer.subarray(0, this.#length));
-      this.#buffer = Buffer.allocUnsafeSlow(Math.max(pieceBytes, most));
+      this.#buffer = this.#newPiece(most);
       this.#length = 0;
     }
     const start = this.#length;

@@ -90,7 +90,8 @@ const compressAtOnceBytes = 64 * 1024;
 const compressElsewhere = promisify(gzip);
 
 function compress(json: Buffer): Buffer | Promise<Buffer> {
-  const options = { level: 3 };
+  // A tenth more bytes than at level 3, for three quarters of its time.
+  const options = { level: 1 };
   return json.length <= compressAtOnceBytes ? gzipSync(json, options) : compressElsewhere(json, options);
 }
 
