@@ -136,6 +136,10 @@ export interface Find {
   hasTime(text: string): boolean;
   /** Whether a line that matters begins an entry, whatever stands above it: an ordinary one that begins with a time. */
   standsAlone(text: string): boolean;
+  /** Where the line ends, its newline, in which `from` lies. */
+  endOf(from: number): number;
+  /** Where the line begins that ends at `end`: not before `lowest`, where one does. */
+  beginOf(end: number, lowest: number): number;
   /** Whether what lies there is known to be printable ASCII without quotes or backslashes. */
   isBare(from: number, to: number): boolean;
   /**

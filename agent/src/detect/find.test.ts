@@ -155,6 +155,26 @@ describe('find', () => {
     );
   });
 
+  it('tells where a line ends and begins, however long it is', () => {
+    const lengths = fc.array(fc.integer({ min: 0, max: 70 }), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 40 }), lengths, (before, lines) => {
+        // What lies around what is looked at has newlines too.
+        const bytes = Buffer.from(
+          `${'\n'.repeat(before)}${lines.map((length) => `${'x'.repeat(length)}\n`).join('')}\n\n`,
+        );
+        find.look(bytes, before, bytes.length - 2);
+        let from = before;
+        for (const length of lines) {
+          const end = from + length;
+          for (const at of [from, end]) expect(find.endOf(at)).toBe(end);
+          for (const lowest of new Set([before, from])) expect(find.beginOf(end, lowest)).toBe(from);
+          from = end + 1;
+        }
+      }),
+    );
+  });
+
   it('tells which line of each stream it passed over last', () => {
     const line = (stream: string) => jsonLine('2026-11-22 10:00:00 INFO nothing of interest', { stream });
     const bytes = Buffer.concat([

@@ -119,6 +119,16 @@ class Scan implements Find {
     return hasTimeNearStart(text) && isOrdinary(text) && !this.#traceback.test(text);
   }
 
+  endOf(from: number): number {
+    if (!this.#fits) return this.#bytes.indexOf(0x0a, from);
+    return this.#module.lineEnd(from + this.#base, this.#to + this.#base) - this.#base;
+  }
+
+  beginOf(end: number, lowest: number): number {
+    if (!this.#fits) return end === 0 ? 0 : Math.max(lowest, this.#bytes.lastIndexOf(0x0a, end - 1) + 1);
+    return this.#module.lineBegin(end + this.#base, lowest + this.#base) - this.#base;
+  }
+
   isBare(from: number, to: number): boolean {
     return this.#fits && to - from >= 16 && this.#module.isBareText(from + this.#base, to + this.#base) === 1;
   }

@@ -24,6 +24,7 @@ import {
   type Func,
   get,
   giveBack,
+  highestBit,
   i32,
   isAny,
   isAtLeast,
@@ -79,6 +80,62 @@ export const hashOf = (three: number): number => Math.imul(three, 0x9e3779b1) >>
 const code = (character: string): number => character.charCodeAt(0);
 const no = giveBack(number(0));
 const minusOne = number(-1);
+
+/** The address of the first newline from `from` on, or `to`. */
+function lineEnd(): Func {
+  const [from, to, found] = [0, 1, 2];
+  return {
+    name: 'lineEnd',
+    parameters: 2,
+    locals: [i32],
+    body: [
+      block(
+        loop(
+          leaveWhen(1, isAtLeast(get(from), get(to))),
+          set(found, bits(equalBytes(load16Bytes(get(from)), sixteen(10)))),
+          when(
+            get(found),
+            set(from, add(get(from), lowestBit(get(found)))),
+            giveBack([get(from), get(to), isLessOf(get(from), get(to))]),
+          ),
+          set(from, add(get(from), number(16))),
+          leave(0),
+        ),
+      ),
+      get(to),
+    ],
+  };
+}
+
+/** The address behind the last newline before `end`, or `lowest`. */
+function lineBegin(): Func {
+  const [end, lowest, found] = [0, 1, 2];
+  return {
+    name: 'lineBegin',
+    parameters: 2,
+    locals: [i32],
+    body: [
+      block(
+        loop(
+          leaveWhen(1, isAtLeast(get(lowest), get(end))),
+          set(end, subtract(get(end), number(16))),
+          set(found, bits(equalBytes(load16Bytes(get(end)), sixteen(10)))),
+          when(
+            get(found),
+            // The highest of sixteen bits.
+            set(end, add(get(end), subtract(number(32), highestBit(get(found))))),
+            giveBack([get(lowest), get(end), isLessOf(get(end), get(lowest))]),
+          ),
+          leave(0),
+        ),
+      ),
+      get(lowest),
+    ],
+  };
+}
+
+/** `select`: the first value under it when the condition holds, else the second. */
+const isLessOf = (a: Code, b: Code): Code => [isLess(a, b), 0x1b];
 
 /** Whether what lies there, sixteen bytes or more, is printable ASCII without quotes or backslashes: it is the same in JSON. */
 function isBareText(): Func {
@@ -295,9 +352,6 @@ function nextText(): Func {
   };
 }
 
-/** `select`: the first value under it when the condition holds, else the second. */
-const isLessOf = (a: Code, b: Code): Code => [isLess(a, b), 0x1b];
-
 /** The address of the next line that is not plainly ordinary, or holds a text; or -1. `from` and `to` are ends of lines. */
 function nextLine(): Func {
   const [attributes, line, newlines, found, at, feed] = [2, 3, 4, 5, 6, 7];
@@ -360,13 +414,24 @@ export interface ScanModule {
   /** 1 when it is, 0 when it may not be. */
   isBareText(from: number, to: number): number;
   nextText(from: number, to: number): number;
+  lineEnd(from: number, to: number): number;
+  lineBegin(end: number, lowest: number): number;
   nextLine(from: number, to: number, attributes: number): number;
 }
 
 /** Makes the module. @returns undefined on a processor or a Node that cannot run it (no vector instructions, `--jitless`) */
 export function createScanModule(): ScanModule | undefined {
   const bytes = assemble(
-    [holdsText(layout), isOrdinaryText(), isOrdinaryLine(), nextText(), nextLine(), isBareText()],
+    [
+      holdsText(layout),
+      isOrdinaryText(),
+      isOrdinaryLine(),
+      nextText(),
+      nextLine(),
+      isBareText(),
+      lineEnd(),
+      lineBegin(),
+    ],
     layout.pages,
   );
   if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(bytes)) return undefined;

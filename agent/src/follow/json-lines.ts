@@ -112,7 +112,7 @@ export function createJsonLines(options: JsonLinesOptions) {
       if (find!.lastStdout >= 0) stdout.last = find!.lastStdout;
       if (find!.lastStderr >= 0) stderr.last = find!.lastStderr;
       if (found < 0) return to;
-      const end = bytes.indexOf(newline, found);
+      const end = find!.endOf(found);
       const line = readJsonLine(bytes, found, end);
       if (!line?.whole) return found;
       attributes = line.attributes;
@@ -157,13 +157,13 @@ export function createJsonLines(options: JsonLinesOptions) {
       const { last } = keptOf(stream);
       if (last < 0) continue;
       keptOf(stream).hasPassed = true;
-      const { at } = readAt(bytes, last)!;
+      const { at } = readJsonLine(bytes, last, find!.endOf(last))!;
       let run = 1;
       let isFirst = true;
       let walked = 0;
       for (let end = last - 1; end > from; ) {
-        const begin = beginOf(bytes, end);
-        const line = begin < from ? undefined : readJsonLine(bytes, begin, end);
+        const begin = find!.beginOf(end, from);
+        const line = readJsonLine(bytes, begin, end);
         end = begin - 1;
         walked++;
         if (!line || (line.stream !== stream && walked < furthestBack)) continue;
@@ -331,7 +331,7 @@ export function createJsonLines(options: JsonLinesOptions) {
           at = found;
           if (at >= to) break;
         }
-        const end = bytes.indexOf(newline, at);
+        const end = find ? find.endOf(at) : bytes.indexOf(newline, at);
         takeNext(bytes, from, at, end);
         at = end + 1;
       }
@@ -365,10 +365,6 @@ export function createJsonLines(options: JsonLinesOptions) {
 /** The text without the CRs at its end. */
 function withoutReturns(text: string): string {
   return text.charCodeAt(text.length - 1) === carriageReturn ? text.replace(/\r+$/, '') : text;
-}
-
-function readAt(bytes: Buffer, from: number): JsonLine | undefined {
-  return readJsonLine(bytes, from, bytes.indexOf(newline, from));
 }
 
 /** Where the line begins whose newline stands at `end`. */

@@ -77,6 +77,8 @@ function findText(text: string): Find {
     hasTime: () => true,
     standsAlone: () => false,
     isBare: () => false,
+    endOf: (from) => bytes.indexOf('\n', from),
+    beginOf: (end, lowest) => (end === 0 ? 0 : Math.max(lowest, bytes.lastIndexOf('\n', end - 1) + 1)),
     mattersText: (line) => line.includes(text),
     line: (from) => from,
     lastStdout: -1,

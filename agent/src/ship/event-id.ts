@@ -25,8 +25,12 @@ export function holeId(hole: Hole): string {
   return uuidOf(`hole\0${hole.containerId}\0${hole.stream ?? ''}\0${hole.from}\0${hole.to}\0${hole.reason}`);
 }
 
+const variants = '89ab';
+
 function uuidOf(name: string): string {
   const hex = hash('sha256', name, 'hex');
-  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  // The two highest bits are 10. A letter's code is 87 above its value, a digit's 48.
+  const digit = hex.charCodeAt(16);
+  const variant = variants[(digit < 97 ? digit : digit + 9) & 3];
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
