@@ -16,6 +16,7 @@ import {
 } from './engine.ts';
 import { createDechunker, readHead } from './http-body.ts';
 import { stampOf } from './timestamps.ts';
+import { createTurns } from './turns.ts';
 
 /** The newest version of the API whose answers were read with care; an older engine is spoken to in its own. */
 const newestVersion = [1, 51] as const;
@@ -198,6 +199,9 @@ const closeMs = 2;
 const fullBytes = 32 * 1024;
 /** So long, in ms, lines are let come together: the engine writes one at a time, and a read for each costs more than the line. */
 const gatherMs = 1;
+/** After a read that follows another within so long, in ms, the stream is read in turns with others. */
+const soonMs = 1000;
+const turns = createTurns();
 const gathering: (() => void)[] = [];
 
 function gather(goOn: () => void): void {
@@ -211,7 +215,7 @@ function gather(goOn: () => void): void {
 function streamLogs(
   where: DockerHost,
   path: string,
-  { tty, signal, onBytes }: LogRequest,
+  { tty, follow, signal, onBytes }: LogRequest,
   connectTimeoutMs: number,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -234,6 +238,7 @@ function streamLogs(
       if (settled) return;
       settled = true;
       clearTimeout(timer);
+      turns.leave(inTurns);
       signal.removeEventListener('abort', abort);
       socket.destroy();
       if (error !== undefined) reject(error);
@@ -277,9 +282,14 @@ function streamLogs(
 
     /** When reads follow each other closely, each has but a line or two: then more is let come together, and read at once. */
     function isWorthReadingOn(length: number): boolean {
-      const before = readAt;
-      readAt = performance.now();
-      if (readAt - before > closeMs || length >= fullBytes) return true;
+      const since = performance.now() - readAt;
+      readAt += since;
+      if (follow && since > closeMs && since <= soonMs && length < fullBytes) {
+        turns.join(inTurns);
+        return false;
+      }
+      turns.leave(inTurns);
+      if (since > closeMs || length >= fullBytes) return true;
       gather(goOn);
       return false;
     }
@@ -287,6 +297,13 @@ function streamLogs(
     function goOn(): void {
       if (!settled && !waiting) socket.resume();
     }
+
+    const inTurns = {
+      resume: goOn,
+      pause() {
+        if (!waiting) socket.pause();
+      },
+    };
 
     function fail(why: string): boolean {
       finish(new EngineError('failed', `Docker at ${where.label} is not understood: ${why}`));
