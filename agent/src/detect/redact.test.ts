@@ -28,6 +28,7 @@ describe('redact', () => {
     [`slack xoxb-${'123456789012'}-abcdefghij`, 'slack [redacted:slack-token]'],
     [`a\n${pem('MIIEow\nIBAAKC')}\nb`, 'a\n[redacted:private-key]\nb'],
     [`-----BEGIN PRIVATE ${'KEY'}-----\nMIIE and it never ends`, '[redacted:private-key]'],
+    [`${pem('MIIEow')}: abc12345def`, '[redacted:private-key]: [redacted:key]'],
     ['paid with 4111 1111 1111 1111 today', 'paid with [redacted:card] today'],
     ['card 378282246310005.', 'card [redacted:card].'],
   ];

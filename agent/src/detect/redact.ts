@@ -22,7 +22,8 @@ export function createRedact({
     let redacted = text;
     if (seen & sights.key) redacted = redactKeys(redacted);
     if (seen & sights.url) redacted = redactUrls(redacted);
-    if (seen & sights.name) redacted = redactNamed(redacted);
+    // The mark of a key is a name too.
+    if (seen & (sights.name | sights.key)) redacted = redactNamed(redacted);
     if (seen & sights.scheme) redacted = redactSchemes(redacted);
     if (seen & sights.word) redacted = redactWords(redacted);
     if (seen & longNumber) redacted = redactCards(redacted);

@@ -199,8 +199,13 @@ const closeMs = 2;
 const fullBytes = 32 * 1024;
 /** So long, in ms, lines are let come together: the engine writes one at a time, and a read for each costs more than the line. */
 const gatherMs = 1;
-/** After a read that follows another within so long, in ms, the stream is read in turns with others. */
+/** After a read that follows another within so long, in ms, and brings little, the stream is read in turns with others. */
 const soonMs = 1000;
+/**
+ * So much is no little: a socket's queue holds some 278 messages by default (Linux charges each for its bookkeeping), and the
+ * smallest frame has 40 bytes, so that a stream that the engine has to wait with always brings more, and has no turns.
+ */
+const muchBytes = 8 * 1024;
 const turns = createTurns();
 const gathering: (() => void)[] = [];
 
@@ -282,9 +287,12 @@ function streamLogs(
 
     /** When reads follow each other closely, each has but a line or two: then more is let come together, and read at once. */
     function isWorthReadingOn(length: number): boolean {
+      // What is encrypted comes line by line in any case, and nothing would be let come together.
+      if (where.tls) return true;
+      if (settled) return false;
       const since = performance.now() - readAt;
       readAt += since;
-      if (follow && since > closeMs && since <= soonMs && length < fullBytes) {
+      if (follow && since > closeMs && since <= soonMs && length < muchBytes) {
         turns.join(inTurns);
         return false;
       }

@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readDockerHost } from './docker-host.ts';
@@ -120,6 +121,47 @@ describe('reaching the engine', () => {
       ['stderr', 'two'],
     ]);
   });
+});
+
+describe('a log that becomes busy', () => {
+  // In turns a full queue of the socket, some 278 messages, is read each 100 ms: this many would take longer than the test may.
+  const many = 60_000;
+
+  it('is not held back, however short its lines are', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'engine-'));
+    const path = join(folder, 'docker.sock');
+    const lineAt = (n: number) =>
+      frame('stdout', stamped(`2026-11-22T10:00:00.${String(n).padStart(9, '0')}Z`, `${n}\n`));
+    const server = createServer((socket) => {
+      const write = (bytes: Buffer | string) =>
+        new Promise<void>((done) => socket.write(bytes, () => done()));
+      const answer = async (request: string) => {
+        if (request.includes('/_ping')) {
+          socket.end('HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK');
+          return;
+        }
+        await write('HTTP/1.1 200 OK\r\n\r\n');
+        for (let n = 0; n < 3; n++) {
+          await write(lineAt(n));
+          await sleep(250);
+        }
+        // As the engine does, one write for each line, the next when there is room for it.
+        for (let n = 3; n < many; n++) await write(lineAt(n));
+        socket.end();
+      };
+      socket.once('data', (data) => void answer(data.toString()));
+      socket.on('error', () => {});
+    });
+    await new Promise<void>((listening) => server.listen(path, listening));
+    const engine = createEngineApi({ host: `unix://${path}` });
+    const sink = collectingSink();
+    const reader = createReader({ sink, maxLineBytes: 1000 });
+    reader.begin({ cursors: {}, startedAt: '', tty: false });
+    await engine.logs({ id: 'x', tty: false, follow: true, signal: signal(), onBytes: reader.bytes });
+    server.close();
+    rmSync(folder, { recursive: true });
+    expect(sink.lines.map(({ text }) => text)).toEqual(Array.from({ length: many }, (_, n) => String(n)));
+  }, 15_000);
 });
 
 describe('a body in chunks', () => {
