@@ -9,11 +9,12 @@ import {
   atMostBytes,
   bits,
   block,
-  bytesLess,
   call,
+  code,
   either,
   eitherBytes,
   equalBytes,
+  escapedBytes,
   type Func,
   get,
   highestBit,
@@ -45,14 +46,12 @@ export const longNumber = 1 << 30;
 export const notBare = 1 << 29;
 
 /** Digits, and the blanks and dashes between them, so many in a row: no card has fewer. */
-const longestShort = 13;
+const fewestOfCard = 14;
 /** In UTF-16 units. A longer text is not looked at: all may be in it. */
 const maxLength = 8192;
 const layout: TextLayout & { data: number } = { sets: 0, texts: 256, data: 16 * 1024 };
 const maxTexts = (layout.data - layout.texts) / textBytes;
 const pages = 1;
-
-const code = (character: string): number => character.charCodeAt(0);
 
 /** What is in the text of so many bytes at `layout.data`. */
 function look(): Func {
@@ -76,10 +75,7 @@ function look(): Func {
         loop(
           leaveWhen(1, isAtLeast(get(from), get(to))),
           set(raw, load16Bytes(get(from))),
-          // Bytes from 0x80 on are negative.
-          set(odd, eitherBytes(get(odd), bytesLess(get(raw), sixteen(code(' '))))),
-          set(odd, eitherBytes(get(odd), equalBytes(get(raw), sixteen(code('"'))))),
-          set(odd, eitherBytes(get(odd), equalBytes(get(raw), sixteen(code('\\'))))),
+          set(odd, eitherBytes(get(odd), escapedBytes(get(raw)))),
           // A 1 for each that ends a number.
           set(
             mask,
@@ -99,18 +95,18 @@ function look(): Func {
           either(
             get(mask),
             [
-              when(isAtLeast(add(get(inRun), lowestBit(get(mask))), number(longestShort + 1)), longer),
+              when(isAtLeast(add(get(inRun), lowestBit(get(mask))), number(fewestOfCard)), longer),
               set(inRun, highestBit(shiftLeft(get(mask), 16))),
               // Within the sixteen: in turn, two, four, eight and fourteen in a row.
               set(mask, xor(get(mask), number(0xffff))),
               set(mask, and(get(mask), shiftRight(get(mask), 1))),
               set(mask, and(get(mask), shiftRight(get(mask), 2))),
               set(mask, and(get(mask), shiftRight(get(mask), 4))),
-              when(and(get(mask), shiftRight(get(mask), longestShort + 1 - 8)), longer),
+              when(and(get(mask), shiftRight(get(mask), fewestOfCard - 8)), longer),
             ],
             [
               set(inRun, add(get(inRun), number(16))),
-              when(isAtLeast(get(inRun), number(longestShort + 1)), longer),
+              when(isAtLeast(get(inRun), number(fewestOfCard)), longer),
             ],
           ),
           find(get(from)),

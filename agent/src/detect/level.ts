@@ -278,7 +278,7 @@ const isSpace = (character: string): boolean => character.trim() === '';
 function isOpened(head: string, at: number): boolean {
   let before = at - 1;
   while (before >= 0 && before > at - 4 && isSpace(head[before]!)) before--;
-  return before >= 0 && before >= at - 4 && '[(<|'.includes(head[before]!);
+  return before >= 0 && '[(<|'.includes(head[before]!);
 }
 
 /** Whether a bracket closes among the eight characters from there on, with nothing but white space before it. */

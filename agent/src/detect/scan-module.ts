@@ -3,17 +3,18 @@
 // interest? Surprise: it only ever sorts out. What it stops at is decided by find.ts, so it may stop too often, never too
 // seldom.
 
-import { holdsText, pass, textBytes } from './teddy.ts';
+import { holdsText, pass, setsBytes, textBytes } from './teddy.ts';
 import {
   add,
   and,
   assemble,
   bits,
   block,
-  bytesLess,
   type Code,
   call,
   chars,
+  choose,
+  code,
   differs,
   differs64,
   either,
@@ -21,6 +22,7 @@ import {
   equal,
   equal64,
   equalBytes,
+  escapedBytes,
   type Func,
   get,
   giveBack,
@@ -53,15 +55,17 @@ import {
   when,
 } from './wasm.ts';
 
+const sets = 256;
+
 /** Where things lie in the module's memory. */
 export const layout = {
   /** A byte for each first byte of a line: 1 stops at it. */
   firstBytes: 0,
   /** What teddy.ts looks up by. */
-  sets: 256,
+  sets,
   /** Where the last line of each stream begins that was passed over. */
-  lastStdout: 516,
-  lastStderr: 520,
+  lastStdout: sets + setsBytes,
+  lastStderr: sets + setsBytes + 4,
   /** A byte for each hash of a line's first three bytes: 1 stops at it. */
   starts: 4096,
   texts: 16 * 1024,
@@ -77,7 +81,6 @@ export const maxDataBytes = layout.pages * 64 * 1024 - layout.data - 64;
 /** The hash of three bytes, the first the lowest. */
 export const hashOf = (three: number): number => Math.imul(three, 0x9e3779b1) >>> 19;
 
-const code = (character: string): number => character.charCodeAt(0);
 const no = giveBack(number(0));
 const minusOne = number(-1);
 
@@ -96,7 +99,7 @@ function lineEnd(): Func {
           when(
             get(found),
             set(from, add(get(from), lowestBit(get(found)))),
-            giveBack([get(from), get(to), isLessOf(get(from), get(to))]),
+            giveBack(choose(isLess(get(from), get(to)), get(from), get(to))),
           ),
           set(from, add(get(from), number(16))),
           leave(0),
@@ -124,7 +127,7 @@ function lineBegin(): Func {
             get(found),
             // The highest of sixteen bits.
             set(end, add(get(end), subtract(number(32), highestBit(get(found))))),
-            giveBack([get(lowest), get(end), isLessOf(get(end), get(lowest))]),
+            giveBack(choose(isLess(get(end), get(lowest)), get(lowest), get(end))),
           ),
           leave(0),
         ),
@@ -133,9 +136,6 @@ function lineBegin(): Func {
     ],
   };
 }
-
-/** `select`: the first value under it when the condition holds, else the second. */
-const isLessOf = (a: Code, b: Code): Code => [isLess(a, b), 0x1b];
 
 /** Whether what lies there, sixteen bytes or more, is printable ASCII without quotes or backslashes: it is the same in JSON. */
 function isBareText(): Func {
@@ -149,24 +149,17 @@ function isBareText(): Func {
         loop(
           leaveWhen(1, isAtLeast(add(get(from), number(16)), get(to))),
           set(bytes, load16Bytes(get(from))),
-          set(odd, eitherBytes(get(odd), oddBytes(bytes))),
+          set(odd, eitherBytes(get(odd), escapedBytes(get(bytes)))),
           set(from, add(get(from), number(16))),
           leave(0),
         ),
       ),
       // The last sixteen, some of which were looked at.
       set(bytes, load16Bytes(subtract(get(to), number(16)))),
-      isZero(isAny(eitherBytes(get(odd), oddBytes(bytes)))),
+      isZero(isAny(eitherBytes(get(odd), escapedBytes(get(bytes))))),
     ],
   };
 }
-
-/** 0xff for each that is a control character, a quote, a backslash or no ASCII (which is negative). */
-const oddBytes = (bytes: number): Code =>
-  eitherBytes(
-    bytesLess(get(bytes), sixteen(code(' '))),
-    eitherBytes(equalBytes(get(bytes), sixteen(code('"'))), equalBytes(get(bytes), sixteen(code('\\')))),
-  );
 
 /** Whether a line's text can begin and continue nothing, as far as its shape tells (what ordinary.ts calls so). */
 function isOrdinaryText(): Func {
@@ -337,7 +330,7 @@ function nextText(): Func {
               when(
                 call(0, add(get(from), get(place)), setsAt(get(place))),
                 set(from, add(get(from), get(place))),
-                giveBack([get(from), minusOne, isLessOf(get(from), get(to))]),
+                giveBack(choose(isLess(get(from), get(to)), get(from), minusOne)),
               ),
               set(found, and(get(found), subtract(get(found), number(1)))),
               leaveWhen(0, get(found)),

@@ -68,6 +68,10 @@ export const isAtLeast = (a: Code, b: Code): Code => [a, b, 0x4e];
 export const equal64 = (a: Code, b: Code): Code => [a, b, 0x51];
 export const differs64 = (a: Code, b: Code): Code => [a, b, 0x52];
 
+/** The first value where the condition holds, else the second. */
+export const choose = (condition: Code, first: Code, second: Code): Code => [first, second, condition, 0x1b];
+export const code = (character: string): number => character.charCodeAt(0);
+
 // Memory. `offset` is added to the address.
 export const load8 = (at: Code, offset = 0): Code => [at, 0x2d, address(offset)];
 export const load16 = (at: Code, offset = 0): Code => [at, 0x2f, address(offset)];
@@ -101,6 +105,13 @@ export const eitherBytes = (a: Code, b: Code): Code => [a, b, vector(0x50)];
 /** A bit for each byte that is 0xff. */
 export const bits = (a: Code): Code => [a, vector(0x64)];
 export const isAny = (a: Code): Code => [a, vector(0x53)];
+
+/** 0xff for each byte that JSON may not have as it is: a control character, a quote, a backslash, or no ASCII, which is negative. */
+export const escapedBytes = (bytes: Code): Code =>
+  eitherBytes(
+    bytesLess(bytes, sixteen(code(' '))),
+    eitherBytes(equalBytes(bytes, sixteen(code('"'))), equalBytes(bytes, sixteen(code('\\')))),
+  );
 
 // The order of work. `leave(0)` goes to the end of the innermost block, or to the begin of the innermost loop.
 export const when = (condition: Code, ...then: Code[]): Code => [condition, 0x04, 0x40, then, 0x0b];

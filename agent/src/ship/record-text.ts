@@ -57,7 +57,7 @@ export class RecordTexts {
       image,
       labels,
       fields,
-      origin: `[${JSON.stringify(containerId)},${JSON.stringify(container)},`,
+      origin: originStart(containerId, container),
       shared: JSON.stringify({ host, container, image, labels, fields }).slice(1),
     };
     if (this.#known.size >= mostKnown) this.#known.clear();
@@ -82,6 +82,9 @@ function own(record: WireRecord): string {
 function json(text: string | null): string {
   return text !== null && isBare.test(text) ? `"${text}"` : JSON.stringify(text);
 }
+
+const originStart = (containerId: string, container: string): string =>
+  `[${JSON.stringify(containerId)},${JSON.stringify(container)},`;
 
 const stampLength = 30;
 /** From the begin of the stream's name to the first time: `"stdout","`. */
@@ -113,7 +116,7 @@ export class Origins {
       lastAt: string,
       lastOrdinal: number,
     ];
-    this.#start = `[${JSON.stringify(containerId)},${JSON.stringify(container)},`;
+    this.#start = originStart(containerId, container);
     this.#containerId = containerId;
     this.#container = container;
     return { containerId, container, from, to, records: 1 };
