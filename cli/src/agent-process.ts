@@ -5,6 +5,7 @@
  * Until there is work, nothing is optimised (agent/src/optimiser.ts); when it is over, the heap is cleared once
  * (agent/src/tidy.ts). New objects get little room, so that they are cleared away while there are few. With a bound of its own the heap also
  * grows in smaller steps; the bound is many times what the agent needs. One thread clears so small a heap for less.
+ * Placed among the old objects, as V8 would come to do, each line would keep its text there until all is cleared.
  */
 export const agentNodeFlags: readonly string[] = [
   '--max-semi-space-size=2',

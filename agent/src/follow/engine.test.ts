@@ -2,10 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer as createTlsServer } from 'node:tls';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readDockerHost } from './docker-host.ts';
@@ -17,6 +18,25 @@ import { createReader } from './reader.ts';
 import { collectingSink, frame, stamped } from './testing.ts';
 
 const signal = () => AbortSignal.timeout(60_000);
+
+/** A new folder with a key, its certificate, and that one as its own authority; undefined without openssl. */
+function certificatesIn(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'certs-'));
+  const made = spawnSync('openssl', [
+    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=localhost'],
+    ...[
+      '-addext',
+      'subjectAltName=DNS:localhost',
+      '-keyout',
+      `${folder}/key.pem`,
+      '-out',
+      `${folder}/cert.pem`,
+    ],
+  ]);
+  if (made.status !== 0) return undefined;
+  writeFileSync(`${folder}/ca.pem`, readFileSync(`${folder}/cert.pem`));
+  return folder;
+}
 
 describe('reaching the engine', () => {
   it('says what to do when there is no socket, when it is not allowed, and when nobody listens', async () => {
@@ -44,21 +64,9 @@ describe('reaching the engine', () => {
   });
 
   it('speaks TLS with the certificates of DOCKER_CERT_PATH', async (context) => {
-    const folder = mkdtempSync(join(tmpdir(), 'certs-'));
-    const made = spawnSync('openssl', [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=localhost'],
-      ...[
-        '-addext',
-        'subjectAltName=DNS:localhost',
-        '-keyout',
-        `${folder}/key.pem`,
-        '-out',
-        `${folder}/cert.pem`,
-      ],
-    ]);
-    if (made.status !== 0) return context.skip('openssl is not installed');
+    const folder = certificatesIn();
+    if (!folder) return context.skip('openssl is not installed');
     const [key, cert] = [readFileSync(`${folder}/key.pem`), readFileSync(`${folder}/cert.pem`)];
-    writeFileSync(`${folder}/ca.pem`, cert);
     const log = frame('stdout', stamped('2026-11-22T10:00:00.000000001Z', 'secret\n'));
     const options = { key, cert, ca: cert, requestCert: true, rejectUnauthorized: true };
     const server = createHttpsServer(options, (request, response) => {
@@ -124,44 +132,61 @@ describe('reaching the engine', () => {
 });
 
 describe('a log that becomes busy', () => {
-  // In turns a full queue of the socket, some 278 messages, is read each 100 ms: this many would take longer than the test may.
+  // In turns a full queue of the socket, some 278 messages, is read each 100 ms; gathered, what is encrypted comes line by
+  // line each millisecond: either way so many lines would take longer than a test may.
   const many = 60_000;
+  const lineAt = (n: number) =>
+    frame('stdout', stamped(`2026-11-22T10:00:00.${String(n).padStart(9, '0')}Z`, `${n}\n`));
 
-  it('is not held back, however short its lines are', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'engine-'));
-    const path = join(folder, 'docker.sock');
-    const lineAt = (n: number) =>
-      frame('stdout', stamped(`2026-11-22T10:00:00.${String(n).padStart(9, '0')}Z`, `${n}\n`));
-    const server = createServer((socket) => {
-      const write = (bytes: Buffer | string) =>
-        new Promise<void>((done) => socket.write(bytes, () => done()));
-      const answer = async (request: string) => {
-        if (request.includes('/_ping')) {
-          socket.end('HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK');
-          return;
-        }
-        await write('HTTP/1.1 200 OK\r\n\r\n');
-        for (let n = 0; n < 3; n++) {
-          await write(lineAt(n));
-          await sleep(250);
-        }
-        // As the engine does, one write for each line, the next when there is room for it.
-        for (let n = 3; n < many; n++) await write(lineAt(n));
-        socket.end();
-      };
-      socket.once('data', (data) => void answer(data.toString()));
-      socket.on('error', () => {});
-    });
-    await new Promise<void>((listening) => server.listen(path, listening));
-    const engine = createEngineApi({ host: `unix://${path}` });
+  function serve(socket: Socket): void {
+    const write = (bytes: Buffer | string) => new Promise<void>((done) => socket.write(bytes, () => done()));
+    const answer = async (request: string) => {
+      if (request.includes('/_ping')) {
+        socket.end('HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK');
+        return;
+      }
+      await write('HTTP/1.1 200 OK\r\n\r\n');
+      for (let n = 0; n < 3; n++) {
+        await write(lineAt(n));
+        await sleep(250);
+      }
+      // As the engine does, one write for each line, the next when there is room for it.
+      for (let n = 3; n < many; n++) await write(lineAt(n));
+      socket.end();
+    };
+    socket.once('data', (data) => void answer(data.toString()));
+    socket.on('error', () => {});
+  }
+
+  async function expectAll(engine: ReturnType<typeof createEngineApi>): Promise<void> {
     const sink = collectingSink();
     const reader = createReader({ sink, maxLineBytes: 1000 });
     reader.begin({ cursors: {}, startedAt: '', tty: false });
     await engine.logs({ id: 'x', tty: false, follow: true, signal: signal(), onBytes: reader.bytes });
+    expect(sink.lines.map(({ text }) => text)).toEqual(Array.from({ length: many }, (_, n) => String(n)));
+  }
+
+  it('is not held back, however short its lines are', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'engine-'));
+    const path = join(folder, 'docker.sock');
+    const server = createServer(serve);
+    await new Promise<void>((listening) => server.listen(path, listening));
+    await expectAll(createEngineApi({ host: `unix://${path}` }));
     server.close();
     rmSync(folder, { recursive: true });
-    expect(sink.lines.map(({ text }) => text)).toEqual(Array.from({ length: many }, (_, n) => String(n)));
   }, 15_000);
+
+  it('is not held back through TLS', async (context) => {
+    const folder = certificatesIn();
+    if (!folder) return context.skip('openssl is not installed');
+    const [key, cert] = [readFileSync(`${folder}/key.pem`), readFileSync(`${folder}/cert.pem`)];
+    const server = createTlsServer({ key, cert }, serve);
+    await new Promise<void>((listening) => server.listen(0, 'localhost', listening));
+    const host = `tcp://localhost:${(server.address() as AddressInfo).port}`;
+    await expectAll(createEngineApi({ host, certPath: folder, tlsVerify: true }));
+    server.close();
+    rmSync(folder, { recursive: true });
+  }, 30_000);
 });
 
 describe('a body in chunks', () => {
