@@ -13,6 +13,8 @@ export interface Load {
   batch: number;
   /** 1: all records differ; 100: one in a hundred does. */
   differentEach: number;
+  /** Asks for the ids of a batch's records alone, as agents do. */
+  isMinimal?: boolean;
   /** Tells this load's records from those of another. */
   name: string;
 }
@@ -29,13 +31,14 @@ export interface LoadResult {
 }
 
 function requestOf(load: Load, n: number): Buffer {
-  const { batch, differentEach, name } = load;
+  const { batch, differentEach, isMinimal, name } = load;
   const sender = `${name}-${n % 4}`;
   const body =
     batch === 0
       ? recordJson(sender, n, differentEach)
       : `[${Array.from({ length: batch }, (_, k) => recordJson(sender, n * batch + k, differentEach)).join(',')}]`;
-  const head = `POST /api/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
+  const prefer = isMinimal ? 'Prefer: return=minimal\r\n' : '';
+  const head = `POST /api/logs HTTP/1.1\r\nHost: localhost\r\n${prefer}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
   return Buffer.from(head + body);
 }
 

@@ -1,53 +1,64 @@
-// Messages of PostgreSQL's protocol -> one run of bytes, written one after the other into a buffer that is used again. `pg`
-// makes a buffer of its own for each message and measures each text before it writes it; for a thousand records that is
-// more work than all else that is done for their statements.
+// Messages of PostgreSQL's protocol -> one run of bytes. `pg` makes a buffer of its own for each message and measures each
+// text before it writes it; for a thousand records that is more work than all else that is done for their statements.
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
 
-import type { Parameter } from './pipeline.ts';
+import { Fields } from './fields.ts';
+import type { Parameter, Rows } from './pipeline.ts';
 
-/** Kept between packets, though only what was ever written takes memory; what is larger is made anew. */
-const keptBytes = 2 * 1024 * 1024;
-const kept = Buffer.allocUnsafeSlow(keptBytes);
-
-const code = { parse: 0x50, bind: 0x42, describe: 0x44, execute: 0x45, close: 0x43, copyData: 0x64 };
-const portalDescription = Buffer.from([code.describe, 0, 0, 0, 6, 0x50, 0]);
-const execution = Buffer.from([code.execute, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
+const code = { parse: 0x50, bind: 0x42, close: 0x43, copyData: 0x64 };
+const portalDescription = Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0]);
+const execution = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
 const copyEnd = Buffer.from([0x63, 0, 0, 0, 4]);
 const syncing = Buffer.from([0x53, 0, 0, 0, 4]);
 
+/** What data of a binary COPY begin with: their mark, no flags, and nothing more. */
+const copyHeader = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+/** In place of a row's number of fields. */
+const copyTrailer = -1;
+/** Bytes of rows in a message, about: the server has memory for a whole one. */
+const copyMessageBytes = 64 * 1024;
+
 /** A packet being written. One at a time: all share a buffer, so nothing may be awaited before `take`. */
 export class Packet {
-  #bytes = kept;
-  #length = 0;
+  readonly #out = new Fields();
 
   /** @param name empty: the unnamed statement. */
   parse(name: string, text: string): void {
     const from = this.#begin(code.parse);
     this.#cString(name);
     this.#cString(text);
-    this.#int16(0);
+    this.#out.int16(0);
     this.#end(from);
   }
 
   bind(name: string, values: readonly Parameter[]): void {
-    const from = this.#begin(code.bind);
-    this.#cString('');
-    this.#cString(name);
-    this.#int16(values.length);
-    for (const value of values) this.#int16(Buffer.isBuffer(value) ? 1 : 0);
-    this.#int16(values.length);
+    const out = this.#out;
+    const from = this.#beginBind(name);
+    out.int16(values.length);
+    for (const value of values) out.int16(Buffer.isBuffer(value) ? 1 : 0);
+    out.int16(values.length);
     for (const value of values) this.#value(value);
-    // All columns come back as text.
-    this.#int16(0);
-    this.#end(from);
+    this.#endBind(from);
+  }
+
+  /** @param rows one after the other: what they write are the parameters. */
+  bindRows(name: string, { count, columns, write }: Rows): void {
+    const out = this.#out;
+    const from = this.#beginBind(name);
+    // All of them are binary.
+    out.int16(1);
+    out.int16(1);
+    out.int16(count * columns);
+    for (let row = 0; row < count; row += 1) write(out, row);
+    this.#endBind(from);
   }
 
   describePortal(): void {
-    this.#raw(portalDescription);
+    this.#out.raw(portalDescription);
   }
 
   execute(): void {
-    this.#raw(execution);
+    this.#out.raw(execution);
   }
 
   closeStatement(name: string): void {
@@ -56,88 +67,65 @@ export class Packet {
     this.#end(from);
   }
 
-  copyData(text: string): void {
-    const from = this.#begin(code.copyData);
-    this.#text(text);
+  /** The rows of a `copy … from stdin (format binary)`, and their end. */
+  copyRows({ count, columns, write }: Rows): void {
+    const out = this.#out;
+    let from = this.#begin(code.copyData);
+    out.raw(copyHeader);
+    for (let row = 0; row < count; row += 1) {
+      if (out.length - from > copyMessageBytes) {
+        this.#end(from);
+        from = this.#begin(code.copyData);
+      }
+      out.int16(columns);
+      write(out, row);
+    }
+    out.int16(copyTrailer);
     this.#end(from);
-  }
-
-  copyDone(): void {
-    this.#raw(copyEnd);
+    out.raw(copyEnd);
   }
 
   sync(): void {
-    this.#raw(syncing);
+    this.#out.raw(syncing);
   }
 
   /** All that was written, as bytes of their own. */
   take(): Buffer {
-    const bytes = Buffer.from(this.#bytes.subarray(0, this.#length));
-    this.#length = 0;
-    this.#bytes = kept;
-    return bytes;
+    return this.#out.take();
   }
 
   #begin(type: number): number {
-    this.#ensure(5);
-    this.#bytes[this.#length] = type;
-    this.#length += 5;
-    return this.#length - 4;
+    this.#out.byte(type);
+    this.#out.int32(0);
+    return this.#out.length - 4;
   }
 
   /** The length of a message counts itself. */
   #end(from: number): void {
-    this.#putInt32(this.#length - from, from);
+    this.#out.putInt32(this.#out.length - from, from);
+  }
+
+  #beginBind(name: string): number {
+    const from = this.#begin(code.bind);
+    this.#cString('');
+    this.#cString(name);
+    return from;
+  }
+
+  #endBind(from: number): void {
+    // All columns come back as text.
+    this.#out.int16(0);
+    this.#end(from);
   }
 
   #value(value: Parameter): void {
-    this.#ensure(4);
-    const from = this.#length;
-    this.#length += 4;
-    if (Buffer.isBuffer(value)) this.#raw(value);
-    else if (value !== null) this.#text(typeof value === 'string' ? value : String(value));
-    this.#putInt32(value === null ? -1 : this.#length - from - 4, from);
+    const out = this.#out;
+    if (value === null) out.null();
+    else out.varlena(Buffer.isBuffer(value) || typeof value === 'string' ? value : String(value));
   }
 
   #cString(text: string): void {
-    this.#text(text);
-    this.#ensure(1);
-    this.#bytes[this.#length] = 0;
-    this.#length += 1;
-  }
-
-  #text(text: string): void {
-    // A UTF-16 unit takes three bytes at most.
-    this.#ensure(text.length * 3);
-    this.#length += this.#bytes.write(text, this.#length);
-  }
-
-  #raw(bytes: Buffer): void {
-    this.#ensure(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  #int16(value: number): void {
-    this.#ensure(2);
-    const bytes = this.#bytes;
-    bytes[this.#length] = value >>> 8;
-    bytes[this.#length + 1] = value;
-    this.#length += 2;
-  }
-
-  #putInt32(value: number, at: number): void {
-    const bytes = this.#bytes;
-    bytes[at] = value >>> 24;
-    bytes[at + 1] = value >>> 16;
-    bytes[at + 2] = value >>> 8;
-    bytes[at + 3] = value;
-  }
-
-  #ensure(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + more));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    this.#out.text(text);
+    this.#out.byte(0);
   }
 }

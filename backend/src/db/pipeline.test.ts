@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
-import { askTogether, begin, commit, justRun, pipeline } from './pipeline.ts';
+import { askTogether, begin, commit, justRun, pipeline, type Rows } from './pipeline.ts';
 import { onConnection, type PoolClient } from './pool.ts';
-import { textArray, upsertSteps } from './values.ts';
+import { textArray, upsertRows, upsertSteps } from './values.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -65,24 +65,47 @@ describe('pipeline', () => {
     expect(await names()).toEqual(['kept']);
   });
 
-  it('copies in the middle of a transaction, and takes the whole back when a line is wrong', async () => {
-    const copy = (...pieces: string[]) => ({
+  it('copies in the middle of a transaction, and takes the whole back when a row is wrong', async () => {
+    const rowsOf = (...things: (readonly [string | null, string])[]): Rows => ({
+      count: things.length,
+      columns: 2,
+      write(fields, row) {
+        const [name, at] = things[row]!;
+        if (name === null) fields.null();
+        else fields.varlena(name);
+        fields.timestamptz(at);
+      },
+    });
+    const at = '2026-11-22T10:00:00.123456Z';
+    const copy = (rows: Rows) => ({
       name: 'copy',
-      text: 'copy things (name, n) from stdin',
-      copy: pieces,
+      text: 'copy things (name, at) from stdin (format binary)',
+      copy: rows,
     });
     await onOne(async (client) => {
-      const [, copied] = await pipeline(client, [begin, copy('a\t1\nb\\nc\t2\n', 'd\t\\N\n'), commit]);
+      const three = rowsOf(['a', at], ['b\nc', at], ['d', at]);
+      const [, copied] = await pipeline(client, [begin, copy(three), commit]);
       expect(copied!.count).toBe(3);
-      await expect(pipeline(client, [begin, copy('e\t1\nf\tno number\n'), commit])).rejects.toMatchObject({
-        code: '22P02',
-      });
-      await client.query('rollback');
-      // A COPY that cannot even begin leaves its data to be skipped.
-      const nowhere = { text: 'copy no_such_table from stdin', copy: ['a\n'.repeat(1000)] };
+      const one = { name: null, code: '23502' };
+      const two = { name: 'a', code: '23505' };
+      for (const { name, code } of [one, two]) {
+        await expect(
+          pipeline(client, [begin, copy(rowsOf(['e', at], [name, at])), commit]),
+        ).rejects.toMatchObject({ code });
+        await client.query('rollback');
+      }
+      // A COPY that cannot even begin leaves its data to be skipped, of several messages.
+      const many = rowsOf(...Array.from({ length: 10_000 }, (_, n) => [`many ${n}`, at] as const));
+      const nowhere = { text: 'copy no_such_table from stdin (format binary)', copy: many };
       await expect(pipeline(client, [begin, nowhere, commit])).rejects.toMatchObject({ code: '42P01' });
       await client.query('rollback');
+      const [gone] = await pipeline(client, [
+        copy(many),
+        { text: "delete from things where name like 'many %'" },
+      ]);
+      expect(gone!.count).toBe(10_000);
       expect((await pipeline(client, [{ text: 'select 1 as alive' }]))[0]!.rows).toEqual([{ alive: 1 }]);
+      expect((await pipeline(client, [copy(rowsOf())]))[0]!.count).toBe(0);
     });
     expect(await names()).toEqual(['a', 'b\nc', 'd', 'kept']);
   });
@@ -144,6 +167,34 @@ describe('upsertSteps', () => {
       );
       expect(stored).toHaveLength(count);
       expect(stored[0]!.tags).toEqual(tags);
+    }
+  });
+});
+
+describe('upsertRows', () => {
+  it('writes any number of rows, each in its place', async () => {
+    for (const count of [0, 1, 5, 31, 64, 500]) {
+      const names = Array.from({ length: count }, () => `row-${randomUUID()}`);
+      const steps = upsertRows(
+        {
+          count,
+          columns: 2,
+          write(fields, row) {
+            fields.varlena(names[row]!);
+            fields.timestamptz(`2026-11-22T10:00:00.${String(row).padStart(6, '0')}Z`);
+          },
+        },
+        (values) => `insert into things (name, at) values ${values} on conflict (name) do nothing`,
+        'upsert-rows',
+      );
+      // Twice: the second time the statements are prepared.
+      const results = await onOne((client) => pipeline(client, [begin, ...steps, ...steps, commit]));
+      expect(results.reduce((sum, result) => sum + result.count, 0)).toBe(count);
+      const { rows: stored } = await database.pool.query<{ name: string }>(
+        'select name from things where name = any($1) order by at',
+        [names],
+      );
+      expect(stored.map(({ name }) => name)).toEqual(names);
     }
   });
 });

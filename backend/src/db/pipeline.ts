@@ -3,6 +3,7 @@
 // remembered for the connection, and `pg` itself knows nothing of these names.
 
 import type { Connection, Submittable } from 'pg';
+import type { Fields } from './fields.ts';
 import { Packet } from './packet.ts';
 import type { PoolClient } from './pool.ts';
 
@@ -14,8 +15,19 @@ export interface Step {
   name?: string;
   text: string;
   values?: readonly Parameter[];
-  /** The data of a `copy … from stdin`, in pieces. */
-  copy?: readonly string[];
+  /** In place of `values`: parameters as the server keeps them. */
+  rows?: Rows;
+  /** The data of a `copy … from stdin (format binary)`. */
+  copy?: Rows;
+}
+
+/** Rows that write themselves. */
+export interface Rows {
+  count: number;
+  /** Fields of each. */
+  columns: number;
+  /** Writes the fields of a row, numbered from 0; asked again when the statement is tried again. */
+  write: (fields: Fields, row: number) => void;
 }
 
 export interface StepResult {
@@ -114,20 +126,18 @@ class Pipeline implements Submittable {
     if (known) this.#known = known;
     else prepared.set(connection, this.#known);
     const packet = new Packet();
-    for (const { name = '', text, values = [], copy } of this.#steps) {
+    for (const { name = '', text, values = [], rows, copy } of this.#steps) {
       const isKnown = name !== '' && this.#known.has(name);
       if (!isKnown) {
         // Perhaps it is there: an attempt before failed after this was parsed. To close what is not there is no error.
         if (name !== '') packet.closeStatement(name);
         packet.parse(name, text);
       }
-      packet.bind(name, values);
+      if (rows) packet.bindRows(name, rows);
+      else packet.bind(name, values);
       if (!isKnown) packet.describePortal();
       packet.execute();
-      if (copy) {
-        for (const piece of copy) packet.copyData(piece);
-        packet.copyDone();
-      }
+      if (copy) packet.copyRows(copy);
     }
     packet.sync();
     // As `pg` does: a connection that is gone tells it by an event.

@@ -1,7 +1,7 @@
 // Rows -> the `values (…), (…)` of an upsert, with parameters. Upserts take this form and not `select from unnest`,
 // because Citus lets no other transaction write meanwhile with the latter (docs/scale-out.md).
 
-import type { Parameter, Step } from './pipeline.ts';
+import type { Parameter, Rows, Step } from './pipeline.ts';
 import type { PoolClient } from './pool.ts';
 
 /** PostgreSQL takes 65535 parameters. */
@@ -47,18 +47,36 @@ export function upsertSteps(
   statement: (values: string) => string,
   name: string,
 ): Step[] {
+  return stepsOf(rows.length, rows[0]?.length ?? 0, statement, name, (from, size) => ({
+    values: rows.slice(from, from + size).flat(),
+  }));
+}
+
+/** As `upsertSteps`, of rows that write themselves: where there are many, that is less work for both sides. */
+export function upsertRows(
+  { count, columns, write }: Rows,
+  statement: (values: string) => string,
+  name: string,
+): Step[] {
+  return stepsOf(count, columns, statement, name, (from, size) => ({
+    rows: { count: size, columns, write: (fields, row) => write(fields, from + row) },
+  }));
+}
+
+function stepsOf(
+  count: number,
+  columns: number,
+  statement: (values: string) => string,
+  name: string,
+  parametersOf: (from: number, size: number) => Pick<Step, 'values' | 'rows'>,
+): Step[] {
   const steps: Step[] = [];
   let at = 0;
   let size = stepSizes[0]!;
-  for (let from = 0; from < rows.length; from += size) {
-    while (size > rows.length - from) size = stepSizes[++at]!;
-    const values: Parameter[] = [];
-    for (let i = from; i < from + size; i += 1) for (const value of rows[i]!) values.push(value);
-    steps.push({
-      name: `${name}-${size}`,
-      text: textOf(name, size, values.length / size, statement),
-      values,
-    });
+  for (let from = 0; from < count; from += size) {
+    while (size > count - from) size = stepSizes[++at]!;
+    const text = textOf(name, size, columns, statement);
+    steps.push({ name: `${name}-${size}`, text, ...parametersOf(from, size) });
   }
   return steps;
 }

@@ -11,11 +11,13 @@ const text = fc.oneof(
 );
 const orNull = <Value>(of: fc.Arbitrary<Value>) => fc.option(of, { nil: null });
 const id = fc.uuid();
+/** Texts that come again in the next record, and others. */
+const usual = fc.oneof(fc.constantFrom('web-1', 'api "1"', 'žluť'), text);
 const record: fc.Arbitrary<LogRecord> = fc.record({
   id,
-  host: text,
-  container: text,
-  severity: text,
+  host: usual,
+  container: usual,
+  severity: usual,
   message: text,
   log_hash: fc.constant('0'.repeat(64)),
   occurred_at: orNull(text),
@@ -24,8 +26,8 @@ const record: fc.Arbitrary<LogRecord> = fc.record({
   duplicate_of_id: orNull(id),
   issue_id: orNull(id),
   event_id: orNull(id),
-  stream: orNull(text),
-  image: orNull(text),
+  stream: orNull(usual),
+  image: orNull(usual),
   labels: orNull(fc.dictionary(text, text)),
   fields: orNull(fc.dictionary(text, fc.jsonValue())),
   context_before: orNull(fc.array(text)),
@@ -51,6 +53,32 @@ it('writes all results of a batch in order, in bytes that the next answer leaves
       const bytes = answerBytes(results);
       answerBytes([{ index: 1, error: [{ loc: ['body'], msg: 'x'.repeat(5000), type: 'x' }] }]);
       expect(bytes.toString()).toBe(JSON.stringify({ items: results }));
+    }),
+  );
+});
+
+it('writes what a record shares with the one before it, and no more', () => {
+  const usually = { labels: null, fields: null, context_before: null, context_after: null };
+  const alike = fc.record({
+    host: fc.constantFrom('a', 'b'),
+    container: fc.constantFrom('a', 'b'),
+    severity: fc.constantFrom('a', 'b'),
+    stream: fc.constantFrom('a', null),
+    image: fc.constantFrom('a', null),
+    coalesce_id: fc.constantFrom('a', null),
+  });
+  const own = fc.constantFrom(
+    {},
+    {},
+    { labels: { a: 'b' } },
+    { fields: { a: 1 } },
+    { context_before: ['a'] },
+    { context_after: ['a'] },
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(record, alike, own), { minLength: 2, maxLength: 30 }), (parts) => {
+      const results = parts.map(([one, like, mine]) => ({ ...one, ...like, ...usually, ...mine }));
+      expect(JSON.parse(answerBytes(results).toString())).toEqual({ items: results });
     }),
   );
 });

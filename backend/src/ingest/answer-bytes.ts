@@ -1,36 +1,97 @@
-// The results of a batch -> the bytes of its answer, in a buffer that is used again. Never as one text: beyond 128 KiB V8 gives
-// a text memory of its own, and that costs more than making and writing it (ingest/pieces.ts).
+// The results of a batch -> the bytes of its answer. What a record shares with the one before it (where it comes from, and all
+// that it does not have) is there already, and is written once more as bytes.
 
-import type { BatchResult } from '@log-detector/contract';
-import { recordJson } from '../http/record-answer.ts';
-
-/** Kept between answers, though only what was ever written takes memory; what is larger is made anew. */
-const kept = Buffer.allocUnsafeSlow(3 * 1024 * 1024);
-/** Of a text written at a time, about. */
-const pieceChars = 16 * 1024;
+import type { BatchResult, LogRecord } from '@log-detector/contract';
+import { ByteRun } from '../byte-run.ts';
 
 /** `{"items":[…]}` */
 export function answerBytes(results: readonly BatchResult[]): Buffer {
-  let bytes = kept;
-  let length = 0;
-  const write = (text: string) => {
-    // A UTF-16 unit takes three bytes at most.
-    const most = length + text.length * 3;
-    if (most > bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(most, bytes.length * 2));
-      larger.set(bytes.subarray(0, length));
-      bytes = larger;
-    }
-    length += bytes.write(text, length);
-  };
-  let piece = '{"items":[';
+  const out = new ByteRun();
+  const records = new Records(out);
+  out.text('{"items":[');
   for (let i = 0; i < results.length; i += 1) {
+    if (i > 0) out.text(',');
     const result = results[i]!;
-    piece += `${i > 0 ? ',' : ''}${'message' in result ? recordJson(result) : JSON.stringify(result)}`;
-    if (piece.length < pieceChars) continue;
-    write(piece);
-    piece = '';
+    if ('message' in result) records.write(result);
+    else out.text(JSON.stringify(result));
   }
-  write(`${piece}]}`);
-  return Buffer.from(bytes.subarray(0, length));
+  out.text(']}');
+  return out.take();
+}
+
+/** Writes records as JSON.stringify does. */
+class Records {
+  readonly #out: ByteRun;
+  #before: LogRecord | undefined;
+  /** Of the record before, where its source and its last fields lie. */
+  #source = { from: 0, to: 0 };
+  #last = { from: 0, to: 0 };
+
+  constructor(out: ByteRun) {
+    this.#out = out;
+  }
+
+  write(record: LogRecord): void {
+    const out = this.#out;
+    const before = this.#before;
+    this.#field('{"id":', record.id);
+    if (before && isSameSource(record, before)) out.again(this.#source.from, this.#source.to);
+    else {
+      this.#source.from = out.length;
+      this.#field(',"host":', record.host);
+      this.#field(',"container":', record.container);
+      this.#field(',"severity":', record.severity);
+      this.#source.to = out.length;
+    }
+    this.#field(',"message":', record.message);
+    this.#field(',"log_hash":', record.log_hash);
+    this.#field(',"occurred_at":', record.occurred_at);
+    this.#field(',"received_at":', record.received_at);
+    out.text(record.is_duplicate ? ',"is_duplicate":true' : ',"is_duplicate":false');
+    this.#field(',"duplicate_of_id":', record.duplicate_of_id);
+    this.#field(',"issue_id":', record.issue_id);
+    this.#field(',"event_id":', record.event_id);
+    if (before && isSameInTheEnd(record, before)) out.again(this.#last.from, this.#last.to);
+    else {
+      this.#last.from = out.length;
+      this.#field(',"stream":', record.stream);
+      this.#field(',"image":', record.image);
+      this.#json(',"labels":', record.labels);
+      this.#json(',"fields":', record.fields);
+      this.#json(',"context_before":', record.context_before);
+      this.#json(',"context_after":', record.context_after);
+      this.#field(',"coalesce_id":', record.coalesce_id);
+      out.text('}');
+      this.#last.to = out.length;
+    }
+    this.#before = record;
+  }
+
+  #field(name: string, text: string | null): void {
+    this.#out.text(name);
+    if (text === null) this.#out.text('null');
+    else this.#out.jsonText(text);
+  }
+
+  #json(name: string, value: unknown): void {
+    this.#out.text(name);
+    this.#out.text(value === null ? 'null' : JSON.stringify(value));
+  }
+}
+
+function isSameSource(a: LogRecord, b: LogRecord): boolean {
+  return a.host === b.host && a.container === b.container && a.severity === b.severity;
+}
+
+/** What is no text is each record's own, so it is the same only where there is none. */
+function isSameInTheEnd(a: LogRecord, b: LogRecord): boolean {
+  return (
+    a.stream === b.stream &&
+    a.image === b.image &&
+    a.labels === b.labels &&
+    a.fields === b.fields &&
+    a.context_before === b.context_before &&
+    a.context_after === b.context_after &&
+    a.coalesce_id === b.coalesce_id
+  );
 }

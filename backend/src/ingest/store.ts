@@ -1,10 +1,11 @@
 // The statements of an ingest transaction on the tables of records: one for each table and batch, rows sorted by key.
 
 import type { LogRecord } from '@log-detector/contract';
+import type { Fields } from '../db/fields.ts';
 import type { Ask, Step } from '../db/pipeline.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
-import { upsertSteps } from '../db/values.ts';
+import { upsertRows, upsertSteps } from '../db/values.ts';
 import { type RecordRow, recordColumns } from '../http/record-answer.ts';
 import type { Decision, IncomingRecord, Issue, StoredRecord } from './types.ts';
 
@@ -35,9 +36,17 @@ export interface Claimed {
 export function askClaims(drafts: readonly Draft[]): Ask<Claimed> {
   const owners = new Map<string, string>();
   for (const { eventId, id } of drafts) if (eventId !== null && !owners.has(eventId)) owners.set(eventId, id);
+  const eventIds = sortedKeys(owners);
   return {
-    steps: upsertSteps(
-      sortedKeys(owners).map((eventId) => [eventId, owners.get(eventId)!]),
+    steps: upsertRows(
+      {
+        count: eventIds.length,
+        columns: 2,
+        write(fields, row) {
+          fields.uuid(eventIds[row]!);
+          fields.uuid(owners.get(eventIds[row]!)!);
+        },
+      },
       (values) => `
       insert into record_events (event_id, record_id)
       values ${values}
@@ -75,15 +84,27 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
     else runs.set(key, [draft]);
   }
   const firsts = new Map<string, Draft>();
-  const rows = sortedKeys(runs).map((key) => {
+  const lasts = sortedKeys(runs).map((key) => {
     const run = runs.get(key)!;
-    const { bucket, host, container, logHash, id, receivedAt } = run[run.length - 1]!;
-    firsts.set(id, run[0]!);
-    return [bucket, host, container, `\\x${logHash}`, id, receivedAt];
+    const last = run[run.length - 1]!;
+    firsts.set(last.id, run[0]!);
+    return last;
   });
   return {
-    steps: upsertSteps(
-      rows,
+    steps: upsertRows(
+      {
+        count: lasts.length,
+        columns: 6,
+        write(fields, row) {
+          const { bucket, host, container, logHash, id, receivedAt } = lasts[row]!;
+          fields.int(bucket);
+          fields.varlena(host);
+          fields.varlena(container);
+          fields.bytea(logHash);
+          fields.uuid(id);
+          fields.timestamptz(receivedAt);
+        },
+      },
       (values) => `
       insert into dedupe_state as d (bucket, host, container, log_hash, last_id, last_at)
       values ${values}
@@ -176,51 +197,62 @@ function isCountedWith(a: StoredRecord, b: StoredRecord): boolean {
 
 const copyRecords = `copy log_records (
   id, bucket, host, container, severity, message, log_hash, occurred_at, received_at, is_duplicate, duplicate_of_id, issue_id,
-  event_id, stream, image, labels, fields, context_before, context_after, coalesce_id, notify, reason) from stdin`;
-/** Of a text made at a time, about: beyond 128 KiB one costs several times as much (ingest/pieces.ts). */
-const pieceChars = 16 * 1024;
+  event_id, stream, image, labels, fields, context_before, context_after, coalesce_id, notify, reason)
+  from stdin (format binary)`;
 
 /**
  * Writes the records, by COPY: it costs the server about half of an insert from arrays, and this process a third (measured).
  * Their ids are ours, so nothing needs to come back.
  */
 export function recordSteps(records: readonly StoredRecord[], decisions: readonly Decision[]): Step[] {
-  const pieces: string[] = [];
-  let piece = '';
-  for (let i = 0; i < records.length; i += 1) {
-    piece += copyLine(records[i]!, decisions[i]!);
-    if (piece.length < pieceChars) continue;
-    pieces.push(piece);
-    piece = '';
-  }
-  if (piece !== '') pieces.push(piece);
-  return [{ name: 'copy-records', text: copyRecords, copy: pieces }];
+  const write = (fields: Fields, row: number) => writeRecord(fields, records[row]!, decisions[row]!);
+  return [{ name: 'copy-records', text: copyRecords, copy: { count: records.length, columns: 22, write } }];
 }
 
-function copyLine(r: StoredRecord, { notify, reason }: Decision): string {
-  return `${r.id}\t${r.bucket}\t${copied(r.host)}\t${copied(r.container)}\t${copied(r.severity)}\t${copied(r.message)}\t${
-    r.logHash
-  }\t${r.occurredAt ?? '\\N'}\t${r.receivedAt}\t${r.isDuplicate ? 't' : 'f'}\t${r.duplicateOfId ?? '\\N'}\t${r.issue.id}\t${
-    r.eventId ?? '\\N'
-  }\t${copiedOrNull(r.stream)}\t${copiedOrNull(r.image)}\t${copiedJson(r.labels)}\t${copiedJson(r.fields)}\t${copiedJson(
-    r.contextBefore,
-  )}\t${copiedJson(r.contextAfter)}\t${copiedOrNull(r.coalesceId)}\t${notify ? 't' : 'f'}\t${copied(reason)}\n`;
+/** The columns of `copyRecords`, in order. */
+function writeRecord(fields: Fields, record: StoredRecord, { notify, reason }: Decision): void {
+  fields.uuid(record.id);
+  fields.int(record.bucket);
+  fields.varlena(record.host);
+  fields.varlena(record.container);
+  fields.varlena(record.severity);
+  fields.varlena(record.message);
+  fields.varlena(record.logHash);
+  instantOrNull(fields, record.occurredAt);
+  fields.timestamptz(record.receivedAt);
+  fields.boolean(record.isDuplicate);
+  uuidOrNull(fields, record.duplicateOfId);
+  fields.uuid(record.issue.id);
+  uuidOrNull(fields, record.eventId);
+  textOrNull(fields, record.stream);
+  textOrNull(fields, record.image);
+  jsonOrNull(fields, record.labels);
+  jsonOrNull(fields, record.fields);
+  jsonOrNull(fields, record.contextBefore);
+  jsonOrNull(fields, record.contextAfter);
+  textOrNull(fields, record.coalesceId);
+  fields.boolean(notify);
+  fields.varlena(reason);
 }
 
-const special = /[\\\n\r\t]/;
-const escaped: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
-/** Text as COPY reads it. */
-function copied(text: string): string {
-  return special.test(text) ? text.replace(/[\\\n\r\t]/g, (char) => escaped[char]!) : text;
+function uuidOrNull(fields: Fields, id: string | null): void {
+  if (id === null) fields.null();
+  else fields.uuid(id);
 }
 
-function copiedOrNull(text: string | null): string {
-  return text === null ? '\\N' : copied(text);
+function instantOrNull(fields: Fields, instant: string | null): void {
+  if (instant === null) fields.null();
+  else fields.timestamptz(instant);
 }
 
-function copiedJson(value: unknown): string {
-  return value === null ? '\\N' : copied(JSON.stringify(value));
+function textOrNull(fields: Fields, text: string | null): void {
+  if (text === null) fields.null();
+  else fields.varlena(text);
+}
+
+function jsonOrNull(fields: Fields, value: unknown): void {
+  if (value === null) fields.null();
+  else fields.jsonb(JSON.stringify(value));
 }
 
 /** The records that have these ids, as answers, by id. Those that retention dropped are missing. */
