@@ -7,6 +7,8 @@ import { createHash, randomFillSync } from 'node:crypto';
 
 /** The bucket of a source: low 12 bits of sha256(host NUL container). */
 export function bucketOf(host: string, container: string): number {
+  // Most records come after one of the same source.
+  if (host === latest.host && container === latest.container) return latest.bucket;
   const source = `${host}\0${container}`;
   let bucket = buckets.get(source);
   if (bucket === undefined) {
@@ -15,9 +17,11 @@ export function bucketOf(host: string, container: string): number {
     if (buckets.size >= 10_000) buckets.clear();
     buckets.set(source, bucket);
   }
+  latest = { host, container, bucket };
   return bucket;
 }
 const buckets = new Map<string, number>();
+let latest: { host?: string; container?: string; bucket: number } = { bucket: 0 };
 
 /** The bucket that a record's id ends in. */
 export function bucketOfId(id: string): number {

@@ -10,7 +10,8 @@ const millisecondsFrom = 2e10;
 
 /** @returns the instant, or undefined when the text is none, or lies outside the years 1 to 9999. */
 export function parseInstant(text: string): string | undefined {
-  if (isUsual(text)) return `${text.slice(0, 26).replace('Z', '').padEnd(26, '0')}Z`;
+  if (isUsual(text))
+    return text.length === 27 ? text : `${text.slice(0, 26).replace('Z', '').padEnd(26, '0')}Z`;
   const trimmed = text.trim();
   if (/^[+-]?\d{1,17}(\.\d+)?$/.test(trimmed)) return instantOfUnixTime(Number(trimmed));
   const match = iso.exec(trimmed);

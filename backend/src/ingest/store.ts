@@ -74,22 +74,17 @@ export async function readEarlier(
 export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<Map<string, string>> {
   const duplicates = new Map<string, string>();
   if (windowMs === 0) return { steps: [], read: () => duplicates };
-  const runs = new Map<string, Draft[]>();
-  for (const draft of drafts) {
-    const key = latestKey(draft);
-    const run = runs.get(key);
-    const before = run?.[run.length - 1];
-    if (before && draft.receivedAtMs - before.receivedAtMs <= windowMs) duplicates.set(draft.id, before.id);
-    if (run) run.push(draft);
-    else runs.set(key, [draft]);
-  }
   const firsts = new Map<string, Draft>();
-  const lasts = sortedKeys(runs).map((key) => {
-    const run = runs.get(key)!;
+  const lasts: Draft[] = [];
+  for (const run of runsOfEqual(drafts)) {
+    for (let i = 1; i < run.length; i += 1) {
+      const [before, draft] = [run[i - 1]!, run[i]!];
+      if (draft.receivedAtMs - before.receivedAtMs <= windowMs) duplicates.set(draft.id, before.id);
+    }
     const last = run[run.length - 1]!;
     firsts.set(last.id, run[0]!);
-    return last;
-  });
+    lasts.push(last);
+  }
   return {
     steps: upsertRows(
       {
@@ -139,8 +134,28 @@ function sortedKeys(map: ReadonlyMap<string, unknown>): string[] {
   return [...map.keys()].sort();
 }
 
-function latestKey({ bucket, host, container, logHash }: Draft): string {
-  return `${padded(bucket)}\0${host}\0${container}\0${logHash}`;
+/** Drafts of one source and message, each run in the order they came; the runs in the order of the key of `dedupe_state`. */
+function runsOfEqual(drafts: readonly Draft[]): Draft[][] {
+  const sources = new Map<string, Map<string, Draft[]>>();
+  let before: Draft | undefined;
+  let ofSource = new Map<string, Draft[]>();
+  for (const draft of drafts) {
+    const { bucket, host, container, logHash } = draft;
+    // Most come after one of the same source.
+    if (!before || before.host !== host || before.container !== container) {
+      const key = `${padded(bucket)}\0${host}\0${container}`;
+      ofSource = sources.get(key) ?? new Map();
+      sources.set(key, ofSource);
+      before = draft;
+    }
+    const run = ofSource.get(logHash);
+    if (run) run.push(draft);
+    else ofSource.set(logHash, [draft]);
+  }
+  return sortedKeys(sources).flatMap((key) => {
+    const runs = sources.get(key)!;
+    return sortedKeys(runs).map((logHash) => runs.get(logHash)!);
+  });
 }
 
 function padded(bucket: number): string {

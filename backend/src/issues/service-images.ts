@@ -46,8 +46,11 @@ export function createImageNotes(pool: Pool, onError: (error: Error) => void) {
   }
 
   return function noteImages(records: readonly Imaged[]): void {
-    for (const { service, image, fields, receivedAt } of records) {
-      if (image === null) continue;
+    let before: Imaged | undefined;
+    for (const record of records) {
+      const { service, image, fields, receivedAt } = record;
+      if (image === null || (before && isSameImage(record, before))) continue;
+      before = record;
       const imageId = typeof fields?.image_id === 'string' ? fields.image_id.slice(0, 64) : '';
       const key = `${service}\0${image}\0${imageId}`;
       // Above the bound it is noted with a later record.
@@ -56,6 +59,11 @@ export function createImageNotes(pool: Pool, onError: (error: Error) => void) {
     }
     if (waiting.size > 0 && !isWriting) void write();
   };
+}
+
+/** Most records come after one of the same; `fields` are each record's own, so they are the same only where there are none. */
+function isSameImage(a: Imaged, b: Imaged): boolean {
+  return a.service === b.service && a.image === b.image && a.fields === b.fields;
 }
 
 async function writeImages(pool: Pool, rows: ReadonlyMap<string, unknown[]>): Promise<void> {
