@@ -6,6 +6,7 @@
 // channel that fails to tell of its own failures makes no endless row of them.
 
 import { createHash } from 'node:crypto';
+import { parseInstant } from '../ingest/instant.ts';
 import type { Group, Grouping, IncomingRecord } from '../ingest/types.ts';
 import { type Bucket, take } from '../outbox/token-bucket.ts';
 
@@ -115,7 +116,7 @@ function toIncoming(record: OwnRecord): IncomingRecord {
     severity: record.severity ?? 'error',
     message,
     logHash: digest(message),
-    occurredAt: record.occurredAt ?? null,
+    occurredAt: (record.occurredAt !== undefined && parseInstant(record.occurredAt)) || null,
     eventId: eventIdOf(record),
     stream: null,
     image: null,

@@ -123,3 +123,9 @@ it('writes instants of the years 1 to 9999 to the microsecond', async () => {
     { numRuns: 100 },
   );
 });
+
+it('refuses an instant in another form, which it would misread', async () => {
+  const write = (fields: Fields, each: string) => fields.timestamptz(each);
+  await expect(readBack('timestamptz', ['2026-11-22T10:00:00.123Z'], write)).rejects.toThrow('one form');
+  expect(await readBack('int', [7], (fields, each) => fields.int(each))).toEqual(['7']);
+});

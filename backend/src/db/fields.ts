@@ -70,8 +70,9 @@ export class Fields extends ByteRun {
     this.#end(from);
   }
 
-  /** @param instant as instant.ts writes it: `2026-11-22T10:00:00.123456Z`. */
+  /** @param instant as instant.ts writes it: `2026-11-22T10:00:00.123456Z`. @throws {RangeError} at another length. */
   timestamptz(instant: string): void {
+    if (instant.length !== 27) throw new RangeError(`bug: ${instant} is not in the one form of instants`);
     const two = (at: number) => instant.charCodeAt(at) * 10 + instant.charCodeAt(at + 1) - 528;
     const days = daysFrom2000(two(0) * 100 + two(2), two(5), two(8));
     const seconds = two(11) * 3600 + two(14) * 60 + two(17);

@@ -121,10 +121,24 @@ class Pipeline implements Submittable {
     this.callback = callback;
   }
 
-  submit(connection: Connection): void {
+  /** @returns what keeps the packet from being written; `pg` then tells it by `handleError`, and the connection goes on. */
+  submit(connection: Connection): Error | undefined {
     const known = prepared.get(connection);
     if (known) this.#known = known;
     else prepared.set(connection, this.#known);
+    let packet: Buffer;
+    try {
+      packet = this.#write();
+    } catch (error) {
+      return error as Error;
+    }
+    // As `pg` does: a connection that is gone tells it by an event.
+    if (connection.stream.writable) connection.stream.write(packet);
+    this.#expectNext();
+    return undefined;
+  }
+
+  #write(): Buffer {
     const packet = new Packet();
     for (const { name = '', text, values = [], rows, copy } of this.#steps) {
       const isKnown = name !== '' && this.#known.has(name);
@@ -140,9 +154,7 @@ class Pipeline implements Submittable {
       if (copy) packet.copyRows(copy);
     }
     packet.sync();
-    // As `pg` does: a connection that is gone tells it by an event.
-    if (connection.stream.writable) connection.stream.write(packet.take());
-    this.#expectNext();
+    return packet.take();
   }
 
   #expectNext(): void {
