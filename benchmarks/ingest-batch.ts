@@ -16,9 +16,9 @@ import { postgresCpuSeconds } from './ingest/postgres-cpu.ts';
 
 if (process.env.INGEST_PART) await playPart();
 
-const rounds = 2;
+const rounds = 3;
 const batch = 500;
-const requests = 48;
+const requests = 80;
 const kinds: Record<string, Pick<Load, 'differentEach' | 'isMinimal'>> = {
   'all messages different': { differentEach: 1 },
   'one in a hundred different': { differentEach: 100 },

@@ -1,9 +1,10 @@
 // What the agent tells of itself: a health file for `log-detector agent --check`, and /health and /metrics when a port is set.
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { StartError } from '@log-detector/settings';
+import { http } from './node-http.ts';
 
 /** One number for /metrics, with Prometheus' own types. */
 export interface Metric {
@@ -73,7 +74,7 @@ export async function serveHealth(
   health: () => Health,
   metrics: () => Metric[],
 ): Promise<Server> {
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     if (request.url === '/health') {
       const { healthy, state } = health();
       response.writeHead(healthy ? 200 : 503, { 'content-type': 'application/json' });

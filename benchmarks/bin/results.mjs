@@ -21,7 +21,15 @@ export function section(name, { title, rows, notes = [] }) {
       : line(columns) +
         line(columns.map(() => '---')) +
         rows.map((row) => line(columns.map((column) => cell(row[column])))).join('');
-  return `## ${name}: ${title}\n\n${table}${notes.length > 0 ? `\n${notes.map((note) => `- ${note}\n`).join('')}` : ''}`;
+  const items = notes.map((note) => `- ${note}\n`).join('');
+  return `## ${name}: ${title}\n\n${table}${items && `\n${items}`}\n${machine()}\n`;
+}
+
+/** Each section tells its own: they are renewed one by one, not always on the same machine. */
+function machine() {
+  const [cpu] = cpus();
+  const day = new Date().toISOString().slice(0, 10);
+  return `Machine: ${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, ${platform()} ${release()}, Node ${process.version}, ${day}.`;
 }
 
 /** The sections of the results file as it stands, by the benchmark's name. */
@@ -40,12 +48,9 @@ export function readSections() {
 
 /** @param {Map<string, string>} sections */
 export function writeSections(sections) {
-  const [cpu] = cpus();
   const head = `# Benchmark results
 
 Written by \`npm run bench\` and \`npm run chaos\`; no figure here is typed by hand. Machines are noisy: read the ratios, which are taken in one run.
-
-Machine: ${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, ${platform()} ${release()}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}.
 `;
   const sorted = [...sections].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
   writeFileSync(results, [head, ...sorted].join('\n'));

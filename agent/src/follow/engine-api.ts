@@ -2,8 +2,9 @@
 // daemon sends one HTTP chunk for each line, and node:http would fire an event for each; asked in HTTP/1.0 it sends the
 // bytes as they are, and a raw socket reads them into one buffer that all containers share.
 
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect as connectSocket, type Socket } from 'node:net';
+import { http } from '../node-http.ts';
 import { type DockerHost, type DockerHostSettings, readDockerHost, unreachable } from './docker-host.ts';
 import {
   type Engine,
@@ -53,7 +54,7 @@ export function createEngineApi({ connectTimeoutMs = 2000, ...settings }: Engine
       // Loaded when they are needed: most agents speak to a socket.
       const outgoing = where.tls
         ? process.getBuiltinModule('node:https').request(options)
-        : httpRequest(options);
+        : http.request(options);
       const connecting = setTimeout(() => outgoing.destroy(timedOut()), connectTimeoutMs);
       const answering = setTimeout(() => outgoing.destroy(timedOut()), answerMs);
       outgoing.on('socket', (socket) => {

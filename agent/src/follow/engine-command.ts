@@ -2,7 +2,6 @@
 // is reached through sudo, ssh or a context. It writes stdout and stderr to two pipes, without frames; a long line's
 // pieces come glued, each with its timestamp, and its own errors come on stderr without one.
 
-import { spawn } from 'node:child_process';
 import { streams } from '../streams.ts';
 import {
   type ContainerEvent,
@@ -29,6 +28,13 @@ export function createEngineCommand({
   const [program, ...before] = splitCommand(command);
   if (program === undefined) throw new EngineError('failed', 'DOCKER_CMD is empty; set it to docker');
 
+  /** Without an input, its outputs piped. */
+  function start(args: string[], signal: AbortSignal) {
+    // Loaded when it is needed: most agents speak to a socket.
+    const { spawn } = process.getBuiltinModule('node:child_process');
+    return spawn(program!, [...before, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], signal });
+  }
+
   /** Runs it to its end; its output goes to `onOutput` as it comes. @throws EngineError when it fails */
   function run(
     args: string[],
@@ -38,7 +44,7 @@ export function createEngineCommand({
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const child = spawn(program!, [...before, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], signal });
+      const child = start(args, signal);
       let said = '';
       child.stdout.setEncoding('utf8').on('data', onOutput);
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -157,7 +163,7 @@ export function createEngineCommand({
     ];
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const child = spawn(program!, [...before, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], signal });
+      const child = start(args, signal);
       let said = '';
       let failure: unknown;
       const pipes = { stdout: child.stdout, stderr: child.stderr };

@@ -1,12 +1,8 @@
 // One POST -> the answer, whole, or an error that says what went wrong. Redirects are not followed: an answer from
 // elsewhere must not count as the backend's.
 
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-} from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
+import { http } from '../node-http.ts';
 import { codeOf } from './log.ts';
 
 export interface Answer {
@@ -39,8 +35,8 @@ export function connectTo(url: URL): Connection {
   const secure = url.protocol === 'https:';
   // Loaded when it is needed.
   const https = secure ? process.getBuiltinModule('node:https') : undefined;
-  const agent = new (https?.Agent ?? HttpAgent)({ keepAlive: true, maxSockets: 1 });
-  const open = https?.request ?? httpRequest;
+  const agent = new (https?.Agent ?? http.Agent)({ keepAlive: true, maxSockets: 1 });
+  const open = https?.request ?? http.request;
 
   function send(body: Buffer, headers: Record<string, string>, options: PostOptions): Promise<Answer> {
     let request: ClientRequest;
