@@ -98,7 +98,7 @@ export async function run() {
   }
 }
 
-/** COPY of what the last load of this round stored into a table like log_records. */
+/** COPY of what the first load of this round stored into a table like log_records. */
 async function copySame(
   pool: Pool,
   hosts: string,

@@ -9,7 +9,7 @@ const asked = ['http', 'https', 'util', 'child_process'].flatMap((name) => [name
 
 it('imports none of the modules that cost memory when they are imported', async () => {
   const { metafile } = await build({
-    entryPoints: [new URL('./main.ts', import.meta.url).pathname],
+    entryPoints: [new URL('../../cli/src/agent-only.ts', import.meta.url).pathname],
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -8,7 +8,7 @@ const kept = Buffer.allocUnsafeSlow(keptBytes);
 /** Texts up to here are written character by character: a call out of JavaScript costs as much as some fifty of them. */
 const shortChars = 64;
 /** What JSON.stringify escapes: quotes, backslashes, controls, and lone surrogates. */
-const escaped = /["\\\u0000-\u001f\ud800-\udfff]/;
+export const escapedInJson = /["\\\u0000-\u001f\ud800-\udfff]/;
 const quote = 0x22;
 const backslash = 0x5c;
 
@@ -78,7 +78,7 @@ export class ByteRun {
     const { length } = text;
     this.room(length * 3 + 2);
     if (length <= shortChars && this.#shortJson(text)) return;
-    if (escaped.test(text)) {
+    if (escapedInJson.test(text)) {
       this.text(JSON.stringify(text));
       return;
     }

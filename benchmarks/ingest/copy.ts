@@ -53,7 +53,6 @@ class Copy implements Submittable {
   readonly #text: string;
   readonly #data: Buffer | undefined;
   readonly #answer: Answer = { chunks: [], count: 0 };
-  #error: Error | undefined;
   callback: (error: Error | undefined, answer?: Answer) => void;
 
   constructor(text: string, data: Buffer | undefined, callback: Copy['callback']) {
@@ -81,12 +80,13 @@ class Copy implements Submittable {
     this.#answer.count = Number(/^COPY (\d+)$/.exec(text)?.[1]);
   }
 
+  /** After it `pg` tells of nothing more. */
   handleError(error: Error): void {
-    this.#error = error;
+    this.callback(error);
   }
 
   handleReadyForQuery(): void {
-    this.callback(this.#error, this.#answer);
+    this.callback(undefined, this.#answer);
   }
 }
 

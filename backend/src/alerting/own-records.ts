@@ -6,7 +6,6 @@
 // channel that fails to tell of its own failures makes no endless row of them.
 
 import { createHash } from 'node:crypto';
-import { parseInstant } from '../ingest/instant.ts';
 import type { Group, Grouping, IncomingRecord } from '../ingest/types.ts';
 import { type Bucket, take } from '../outbox/token-bucket.ts';
 
@@ -24,8 +23,6 @@ export interface OwnRecord {
   host?: string;
   /** Also its service, of which the mail's subject speaks. `log-detector` when left out. */
   container?: string;
-  /** ISO 8601, UTC. */
-  occurredAt?: string;
   /** Further named values. */
   fields?: Readonly<Record<string, unknown>>;
 }
@@ -116,7 +113,7 @@ function toIncoming(record: OwnRecord): IncomingRecord {
     severity: record.severity ?? 'error',
     message,
     logHash: digest(message),
-    occurredAt: (record.occurredAt !== undefined && parseInstant(record.occurredAt)) || null,
+    occurredAt: null,
     eventId: eventIdOf(record),
     stream: null,
     image: null,

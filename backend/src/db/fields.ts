@@ -16,8 +16,9 @@ export class Fields extends ByteRun {
     this.int32(-1);
   }
 
-  /** @param id 36 characters, in any case; they are not checked. */
+  /** @param id in any case; its digits are not checked. @throws {RangeError} at another length. */
   uuid(id: string): void {
+    if (id.length !== 36) throw new RangeError(`bug: ${id} is no id`);
     this.int32(16);
     this.room(16);
     const { bytes } = this;
@@ -54,8 +55,8 @@ export class Fields extends ByteRun {
     this.byte(value ? 1 : 0);
   }
 
-  /** `text`, and `bytea` of a buffer. */
-  varlena(value: string | Buffer): void {
+  /** `text`, or `bytea` of a buffer. */
+  textOrBytes(value: string | Buffer): void {
     const from = this.#begin();
     if (typeof value === 'string') this.text(value);
     else this.raw(value);
@@ -70,9 +71,10 @@ export class Fields extends ByteRun {
     this.#end(from);
   }
 
-  /** @param instant as instant.ts writes it: `2026-11-22T10:00:00.123456Z`. @throws {RangeError} at another length. */
+  /** @param instant as instant.ts writes it: `2026-11-22T10:00:00.123456Z`. @throws {RangeError} in another form. */
   timestamptz(instant: string): void {
-    if (instant.length !== 27) throw new RangeError(`bug: ${instant} is not in the one form of instants`);
+    if (instant.length !== 27 || instant.charCodeAt(10) !== 0x54 || instant.charCodeAt(26) !== 0x5a)
+      throw new RangeError(`bug: ${instant} is not in the one form of instants`);
     const two = (at: number) => instant.charCodeAt(at) * 10 + instant.charCodeAt(at + 1) - 528;
     const days = daysFrom2000(two(0) * 100 + two(2), two(5), two(8));
     const seconds = two(11) * 3600 + two(14) * 60 + two(17);

@@ -121,7 +121,7 @@ export class Packet {
   #value(value: Parameter): void {
     const out = this.#out;
     if (value === null) out.null();
-    else out.varlena(Buffer.isBuffer(value) || typeof value === 'string' ? value : String(value));
+    else out.textOrBytes(Buffer.isBuffer(value) || typeof value === 'string' ? value : String(value));
   }
 
   #cString(text: string): void {

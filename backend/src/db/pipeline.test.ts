@@ -72,7 +72,7 @@ describe('pipeline', () => {
       write(fields, row) {
         const [name, at] = things[row]!;
         if (name === null) fields.null();
-        else fields.varlena(name);
+        else fields.textOrBytes(name);
         fields.timestamptz(at);
       },
     });
@@ -180,7 +180,7 @@ describe('upsertRows', () => {
           count,
           columns: 2,
           write(fields, row) {
-            fields.varlena(names[row]!);
+            fields.textOrBytes(names[row]!);
             fields.timestamptz(`2026-11-22T10:00:00.${String(row).padStart(6, '0')}Z`);
           },
         },

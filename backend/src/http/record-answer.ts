@@ -1,6 +1,7 @@
 // A stored record -> the record as the API answers it: from ingest, or from a row of log_records.
 
 import type { LogRecord } from '@log-detector/contract';
+import { escapedInJson } from '../byte-run.ts';
 import type { StoredRecord } from '../ingest/types.ts';
 
 /** Columns of log_records that an answer needs, in the names of the wire. */
@@ -56,11 +57,8 @@ export function recordJson(r: LogRecord): string {
   )},"coalesce_id":${quotedOrNull(r.coalesce_id)}}`;
 }
 
-/** What JSON.stringify escapes: quotes, backslashes, controls, and lone surrogates. */
-const special = /["\\\u0000-\u001f\ud800-\udfff]/;
-
 function quoted(text: string): string {
-  return special.test(text) ? JSON.stringify(text) : `"${text}"`;
+  return escapedInJson.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 function quotedOrNull(text: string | null): string {

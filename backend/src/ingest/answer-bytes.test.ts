@@ -8,6 +8,10 @@ const text = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string(),
   fc.constantFrom('\ud800', '"', '\\', '\u2028', '\u007f'),
+  // Where short texts end.
+  fc
+    .tuple(fc.constantFrom('a', 'ž', '"', '\u0001', '\ud800'), fc.integer({ min: 60, max: 70 }))
+    .map(([last, length]) => 'x'.repeat(length) + last),
 );
 const orNull = <Value>(of: fc.Arbitrary<Value>) => fc.option(of, { nil: null });
 const id = fc.uuid();
@@ -78,9 +82,17 @@ it('writes what a record shares with the one before it, and no more', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(record, alike, own), { minLength: 2, maxLength: 30 }), (parts) => {
       const results = parts.map(([one, like, mine]) => ({ ...one, ...like, ...usually, ...mine }));
-      expect(JSON.parse(answerBytes(results).toString())).toEqual({ items: results });
+      expect(answerBytes(results).toString()).toBe(JSON.stringify({ items: results }));
     }),
   );
+});
+
+it('writes an answer of records that is larger than what it keeps, wherever its memory ends', () => {
+  const [one] = fc.sample(record, 1);
+  for (const chars of [700, 701, 709, 720]) {
+    const results = Array.from({ length: 5000 }, () => ({ ...one!, message: 'x'.repeat(chars) }));
+    expect(answerBytes(results).equals(Buffer.from(JSON.stringify({ items: results })))).toBe(true);
+  }
 });
 
 it('writes an answer that is larger than what it keeps', () => {

@@ -1,5 +1,5 @@
-// The results of a batch -> the bytes of its answer. What a record shares with the one before it (where it comes from, and all
-// that it does not have) is there already, and is written once more as bytes.
+// The results of a batch -> the bytes of its answer. What a record shares with the one before it (its source, and the fields
+// that most records do not have) is there already, and is written once more as bytes.
 
 import type { BatchResult, LogRecord } from '@log-detector/contract';
 import { ByteRun } from '../byte-run.ts';

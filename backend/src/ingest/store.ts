@@ -93,8 +93,8 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
         write(fields, row) {
           const { bucket, host, container, logHash, id, receivedAt } = lasts[row]!;
           fields.int(bucket);
-          fields.varlena(host);
-          fields.varlena(container);
+          fields.textOrBytes(host);
+          fields.textOrBytes(container);
           fields.bytea(logHash);
           fields.uuid(id);
           fields.timestamptz(receivedAt);
@@ -228,11 +228,11 @@ export function recordSteps(records: readonly StoredRecord[], decisions: readonl
 function writeRecord(fields: Fields, record: StoredRecord, { notify, reason }: Decision): void {
   fields.uuid(record.id);
   fields.int(record.bucket);
-  fields.varlena(record.host);
-  fields.varlena(record.container);
-  fields.varlena(record.severity);
-  fields.varlena(record.message);
-  fields.varlena(record.logHash);
+  fields.textOrBytes(record.host);
+  fields.textOrBytes(record.container);
+  fields.textOrBytes(record.severity);
+  fields.textOrBytes(record.message);
+  fields.textOrBytes(record.logHash);
   instantOrNull(fields, record.occurredAt);
   fields.timestamptz(record.receivedAt);
   fields.boolean(record.isDuplicate);
@@ -247,7 +247,7 @@ function writeRecord(fields: Fields, record: StoredRecord, { notify, reason }: D
   jsonOrNull(fields, record.contextAfter);
   textOrNull(fields, record.coalesceId);
   fields.boolean(notify);
-  fields.varlena(reason);
+  fields.textOrBytes(reason);
 }
 
 function uuidOrNull(fields: Fields, id: string | null): void {
@@ -262,7 +262,7 @@ function instantOrNull(fields: Fields, instant: string | null): void {
 
 function textOrNull(fields: Fields, text: string | null): void {
   if (text === null) fields.null();
-  else fields.varlena(text);
+  else fields.textOrBytes(text);
 }
 
 function jsonOrNull(fields: Fields, value: unknown): void {
