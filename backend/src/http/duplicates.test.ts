@@ -58,6 +58,26 @@ describe('duplicates', () => {
     expect([a, b, c, d].map((record) => record!.duplicate_of_id)).toEqual([null, null, a!.id, c!.id]);
   });
 
+  it('are told by their source also where a batch mixes sources', async () => {
+    const from = (host: string, container: string) => ({ ...aRecord, message: 'mixed', host, container });
+    const sources = [
+      from('mix-1', 'a'),
+      from('mix-1', 'b'),
+      from('mix-2', 'b'),
+      from('mix-1', 'b'),
+      from('mix-1', 'a'),
+      from('mix-2', 'a'),
+    ];
+    const send = () => backend.call<{ items: LogRecord[] }>('POST', '/api/logs', sources);
+    const { items: first } = (await send()).body;
+    const ids = (records: readonly LogRecord[], at: readonly number[]) =>
+      at.map((index) => records[index]!.id);
+    const isOf = (records: readonly LogRecord[]) => records.map((record) => record.duplicate_of_id);
+    expect(isOf(first)).toEqual([null, null, null, ...ids(first, [1, 0]), null]);
+    const { items: second } = (await send()).body;
+    expect(isOf(second)).toEqual([...ids(first, [4, 3, 2]), ...ids(second, [1, 0]), ...ids(first, [5])]);
+  });
+
   it('end with the window', async () => {
     const first = await backend.post({ message: 'window' });
     await backend.database.pool.query(
