@@ -8,7 +8,7 @@ const kept = Buffer.allocUnsafeSlow(keptBytes);
 /** Texts up to here are written character by character: a call out of JavaScript costs as much as some fifty of them. */
 const shortChars = 64;
 /** What JSON.stringify escapes: quotes, backslashes, controls, and lone surrogates. */
-export const escapedInJson = /["\\\u0000-\u001f\ud800-\udfff]/;
+const escapedInJson = /["\\\u0000-\u001f\ud800-\udfff]/;
 const quote = 0x22;
 const backslash = 0x5c;
 
@@ -64,8 +64,7 @@ export class ByteRun {
     this.size += to - from;
   }
 
-  /** Text as UTF-8. */
-  text(text: string): void {
+  utf8(text: string): void {
     const { length } = text;
     // A UTF-16 unit takes three bytes at most.
     this.room(length * 3);
@@ -73,13 +72,13 @@ export class ByteRun {
     this.size += this.bytes.write(text, this.size);
   }
 
-  /** Text as JSON.stringify writes it: nearly none has anything to escape. */
-  jsonText(text: string): void {
+  /** As JSON.stringify writes it: nearly no text has anything to escape. */
+  jsonString(text: string): void {
     const { length } = text;
     this.room(length * 3 + 2);
     if (length <= shortChars && this.#shortJson(text)) return;
     if (escapedInJson.test(text)) {
-      this.text(JSON.stringify(text));
+      this.utf8(JSON.stringify(text));
       return;
     }
     this.bytes[this.size] = quote;

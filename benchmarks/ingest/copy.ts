@@ -11,19 +11,11 @@ const columns = `id, bucket, host, container, severity, message, log_hash, occur
 const messageBytes = 64 * 1024;
 
 /** The rows of some hosts, in the order they were stored. */
-export async function readAsCopied(
-  client: PoolClient,
-  hosts: string,
-  format: CopyFormat,
-): Promise<{ rows: number; data: Buffer }> {
-  const { chunks } = await run(
+export function readAsCopied(client: PoolClient, hosts: string, format: CopyFormat): Promise<Copied> {
+  return run(
     client,
     `copy (select ${columns} from log_records where host like 'web-${hosts}' order by id) to stdout (format ${format})`,
   );
-  const { rows } = await client.query<{ n: number }>(
-    `select count(*) as n from log_records where host like 'web-${hosts}'`,
-  );
-  return { rows: rows[0]!.n, data: Buffer.concat(chunks) };
 }
 
 /** In one statement and one transaction. @returns how many rows it stored. */
@@ -37,14 +29,15 @@ export async function copyRows(
   return count;
 }
 
-interface Answer {
-  chunks: Buffer[];
+/** What a COPY gave, and how many rows it read or wrote. */
+export interface Copied {
+  data: Buffer;
   count: number;
 }
 
-function run(client: PoolClient, text: string, data?: Buffer): Promise<Answer> {
+function run(client: PoolClient, text: string, data?: Buffer): Promise<Copied> {
   return new Promise((resolve, reject) => {
-    client.query(new Copy(text, data, (error, answer) => (error ? reject(error) : resolve(answer!))));
+    client.query(new Copy(text, data, (error, copied) => (error ? reject(error) : resolve(copied!))));
   });
 }
 
@@ -52,8 +45,9 @@ function run(client: PoolClient, text: string, data?: Buffer): Promise<Answer> {
 class Copy implements Submittable {
   readonly #text: string;
   readonly #data: Buffer | undefined;
-  readonly #answer: Answer = { chunks: [], count: 0 };
-  callback: (error: Error | undefined, answer?: Answer) => void;
+  readonly #chunks: Buffer[] = [];
+  #count = 0;
+  callback: (error: Error | undefined, copied?: Copied) => void;
 
   constructor(text: string, data: Buffer | undefined, callback: Copy['callback']) {
     this.#text = text;
@@ -73,11 +67,11 @@ class Copy implements Submittable {
   }
 
   handleCopyData({ chunk }: { chunk: Buffer }): void {
-    this.#answer.chunks.push(Buffer.from(chunk));
+    this.#chunks.push(Buffer.from(chunk));
   }
 
   handleCommandComplete({ text }: { text: string }): void {
-    this.#answer.count = Number(/^COPY (\d+)$/.exec(text)?.[1]);
+    this.#count = Number(/^COPY (\d+)$/.exec(text)?.[1]);
   }
 
   /** After it `pg` tells of nothing more. */
@@ -86,7 +80,7 @@ class Copy implements Submittable {
   }
 
   handleReadyForQuery(): void {
-    this.callback(undefined, this.#answer);
+    this.callback(undefined, { data: Buffer.concat(this.#chunks), count: this.#count });
   }
 }
 

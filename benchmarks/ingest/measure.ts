@@ -30,11 +30,14 @@ export async function measure(
   };
 }
 
-export function rate({ records, seconds }: LoadResult): number {
+type Timed = Pick<LoadResult, 'records' | 'seconds'>;
+
+/** Records a second. */
+export function rate({ records, seconds }: Timed): number {
   return records / seconds;
 }
 
-export function fastest(results: readonly Measured[]): Measured {
+export function fastest<Result extends Timed>(results: readonly Result[]): Result {
   return results.toSorted((a, b) => rate(b) - rate(a))[0]!;
 }
 

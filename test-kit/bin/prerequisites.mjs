@@ -55,6 +55,7 @@ export const prerequisites = [
   },
   { package: 'git', there: program('git'), why: 'npm start is tried on a fresh clone' },
   { package: 'procps', there: program('ps'), why: 'tests look for processes left behind' },
+  { package: 'openssl', there: program('openssl'), why: 'Docker is spoken to behind TLS' },
   {
     package: 'ca-certificates',
     there: () => existsSync('/etc/ssl/certs'),

@@ -90,6 +90,7 @@ function compress(json: Buffer): Buffer | Promise<Buffer> {
   // A tenth more bytes than at level 3, for three quarters of its time.
   const options = { level: 1 };
   if (json.length <= compressAtOnceBytes) return gzipSync(json, options);
+  // Not `promisify`: `util` is not imported (node-http.test.ts).
   return new Promise((resolve, reject) => {
     gzip(json, options, (error, compressed) => (error ? reject(error) : resolve(compressed)));
   });

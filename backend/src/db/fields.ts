@@ -6,9 +6,8 @@ import { ByteRun } from '../byte-run.ts';
 
 /** Of `jsonb_recv`. */
 const jsonbVersion = 1;
-const microsOfDay = 86_400_000_000;
-/** From the first of March of the year 0 to the first of January 2000, from which PostgreSQL counts. */
-const daysTo2000 = 730_425;
+/** 400 years, after which the calendar repeats itself, behind the begin of 2000, from which PostgreSQL counts. */
+const year2400 = Date.UTC(2400, 0);
 
 /** A run of bytes with the fields of rows, or of a bind, among its messages. */
 export class Fields extends ByteRun {
@@ -17,7 +16,8 @@ export class Fields extends ByteRun {
   }
 
   /** @param id in any case; its digits are not checked. @throws {RangeError} at another length. */
-  uuid(id: string): void {
+  uuid(id: string | null): void {
+    if (id === null) return void this.null();
     if (id.length !== 36) throw new RangeError(`bug: ${id} is no id`);
     this.int32(16);
     this.room(16);
@@ -31,18 +31,19 @@ export class Fields extends ByteRun {
     this.size = at;
   }
 
-  /** `bytea`, of hexadecimal digits; they are not checked. */
-  bytea(hex: string): void {
-    const length = hex.length >> 1;
+  bytea(value: Buffer): void {
+    this.int32(value.length);
+    this.raw(value);
+  }
+
+  /** `bytea`. @throws {RangeError} where not all of it is pairs of hexadecimal digits. */
+  byteaOfHex(hex: string): void {
+    const length = hex.length / 2;
     this.int32(length);
     this.room(length);
-    const { bytes } = this;
-    let at = this.size;
-    for (let i = 0; i < length * 2; i += 2) {
-      bytes[at] = (nibble(hex.charCodeAt(i)) << 4) | nibble(hex.charCodeAt(i + 1));
-      at += 1;
-    }
-    this.size = at;
+    if (this.bytes.write(hex, this.size, 'hex') !== length)
+      throw new RangeError(`bug: ${hex} is no hexadecimal`);
+    this.size += length;
   }
 
   int(value: number): void {
@@ -55,67 +56,48 @@ export class Fields extends ByteRun {
     this.byte(value ? 1 : 0);
   }
 
-  /** `text`, or `bytea` of a buffer. */
-  textOrBytes(value: string | Buffer): void {
-    const from = this.#begin();
-    if (typeof value === 'string') this.text(value);
-    else this.raw(value);
-    this.#end(from);
+  text(value: string | null): void {
+    if (value === null) return void this.null();
+    this.int32(0);
+    const from = this.size;
+    this.utf8(value);
+    this.putInt32(this.size - from, from - 4);
   }
 
   /** @param json its text. */
-  jsonb(json: string): void {
-    const from = this.#begin();
+  jsonb(json: string | null): void {
+    if (json === null) return void this.null();
+    this.int32(0);
+    const from = this.size;
     this.byte(jsonbVersion);
-    this.text(json);
-    this.#end(from);
+    this.utf8(json);
+    this.putInt32(this.size - from, from - 4);
   }
 
   /** @param instant as instant.ts writes it: `2026-11-22T10:00:00.123456Z`. @throws {RangeError} in another form. */
-  timestamptz(instant: string): void {
+  timestamptz(instant: string | null): void {
+    if (instant === null) return void this.null();
     if (instant.length !== 27 || instant.charCodeAt(10) !== 0x54 || instant.charCodeAt(26) !== 0x5a)
       throw new RangeError(`bug: ${instant} is not in the one form of instants`);
     const two = (at: number) => instant.charCodeAt(at) * 10 + instant.charCodeAt(at + 1) - 528;
-    const days = daysFrom2000(two(0) * 100 + two(2), two(5), two(8));
-    const seconds = two(11) * 3600 + two(14) * 60 + two(17);
-    const micros = seconds * 1e6 + two(20) * 10_000 + two(22) * 100 + two(24);
+    // `Date.UTC` takes the years before 100 for those of the twentieth century.
+    const year = two(0) * 100 + two(2);
+    const ms = Date.UTC(year + 400, two(5) - 1, two(8), two(11), two(14), two(17)) - year2400;
+    const microsInSecond = two(20) * 10_000 + two(22) * 100 + two(24);
+    const micros = ms * 1000 + microsInSecond;
     this.int32(8);
-    // Beyond the year 2273 they are more than a number holds exactly.
-    if (Math.abs(days) < 100_000) {
-      const all = days * microsOfDay + micros;
-      this.int32(Math.floor(all / 2 ** 32));
-      this.int32(all);
+    if (Number.isSafeInteger(micros)) {
+      this.int32(Math.floor(micros / 2 ** 32));
+      this.int32(micros);
       return;
     }
     this.room(8);
-    this.bytes.writeBigInt64BE(BigInt(days) * BigInt(microsOfDay) + BigInt(micros), this.size);
+    this.bytes.writeBigInt64BE(BigInt(ms) * 1000n + BigInt(microsInSecond), this.size);
     this.size += 8;
-  }
-
-  #begin(): number {
-    this.int32(0);
-    return this.size;
-  }
-
-  #end(from: number): void {
-    this.putInt32(this.size - from, from - 4);
   }
 }
 
 /** Of a hexadecimal digit's code. */
 function nibble(code: number): number {
   return (code & 15) + 9 * (code >> 6);
-}
-
-/**
- * Days of the Gregorian calendar, from the first of January 2000; months begin with 1. Counted in years that begin with
- * March, in eras of 400 of them: https://howardhinnant.github.io/date_algorithms.html#days_from_civil
- */
-function daysFrom2000(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year;
-  const era = Math.floor(y / 400);
-  const yearOfEra = y - era * 400;
-  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return era * 146_097 + dayOfEra - daysTo2000;
 }

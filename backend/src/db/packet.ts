@@ -5,9 +5,9 @@
 import { Fields } from './fields.ts';
 import type { Parameter, Rows } from './pipeline.ts';
 
-const code = { parse: 0x50, bind: 0x42, close: 0x43, copyData: 0x64 };
-const portalDescription = Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0]);
-const execution = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
+const code = { parse: 0x50, bind: 0x42, describe: 0x44, execute: 0x45, close: 0x43, copyData: 0x64 };
+const portalDescription = Buffer.from([code.describe, 0, 0, 0, 6, 0x50, 0]);
+const execution = Buffer.from([code.execute, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
 const copyEnd = Buffer.from([0x63, 0, 0, 0, 4]);
 const syncing = Buffer.from([0x53, 0, 0, 0, 4]);
 
@@ -120,12 +120,12 @@ export class Packet {
 
   #value(value: Parameter): void {
     const out = this.#out;
-    if (value === null) out.null();
-    else out.textOrBytes(Buffer.isBuffer(value) || typeof value === 'string' ? value : String(value));
+    if (Buffer.isBuffer(value)) out.bytea(value);
+    else out.text(value === null ? null : String(value));
   }
 
   #cString(text: string): void {
-    this.#out.text(text);
+    this.#out.utf8(text);
     this.#out.byte(0);
   }
 }

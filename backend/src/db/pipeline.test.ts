@@ -71,8 +71,7 @@ describe('pipeline', () => {
       columns: 2,
       write(fields, row) {
         const [name, at] = things[row]!;
-        if (name === null) fields.null();
-        else fields.textOrBytes(name);
+        fields.text(name);
         fields.timestamptz(at);
       },
     });
@@ -180,7 +179,7 @@ describe('upsertRows', () => {
           count,
           columns: 2,
           write(fields, row) {
-            fields.textOrBytes(names[row]!);
+            fields.text(names[row]!);
             fields.timestamptz(`2026-11-22T10:00:00.${String(row).padStart(6, '0')}Z`);
           },
         },

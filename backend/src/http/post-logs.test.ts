@@ -260,7 +260,9 @@ describe('POST /api/logs, batches', () => {
     const again = await post<{ items: object[] }>(batch.slice(0, 1), prefer);
     expect(again.body.items).toEqual([body.items[0]]);
     // One alone is small as it is.
-    expect((await post(batch[2], prefer)).body).toMatchObject({ message: 'two' });
+    const alone = await post(batch[2], prefer);
+    expect(alone.body).toMatchObject({ message: 'two' });
+    expect(alone.headers).not.toHaveProperty('preference-applied');
   });
 
   it('answers an empty array with no items', async () => {

@@ -1,7 +1,6 @@
 // A stored record -> the record as the API answers it: from ingest, or from a row of log_records.
 
 import type { LogRecord } from '@log-detector/contract';
-import { escapedInJson } from '../byte-run.ts';
 import type { StoredRecord } from '../ingest/types.ts';
 
 /** Columns of log_records that an answer needs, in the names of the wire. */
@@ -38,33 +37,4 @@ export function recordAnswer(record: Answerable): LogRecord {
     context_after: record.contextAfter,
     coalesce_id: record.coalesceId,
   };
-}
-
-/** As JSON.stringify writes it, for a third of the time: nearly no text of a record has anything to escape. */
-export function recordJson(r: LogRecord): string {
-  return `{"id":"${r.id}","host":${quoted(r.host)},"container":${quoted(r.container)},"severity":${quoted(
-    r.severity,
-  )},"message":${quoted(r.message)},"log_hash":"${r.log_hash}","occurred_at":${quotedOrNull(
-    r.occurred_at,
-  )},"received_at":${quoted(r.received_at)},"is_duplicate":${r.is_duplicate},"duplicate_of_id":${quotedOrNull(
-    r.duplicate_of_id,
-  )},"issue_id":${quotedOrNull(r.issue_id)},"event_id":${quotedOrNull(r.event_id)},"stream":${quotedOrNull(
-    r.stream,
-  )},"image":${quotedOrNull(r.image)},"labels":${jsonOrNull(r.labels)},"fields":${jsonOrNull(
-    r.fields,
-  )},"context_before":${jsonOrNull(r.context_before)},"context_after":${jsonOrNull(
-    r.context_after,
-  )},"coalesce_id":${quotedOrNull(r.coalesce_id)}}`;
-}
-
-function quoted(text: string): string {
-  return escapedInJson.test(text) ? JSON.stringify(text) : `"${text}"`;
-}
-
-function quotedOrNull(text: string | null): string {
-  return text === null ? 'null' : quoted(text);
-}
-
-function jsonOrNull(value: unknown): string {
-  return value === null ? 'null' : JSON.stringify(value);
 }

@@ -1,21 +1,30 @@
-// The results of a batch -> the bytes of its answer. What a record shares with the one before it (its source, and the fields
+// The results of a request -> the bytes of its answer. What a record shares with the one before it (its source, and the fields
 // that most records do not have) is there already, and is written once more as bytes.
 
 import type { BatchResult, LogRecord } from '@log-detector/contract';
 import { ByteRun } from '../byte-run.ts';
 
+const comma = 0x2c;
+
+/** As JSON. */
+export function recordBytes(record: LogRecord): Buffer {
+  const out = new ByteRun();
+  new Records(out).write(record);
+  return out.take();
+}
+
 /** `{"items":[…]}` */
 export function answerBytes(results: readonly BatchResult[]): Buffer {
   const out = new ByteRun();
   const records = new Records(out);
-  out.text('{"items":[');
+  out.utf8('{"items":[');
   for (let i = 0; i < results.length; i += 1) {
-    if (i > 0) out.text(',');
+    if (i > 0) out.byte(comma);
     const result = results[i]!;
     if ('message' in result) records.write(result);
-    else out.text(JSON.stringify(result));
+    else out.utf8(JSON.stringify(result));
   }
-  out.text(']}');
+  out.utf8(']}');
   return out.take();
 }
 
@@ -47,7 +56,7 @@ class Records {
     this.#field(',"log_hash":', record.log_hash);
     this.#field(',"occurred_at":', record.occurred_at);
     this.#field(',"received_at":', record.received_at);
-    out.text(record.is_duplicate ? ',"is_duplicate":true' : ',"is_duplicate":false');
+    out.utf8(record.is_duplicate ? ',"is_duplicate":true' : ',"is_duplicate":false');
     this.#field(',"duplicate_of_id":', record.duplicate_of_id);
     this.#field(',"issue_id":', record.issue_id);
     this.#field(',"event_id":', record.event_id);
@@ -61,21 +70,21 @@ class Records {
       this.#json(',"context_before":', record.context_before);
       this.#json(',"context_after":', record.context_after);
       this.#field(',"coalesce_id":', record.coalesce_id);
-      out.text('}');
+      out.utf8('}');
       this.#last.to = out.length;
     }
     this.#before = record;
   }
 
   #field(name: string, text: string | null): void {
-    this.#out.text(name);
-    if (text === null) this.#out.text('null');
-    else this.#out.jsonText(text);
+    this.#out.utf8(name);
+    if (text === null) this.#out.utf8('null');
+    else this.#out.jsonString(text);
   }
 
   #json(name: string, value: unknown): void {
-    this.#out.text(name);
-    this.#out.text(value === null ? 'null' : JSON.stringify(value));
+    this.#out.utf8(name);
+    this.#out.utf8(value === null ? 'null' : JSON.stringify(value));
   }
 }
 

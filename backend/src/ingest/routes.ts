@@ -7,8 +7,7 @@ import { Type } from 'typebox';
 import { ErrorAnswer, HttpError, type Misfit } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import type { Metrics } from '../http/metrics.ts';
-import { recordJson } from '../http/record-answer.ts';
-import { answerBytes } from './answer-bytes.ts';
+import { answerBytes, recordBytes } from './answer-bytes.ts';
 import { readBody } from './body.ts';
 import { Budget, type Share } from './budget.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -42,17 +41,18 @@ export function ingestRoutes({
   metrics.gauge('log_detector_ingest_held_bytes', 'Bytes of requests not answered yet.', () => budget.held);
   const records = metrics.counter('log_detector_records_total', 'Records, by what became of them.');
 
-  /** @returns the JSON of a record or of a batch. */
+  /** @returns the JSON of a record or of a batch; the latter alone may be `isMinimal`. */
   async function accept(
     { bytes, share }: Body,
     contentType: string | undefined,
     isMinimal: boolean,
-  ): Promise<string | Buffer> {
+  ): Promise<{ json: Buffer; isMinimal: boolean }> {
     try {
       const received = receive(contentType, bytes);
-      if (received.kind === 'one') return recordJson(await acceptOne(received.value));
+      if (received.kind === 'one')
+        return { json: recordBytes(await acceptOne(received.value)), isMinimal: false };
       const items = await acceptBatch(received.items);
-      return answerBytes(isMinimal ? items.map(idAlone) : items);
+      return { json: answerBytes(isMinimal ? items.map(idAlone) : items), isMinimal };
     } finally {
       share.give();
     }
@@ -140,11 +140,11 @@ export function ingestRoutes({
         async (request, reply) => {
           const body = request.body as unknown as Body | undefined;
           if (!body) throw new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
-          const isMinimal = asksForMinimum(request.headers.prefer);
-          const answer = await accept(body, request.headers['content-type'], isMinimal);
-          if (isMinimal && Buffer.isBuffer(answer)) reply.header('preference-applied', 'return=minimal');
+          const { headers } = request;
+          const answer = await accept(body, headers['content-type'], asksForMinimum(headers.prefer));
+          if (answer.isMinimal) reply.header('preference-applied', 'return=minimal');
           reply.type('application/json; charset=utf-8');
-          return answer as unknown as LogRecord;
+          return answer.json as unknown as LogRecord;
         },
       );
     });

@@ -93,9 +93,9 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
         write(fields, row) {
           const { bucket, host, container, logHash, id, receivedAt } = lasts[row]!;
           fields.int(bucket);
-          fields.textOrBytes(host);
-          fields.textOrBytes(container);
-          fields.bytea(logHash);
+          fields.text(host);
+          fields.text(container);
+          fields.byteaOfHex(logHash);
           fields.uuid(id);
           fields.timestamptz(receivedAt);
         },
@@ -228,46 +228,30 @@ export function recordSteps(records: readonly StoredRecord[], decisions: readonl
 function writeRecord(fields: Fields, record: StoredRecord, { notify, reason }: Decision): void {
   fields.uuid(record.id);
   fields.int(record.bucket);
-  fields.textOrBytes(record.host);
-  fields.textOrBytes(record.container);
-  fields.textOrBytes(record.severity);
-  fields.textOrBytes(record.message);
-  fields.textOrBytes(record.logHash);
-  instantOrNull(fields, record.occurredAt);
+  fields.text(record.host);
+  fields.text(record.container);
+  fields.text(record.severity);
+  fields.text(record.message);
+  fields.text(record.logHash);
+  fields.timestamptz(record.occurredAt);
   fields.timestamptz(record.receivedAt);
   fields.boolean(record.isDuplicate);
-  uuidOrNull(fields, record.duplicateOfId);
+  fields.uuid(record.duplicateOfId);
   fields.uuid(record.issue.id);
-  uuidOrNull(fields, record.eventId);
-  textOrNull(fields, record.stream);
-  textOrNull(fields, record.image);
-  jsonOrNull(fields, record.labels);
-  jsonOrNull(fields, record.fields);
-  jsonOrNull(fields, record.contextBefore);
-  jsonOrNull(fields, record.contextAfter);
-  textOrNull(fields, record.coalesceId);
+  fields.uuid(record.eventId);
+  fields.text(record.stream);
+  fields.text(record.image);
+  fields.jsonb(jsonOf(record.labels));
+  fields.jsonb(jsonOf(record.fields));
+  fields.jsonb(jsonOf(record.contextBefore));
+  fields.jsonb(jsonOf(record.contextAfter));
+  fields.text(record.coalesceId);
   fields.boolean(notify);
-  fields.textOrBytes(reason);
+  fields.text(reason);
 }
 
-function uuidOrNull(fields: Fields, id: string | null): void {
-  if (id === null) fields.null();
-  else fields.uuid(id);
-}
-
-function instantOrNull(fields: Fields, instant: string | null): void {
-  if (instant === null) fields.null();
-  else fields.timestamptz(instant);
-}
-
-function textOrNull(fields: Fields, text: string | null): void {
-  if (text === null) fields.null();
-  else fields.textOrBytes(text);
-}
-
-function jsonOrNull(fields: Fields, value: unknown): void {
-  if (value === null) fields.null();
-  else fields.jsonb(JSON.stringify(value));
+function jsonOf(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
 }
 
 /** The records that have these ids, as answers, by id. Those that retention dropped are missing. */
