@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { StartError } from '@log-detector/settings';
 import pg from 'pg';
 import { isDatabaseAway } from '../http/errors.ts';
+import { advisoryLocks } from './advisory-locks.ts';
 
 export interface Migration {
   version: number;
@@ -14,8 +15,6 @@ export interface Migration {
 }
 
 const oldestServer = 150000;
-// Any constant will do, as long as every backend uses the same.
-const advisoryLock = 7_320_615_001;
 
 /** In a clone the files stand in backend/migrations; in a build, in the folder `migrations` beside the program or its chunks. */
 function migrationsFolder(): string {
@@ -63,7 +62,7 @@ export async function migrate(
   try {
     await refuseOldServer(client);
     // Waits for another backend that is at it; released when the connection ends, however it ends.
-    await client.query('select pg_advisory_lock($1)', [advisoryLock]);
+    await client.query('select pg_advisory_lock($1)', [advisoryLocks.migrate]);
     return await applyMissing(client, migrations);
   } finally {
     await client.end().catch(() => {});

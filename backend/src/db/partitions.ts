@@ -1,9 +1,9 @@
 // Partitions of log_records: one for each UTC day, named log_records_20261122, its bounds the UUIDv7 ids of that day.
 
+import { advisoryLocks } from './advisory-locks.ts';
 import { inTransaction, type Pool } from './pool.ts';
 
 const dayMs = 86_400_000;
-const advisoryLock = 7_320_615_002;
 
 /** The smallest UUIDv7 of an instant, in milliseconds since the epoch. */
 export function firstIdOf(ms: number): string {
@@ -29,7 +29,7 @@ export async function makePartitions(pool: Pool, fromMs: number, toMs: number): 
   const missing = days.filter((day) => !existing.has(partitionName(day)));
   if (missing.length === 0) return 0;
   return inTransaction(pool, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1)', [advisoryLock]);
+    await client.query('select pg_advisory_xact_lock($1)', [advisoryLocks.partitions]);
     const { rows: made } = await client.query<{ name: string }>(partitionsQuery);
     for (const day of missing) {
       const name = partitionName(day);

@@ -2,14 +2,13 @@
 // lock nor query; a new one is learned by one backend at a time, which first takes over what the others learned. So all
 // backends come to the same templates, whichever saw a message first.
 
+import { advisoryLocks } from '../db/advisory-locks.ts';
 import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
 import { byText, upsert } from '../db/values.ts';
 import { moveIssues, retitleIssues } from '../issues/move-issues.ts';
 import { titled, understand, versioned } from './fingerprint.ts';
 import { pinnedId, type Template, type TemplateMiner } from './templates.ts';
 
-/** Any number that nobody else uses: 'templ' in ASCII. */
-const lockKey = 0x74656d706c;
 /** Longest wait for another backend that is learning, in ms. */
 const lockTimeoutMs = 5000;
 /** How long after a merge its issues are moved once more: a backend that had not heard of it may have counted on the old one. */
@@ -110,7 +109,7 @@ function mergedOf(templates: readonly { id: string; mergedInto: string | null }[
 /** One backend at a time changes templates. */
 export async function lockTemplates(client: PoolClient): Promise<void> {
   await client.query(`set local lock_timeout = ${lockTimeoutMs}`);
-  await client.query('select pg_advisory_xact_lock($1)', [lockKey]);
+  await client.query('select pg_advisory_xact_lock($1)', [advisoryLocks.templates]);
 }
 
 /**

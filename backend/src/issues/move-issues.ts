@@ -1,7 +1,16 @@
 // One fingerprint becomes another's -> its issues go along, service by service, and keep their identity: an issue whose
 // new key is free takes it with its id, and one that meets an older issue there becomes part of that.
 
+import { advisoryLocks } from '../db/advisory-locks.ts';
 import type { PoolClient } from '../db/pool.ts';
+
+/**
+ * From here to the end of its transaction nobody else changes which issue is part of which: two merges in opposite
+ * directions would each go by what the other has changed, and an issue would become part of itself.
+ */
+export async function lockMerges(client: PoolClient): Promise<void> {
+  await client.query('select pg_advisory_xact_lock($1)', [advisoryLocks.merges]);
+}
 
 /**
  * Moves the issues of `from` to `to`, and what was counted on them since they were moved before. Call inside a transaction;
@@ -9,6 +18,7 @@ import type { PoolClient } from '../db/pool.ts';
  */
 export async function moveIssues(client: PoolClient, from: string, to: string): Promise<void> {
   if (from === to) return;
+  await lockMerges(client);
   const { rows } = await client.query<Source>(
     `select service, id, first_seen, last_seen, count, hosts, containers, notified_at
     from issues

@@ -2,6 +2,7 @@
 // transaction that began with lockBudgets.
 
 import type { SendQuota } from '../channels/channel.ts';
+import { advisoryLocks } from '../db/advisory-locks.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { byText, upsert } from '../db/values.ts';
 import type { Bucket } from './token-bucket.ts';
@@ -22,11 +23,9 @@ interface Row {
   quota: SendQuota | null;
 }
 
-const advisoryLock = 7_320_615_004;
-
 /** One transaction at a time, of all backends, spends budgets; it is held until the transaction ends. */
 export async function lockBudgets(client: PoolClient): Promise<void> {
-  await client.query('select pg_advisory_xact_lock($1)', [advisoryLock]);
+  await client.query('select pg_advisory_xact_lock($1)', [advisoryLocks.budgets]);
 }
 
 /** Those that exist; a bucket without a row is full. */

@@ -9,7 +9,7 @@ import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
 import { HttpError, notFound } from '../http/errors.ts';
 import { fingerprintVersion } from '../ingest/fingerprint.ts';
 import type { Mute } from '../ingest/types.ts';
-import { type IssueKey, joinIssues, type Source } from '../issues/move-issues.ts';
+import { type IssueKey, joinIssues, lockMerges, type Source } from '../issues/move-issues.ts';
 
 export interface StateChange {
   state: IssueState;
@@ -180,6 +180,7 @@ function wordsOf(
 /** Merges the issues `ids` into `id`. @returns the id of the one that has them all. @throws {HttpError} 404. */
 export async function mergeIssues(pool: Pool, id: string, ids: readonly string[]): Promise<string> {
   return inTransaction(pool, async (client) => {
+    await lockMerges(client);
     const target = await leaderOf(client, id);
     const sources = new Map<string, Leader>();
     for (const each of ids) {
@@ -194,6 +195,7 @@ export async function mergeIssues(pool: Pool, id: string, ids: readonly string[]
 /** Takes the issues `ids`, which were merged into `id`, out of it again. @throws {HttpError} 404, or 409 where it cannot be. */
 export async function splitIssues(pool: Pool, id: string, ids: readonly string[]): Promise<void> {
   await inTransaction(pool, async (client) => {
+    await lockMerges(client);
     const leader = await leaderOf(client, id);
     for (const each of ids) await splitOff(client, leader, each);
   });
@@ -203,21 +205,24 @@ interface Leader extends IssueKey, Source {}
 
 /** The issue, or the one that took it over; its row is locked. */
 async function leaderOf(client: PoolClient, id: string): Promise<Leader> {
+  const { rows: keys } = await client.query<Pick<IssueKey, 'fingerprint' | 'service'>>(
+    'select fingerprint, service from issues where id = $1',
+    [id],
+  );
+  const key = keys[0];
+  if (!key) throw notFound('Issue');
+  // By its key: that is one shard, where a lock by id alone would ask all of them.
   const { rows } = await client.query<Leader & { merged_into: string | null }>(
     `select id, fingerprint, service, first_seen, last_seen, count, hosts, containers, notified_at, merged_into
     from issues
-    where id = $1`,
-    [id],
+    where fingerprint = $1 and service = $2
+    for update`,
+    [key.fingerprint, key.service],
   );
   const row = rows[0];
-  if (!row) throw notFound('Issue');
-  if (row.merged_into !== null) return leaderOf(client, row.merged_into);
-  // By its key: that is one shard, where a lock by id alone would ask all of them.
-  await client.query('select 1 from issues where fingerprint = $1 and service = $2 for update', [
-    row.fingerprint,
-    row.service,
-  ]);
-  return row;
+  // A template that grew gave it another key meanwhile.
+  if (row?.id !== id) return leaderOf(client, id);
+  return row.merged_into === null ? row : leaderOf(client, row.merged_into);
 }
 
 async function splitOff(client: PoolClient, leader: Leader, id: string): Promise<void> {

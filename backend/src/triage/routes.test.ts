@@ -161,6 +161,30 @@ describe('merging and splitting', () => {
     expect(records.body.total).toBe(3);
   });
 
+  it('loses no issue and no count when two are merged into each other at once, while records come', async () => {
+    const pairs = [
+      ['disk is full', 'no space on device'],
+      ['the queue grew too long', 'worker died'],
+      ['cannot reach the bank', 'payment gateway timed out'],
+      ['login refused', 'bad certificate from peer'],
+      ['cache poisoned', 'stale entry served to a client'],
+    ] as const;
+    for (const [first, second] of pairs) {
+      const one = (await post(first)).issue_id!;
+      const other = (await post(second)).issue_id!;
+      const [merged, mergedBack] = await Promise.all([
+        act(one, 'merge', { issue_ids: [other] }),
+        act(other, 'merge', { issue_ids: [one] }),
+        ...Array.from({ length: 4 }, () => post(first)),
+      ]);
+      expect([merged.status, mergedBack.status]).toEqual([200, 200]);
+      const leader = await read(one);
+      expect((await read(other)).id).toBe(leader.id);
+      expect(leader).toMatchObject({ count: 6, merged: [{ id: leader.id === one ? other : one }] });
+    }
+    expect((await list()).total).toBe(5);
+  });
+
   it('splits a merged issue off again', async () => {
     const one = (await post('disk is full')).issue_id!;
     const other = (await post('no space on device')).issue_id!;

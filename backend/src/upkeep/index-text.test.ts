@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { LogRecord } from '@log-detector/contract';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { createPool, inTransaction, type Pool } from '../db/pool.ts';
 import { type App, buildHttp } from '../http/http.ts';
 import { Metrics } from '../http/metrics.ts';
+import { lockBudgets } from '../outbox/budgets.ts';
 import { searchRoutes } from '../search/routes.ts';
 import { givenPast, type PastRecord } from '../search/test-help.ts';
 import { indexText } from './index-text.ts';
@@ -194,6 +195,28 @@ describe('indexText', () => {
     const { rows } = await pool.query<{ n: number }>('select count(*) as n from log_records');
     expect(rows[0]!.n).toBe(3000 + written);
   }, 240_000);
+
+  it('lets mails be decided while an index takes its time', async () => {
+    await givenDays(600);
+    await sumUp(pool, now);
+    const writer = await pool.connect();
+    await writer.query('begin');
+    await writer.query(`lock table log_records in row exclusive mode`);
+    const building = index(now);
+    await vi.waitUntil(async () => {
+      const { rows } = await pool.query(
+        `select from pg_stat_activity where query ~ '^create index' and wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    }, 20_000);
+    await inTransaction(pool, async (client) => {
+      await client.query(`set local lock_timeout = '1s'`);
+      await lockBudgets(client);
+    });
+    await writer.query('commit');
+    writer.release();
+    expect((await building)!.length).toBeGreaterThan(0);
+  });
 
   it('says once what to do where pg_trgm cannot be created, and search goes on without', async () => {
     const past = await givenDays(300);

@@ -3,6 +3,7 @@
 // minutes, which do not touch newer records; as they grow in number they are made into larger ones, of doubled size each.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { advisoryLocks } from '../db/advisory-locks.ts';
 import { firstIdOf, startOfDay } from '../db/partitions.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
 import { settledMs } from './sum-up.ts';
@@ -16,7 +17,6 @@ export interface IndexTextOptions {
 
 const dayMs = 86_400_000;
 const minuteMs = 60_000;
-const advisoryLock = 7_320_615_004;
 const buildMs = 6 * 3_600_000;
 /** Read in less than 100 ms. */
 const usualLeastRecords = 40_000;
@@ -48,7 +48,7 @@ export async function indexText(
   signal.addEventListener('abort', cancel, { once: true });
   try {
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-      advisoryLock,
+      advisoryLocks.textIndexes,
     ]);
     if (!rows[0]!.locked) return undefined;
     await client.query('set statement_timeout = 0');

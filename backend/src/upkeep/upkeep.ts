@@ -2,6 +2,7 @@
 // are made a week ahead and old data is dropped. Any number of backends may run them; one at a time works.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { advisoryLocks } from '../db/advisory-locks.ts';
 import { makePartitions } from '../db/partitions.ts';
 import type { Pool } from '../db/pool.ts';
 import { indexText } from './index-text.ts';
@@ -19,7 +20,6 @@ export interface UpkeepOptions extends Kept {
 const dayMs = 86_400_000;
 const minuteMs = 60_000;
 const daysAhead = 7;
-const advisoryLock = 7_320_615_003;
 
 /** Makes what ingest needs at once: today's partition, yesterday's for clocks that differ, and a week ahead. */
 export async function makePartitionsAhead(pool: Pool, now: number): Promise<number> {
@@ -60,14 +60,14 @@ async function runOnce({ pool, log, ...kept }: UpkeepOptions, now: number): Prom
   try {
     await makePartitionsAhead(pool, now);
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-      advisoryLock,
+      advisoryLocks.upkeep,
     ]);
     if (!rows[0]!.locked) return; // another backend is at it
     try {
       const dropped = await dropOld(pool, kept, now);
       if (dropped.partitions > 0) log.info(dropped, 'dropped what is older than RETENTION_DAYS');
     } finally {
-      await client.query('select pg_advisory_unlock($1)', [advisoryLock]);
+      await client.query('select pg_advisory_unlock($1)', [advisoryLocks.upkeep]);
     }
   } finally {
     client.release();
