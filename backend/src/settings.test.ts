@@ -46,6 +46,28 @@ describe('readBackendSettings', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it('refuses what mail could not be sent to or from, before an alert is lost by it', () => {
+    const given = (to: string, from = 'alerts@example.com') =>
+      readBackendSettings({
+        ALERT_EMAIL_ENABLED: 'true',
+        SMTP_URL: 'smtp://localhost',
+        ALERT_EMAIL_TO: to,
+        ALERT_EMAIL_FROM: from,
+      });
+    for (const to of [
+      'Ops <ops@example.com>',
+      'a@example.com;b@example.com',
+      'a@example.com b@example.com',
+      'ops',
+    ])
+      expect(() => given(to)).toThrow(`ALERT_EMAIL_TO has "${to.toLowerCase()}", which is no mail address`);
+    for (const from of ['Log Detector', '<>', 'a@example.com, b@example.com'])
+      expect(() => given('', from)).toThrow('ALERT_EMAIL_FROM is ');
+    expect(
+      given('root@mailhost, größe@example.com', 'Log Detector <alerts@example.com>').alerts.to,
+    ).toHaveLength(2);
+  });
+
   it('takes recipients in capitals, and a BASE_URL with a slash at its end', () => {
     const { alerts } = readBackendSettings({
       ALERT_EMAIL_TO: 'A@Example.com, b@example.com',

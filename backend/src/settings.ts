@@ -62,6 +62,14 @@ export interface BackendSettings {
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/**
+ * One address alone. Looser than what the API takes: a server of one's own may know hosts that no domain name system does,
+ * such as `root@mailhost`.
+ */
+const addressForm = /^[^\s<>()[\]:;,"\\@]+@[^\s<>()[\]:;,"\\@]+$/;
+/** An address, or any name and an address in angle brackets. */
+const senderForm = /^(?:[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>,;"@]+@[^\s<>,;"@]+)$/;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws {SettingsError} listing every mistake with its remedy. */
@@ -144,6 +152,17 @@ export function readBackendSettings(env: Environment): BackendSettings {
       'ALERT_EMAIL_FROM',
       'is not set, but ALERT_EMAIL_ENABLED is on; give the address that mails come from',
     );
+  else if (read.alerts.enabled && !senderForm.test(read.alerts.from))
+    reader.problem(
+      'ALERT_EMAIL_FROM',
+      `is ${JSON.stringify(read.alerts.from)}, which is no mail address; give one, or a name and one: Log Detector <alerts@example.com>`,
+    );
+  if (read.alerts.enabled)
+    for (const address of read.alerts.to.filter((to) => !addressForm.test(to)))
+      reader.problem(
+        'ALERT_EMAIL_TO',
+        `has ${JSON.stringify(address)}, which is no mail address; give addresses alone, without names, and with commas between them`,
+      );
   if (
     read.alerts.enabled &&
     !read.smtpUrl &&
