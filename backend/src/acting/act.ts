@@ -245,15 +245,13 @@ function aboutIssue(issue: IssueWithMerged): string {
 }
 
 function previewOf({ rule, preview }: Exclusion): string[] {
-  const { held, looked, messages, others } = preview;
+  const { looked, messages, others } = preview;
   const match = rule.match as { service: string[]; pattern: string };
   return [
     heading('The rule'),
     log(`service: ${headerSafe(match.service.join(', '))}\npattern: ${match.pattern}\nhold: true`),
     heading(`What it would have held in the last ${previewDays} days`),
-    paragraph(
-      `${held.toLocaleString('en-US')} of the newest ${counted(looked, 'record', 'records')} of this issue:`,
-    ),
+    paragraph(`The newest ${counted(looked, 'record', 'records')} of this issue, with:`),
     ...messages.map(({ receivedAt, line }) => log(`${readableTime(receivedAt)}\n${line}`)),
     others.length === 0
       ? paragraph('No other issue of this service would have been held.')

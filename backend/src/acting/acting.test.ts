@@ -274,7 +274,7 @@ describe('not an error', () => {
     await anIssue({ message: 'ERROR disk full' });
     const link = linkTo('not-an-error', id);
     const page = await get(link);
-    expect(page.body).toContain('2 of the newest 2 records of this issue');
+    expect(page.body).toContain('The newest 2 records of this issue');
     expect(page.body).toContain('health check of 10.0.0.2 took 18 ms');
     expect(page.body).toContain('No other issue of this service would have been held.');
     expect((await backend.database.pool.query('select 1 from rules')).rowCount).toBe(0);
@@ -318,6 +318,30 @@ describe('not an error', () => {
     const refused = await send('another');
     expect([refused.statusCode, refused.body.includes('another one by now')]).toEqual([409, true]);
     expect((await send(rule!)).statusCode).toBe(200);
+  });
+
+  it('looks at fewer records where they are long, and lets others have their turn meanwhile', async () => {
+    const long = (n: number) =>
+      `ERROR import of the nightly table stopped at row ${n}\n${'  at row\n'.repeat(9000)}`;
+    const sent = await backend.call<{ items: { issue_id: string }[] }>(
+      'POST',
+      '/api/logs',
+      Array.from({ length: 60 }, (_, n) => ({
+        host: 'h',
+        container: 'api',
+        severity: 'error',
+        message: long(n),
+      })),
+      withKey,
+    );
+    const issues = new Set(sent.body.items.map(({ issue_id }) => issue_id));
+    expect(issues.size).toBe(1);
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 1);
+    const page = await get(linkTo('not-an-error', [...issues][0]!));
+    clearInterval(timer);
+    expect(page.body).toMatch(/The newest 3[2-4] records of this issue/);
+    expect(turns).toBeGreaterThan(10);
   });
 
   it('says that it can make no rule where records have nothing in common', async () => {

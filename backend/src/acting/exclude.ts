@@ -2,7 +2,8 @@
 // pattern comes from the issue's title and is tried on its records before anyone is asked to press a button.
 
 import { createHash } from 'node:crypto';
-import { compilePattern } from '../alerting/rules/pattern.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { compilePattern, patternSees } from '../alerting/rules/pattern.ts';
 import { cutMiddle, headerSafe } from '../alerting/text.ts';
 import { firstIdOf } from '../db/partitions.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
@@ -10,9 +11,14 @@ import { bucketOfId } from '../db/record-id.ts';
 
 /** So far back the preview looks … */
 export const previewDays = 7;
-/** … at so many records of the issue, and at the latest record of so many others of its service. */
+/** … at so many records of the issue, and at the latest record of so many others of its service, … */
 const ownRecords = 1000;
 const otherIssues = 500;
+/** … and of either at so many bytes of messages, about: whoever scans a mail's links opens them too. */
+const ownBytes = 2 * 1024 * 1024;
+const otherBytes = 1024 * 1024;
+/** Characters that are matched in one turn of the event loop: some milliseconds. */
+const matchedAtOnce = 65_536;
 const shownMessages = 5;
 const maxPatternChars = 800;
 /** Words that a pattern hangs on must be so long together: less would hold half of everything. */
@@ -23,8 +29,7 @@ export interface Exclusion {
   rule: Record<string, unknown>;
   /** Of the last days. */
   preview: {
-    /** Records of the issue that it would have held, and that were looked at. */
-    held: number;
+    /** Records of the issue that were looked at: the pattern fits them all. */
     looked: number;
     /** The newest of these, one line each. */
     messages: { receivedAt: string; line: string }[];
@@ -62,15 +67,16 @@ export async function proposeExclusion(
   now: number,
 ): Promise<Exclusion | undefined> {
   const own = await readOwn(client, issueIds, now);
-  const pattern = patternFor(
+  const pattern = await patternFor(
     issue.title,
     own.map(({ message }) => message),
   );
   // A rule takes a service as a glob: one with these in its name would hold what is of others.
   if (pattern === undefined || /[*?]/.test(issue.service)) return undefined;
   const matches = compilePattern(pattern);
-  const held = own.filter(({ message }) => matches(message));
   const others = await readOthers(client, issue.service, issueIds, now);
+  const heldOthers: typeof others = [];
+  for await (const other of inTurns(others)) if (matches(other.message)) heldOthers.push(other);
   return {
     rule: {
       name: cutMiddle(`not an error: ${headerSafe(issue.title)}`, 99, () => '…'),
@@ -79,13 +85,12 @@ export async function proposeExclusion(
       note: `${headerSafe(by)} said so from a mail on ${new Date(now).toISOString().slice(0, 10)}`,
     },
     preview: {
-      held: held.length,
       looked: own.length,
-      messages: held.slice(0, shownMessages).map(({ received_at, message }) => ({
+      messages: own.slice(0, shownMessages).map(({ received_at, message }) => ({
         receivedAt: received_at,
         line: cutMiddle(headerSafe(lineThatMatches(message, matches)), 300, () => ' … '),
       })),
-      others: others.filter(({ message }) => matches(message)).map(({ id, title }) => ({ id, title })),
+      others: heldOthers.map(({ id, title }) => ({ id, title })),
     },
   };
 }
@@ -94,7 +99,7 @@ export async function proposeExclusion(
  * A pattern that fits every one of the messages: the title with anything where it has variables, or else its longest words.
  * @returns undefined when neither does.
  */
-export function patternFor(title: string, messages: readonly string[]): string | undefined {
+export async function patternFor(title: string, messages: readonly string[]): Promise<string | undefined> {
   const pieces = title.split(/<[^<>\s]*>|…/).map((piece) => piece.trim());
   const literals = pieces.filter((piece) => piece.length > 0);
   const longest = literals.toSorted((a, b) => b.length - a.length)[0] ?? '';
@@ -102,10 +107,27 @@ export function patternFor(title: string, messages: readonly string[]): string |
     ...(literals.join('').length >= leastLiteralChars ? [literals.map(escapeRegExp).join('.*?')] : []),
     ...(longest.length >= leastLiteralChars ? [escapeRegExp(longest)] : []),
   ].filter((pattern) => pattern.length <= maxPatternChars);
-  return candidates.find((pattern) => {
-    const matches = compilePattern(pattern);
-    return messages.every((message) => matches(message));
-  });
+  for (const pattern of candidates) if (await fitsAll(pattern, messages)) return pattern;
+  return undefined;
+}
+
+async function fitsAll(pattern: string, messages: readonly string[]): Promise<boolean> {
+  const matches = compilePattern(pattern);
+  for await (const { message } of inTurns(messages.map((message) => ({ message }))))
+    if (!matches(message)) return false;
+  return true;
+}
+
+/** Gives the event loop its turn between messages, so that ingest and delivery go on while many are matched. */
+async function* inTurns<Item extends { message: string }>(items: readonly Item[]): AsyncGenerator<Item> {
+  let chars = 0;
+  for (const item of items) {
+    yield item;
+    chars += item.message.length;
+    if (chars < matchedAtOnce) continue;
+    await nextTurn();
+    chars = 0;
+  }
 }
 
 function escapeRegExp(text: string): string {
@@ -120,17 +142,28 @@ function lineThatMatches(message: string, matches: (text: string) => boolean): s
   return lines.find((line) => matches(line)) ?? lines.find((line) => line.trim() !== '') ?? '';
 }
 
+/** So much of a message is looked at. Its length is known without reading it. */
+const bytesOfMessage = `least(octet_length(message), ${patternSees})`;
+
 async function readOwn(
   client: Pool | PoolClient,
   issueIds: readonly string[],
   now: number,
 ): Promise<Sample[]> {
   const { rows } = await client.query<Sample>(
-    `select issue_id, message, received_at
-     from log_records
-     where issue_id = any($1::uuid[]) and id >= $2
-     order by id desc
-     limit ${ownRecords}`,
+    `select issue_id, left(message, ${patternSees}) as message, received_at
+     from (
+       select *, sum(${bytesOfMessage}) over (order by id desc) - ${bytesOfMessage} as bytes_before
+       from (
+         select id, issue_id, message, received_at
+         from log_records
+         where issue_id = any($1::uuid[]) and id >= $2
+         order by id desc
+         limit ${ownRecords}
+       ) as newest
+     ) as summed
+     where bytes_before < ${ownBytes}
+     order by id desc`,
     [issueIds, firstIdOf(now - previewDays * 86_400_000)],
   );
   return rows;
@@ -153,7 +186,13 @@ async function readOthers(
   );
   const recordIds = issues.map(({ last_record_id }) => last_record_id);
   const { rows: records } = await client.query<{ id: string; message: string }>(
-    'select id, message from log_records where id = any($1::uuid[]) and bucket = any($2::int[])',
+    `select id, left(message, ${patternSees}) as message
+     from (
+       select id, message, sum(${bytesOfMessage}) over (order by id desc) - ${bytesOfMessage} as bytes_before
+       from log_records
+       where id = any($1::uuid[]) and bucket = any($2::int[])
+     ) as summed
+     where bytes_before < ${otherBytes}`,
     [recordIds, [...new Set(recordIds.map(bucketOfId))]],
   );
   const messages = new Map(records.map(({ id, message }) => [id, message]));
