@@ -1,5 +1,7 @@
 // The whole path on real parts: a container prints, and each line that matters becomes one record and one mail.
 
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type DockerEngine, needsPostgres15, requires, startDockerEngine } from '@log-detector/test-kit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, eventually, givenASystem, type MailBy, type System } from './support/given.ts';
@@ -121,6 +123,25 @@ describe.skipIf(requires.docker() ?? needsPostgres15())(
         expect(page.status).toBe(200);
         expect(await page.text()).toContain(record.id);
       }
+    });
+
+    it('ends when its spool was taken from it, and loses nothing once it is started again', {
+      timeout: 240_000,
+    }, async () => {
+      system = await givenASystem({ database: 'embedded' });
+      const env = { SPOOL_MAX_BYTES: '1048576' };
+      const agent = await system.follow(engine, { env });
+      const stored = async () => (await system.api.get('/api/logs?container=taken&limit=1')).body;
+      const words = 'x'.repeat(900);
+      const lines = `i=1; while [ $i -lt 300 ]; do i=$((i + 1)); echo "ERROR number $i ${words}"; done`;
+      const print = `echo "ERROR number 1"; sleep 5; ${lines}; sleep 120`;
+      await engine.docker('run', '--detach', '--name', 'taken', 'busybox', 'sh', '-c', print);
+      await eventually(stored, ({ total }) => total === 1);
+      await rm(join(system.folder, 'spool', 'lock'));
+      expect(await agent.ended, agent.output()).toBe(1);
+      expect(agent.output()).toMatch(/the lock is gone .* stop one of the two/);
+      await system.follow(engine, { env });
+      expect((await eventually(stored, ({ total }) => total >= 300)).total).toBe(300);
     });
   },
 );

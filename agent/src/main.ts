@@ -47,7 +47,7 @@ export async function agentCommand(args: readonly string[], env: NodeJS.ProcessE
   return 0;
 }
 
-/** Runs until the signal. @throws when the spool's folder or the metrics port cannot be used. */
+/** Runs until the signal. @throws when the spool's folder or the metrics port cannot be used, or the folder is lost later. */
 export async function runAgent(
   settings: AgentSettings,
   detection: Detection,
@@ -60,11 +60,13 @@ export async function runAgent(
       'has no meaning here: nothing is given up, what waits is on disk (SPOOL_MAX_BYTES)',
     );
   }
+  const lost = new AbortController();
   const spool = await openSpool({
     dir: settings.spoolDir,
     maxBytes: settings.spoolMaxBytes,
     whenFull: settings.spoolWhenFull,
     log,
+    onLost: (error) => lost.abort(error),
   });
   const { finding } = detection;
   if (!finding.find)
@@ -181,9 +183,10 @@ export async function runAgent(
   // for ever: what waits for room is given up, and read again at the next start, because no cursor has moved.
   const sending = new AbortController();
   const sent = sender.run(sending.signal);
-  const read = follower.run(signal).then(() => pipeline.close());
+  const ending = AbortSignal.any([signal, lost.signal]);
+  const read = follower.run(ending).then(() => pipeline.close());
   try {
-    await Promise.race([read, afterStop(signal)]);
+    await Promise.race([read, afterStop(ending)]);
   } finally {
     ticking.stop();
     telling.stop();
@@ -195,6 +198,8 @@ export async function runAgent(
     await read.catch((error) => log.debug({ reason: String(error) }, 'what waited for room was given up'));
     log.info('agent stopped');
   }
+  // Whoever started it starts it again, and what was not written is read again.
+  lost.signal.throwIfAborted();
 }
 
 /** Resolves when the stop was asked for and the readers have had their time. */

@@ -47,6 +47,7 @@ export class DiskSpool implements Spool {
   readonly #maxBytes: number;
   readonly #whenFull: 'block' | 'drop-oldest';
   readonly #log: Log;
+  readonly #onLost: (error: Error) => void;
   readonly #now: () => number;
   readonly #lock: Lock;
   readonly #aside: BoundedFolder;
@@ -93,13 +94,14 @@ export class DiskSpool implements Spool {
   };
 
   constructor(
-    { dir, maxBytes, whenFull, segmentBytes, log, now = Date.now }: SpoolOptions,
+    { dir, maxBytes, whenFull, segmentBytes, log, onLost = () => {}, now = Date.now }: SpoolOptions,
     { segments, acknowledged, state, damage, nextSegment }: Recovered,
     { lock, aside, damaged }: { lock: Lock; aside: BoundedFolder; damaged: BoundedFolder },
   ) {
     this.#maxBytes = maxBytes;
     this.#whenFull = whenFull;
     this.#log = log;
+    this.#onLost = onLost;
     this.#now = now;
     this.#lock = lock;
     this.#aside = aside;
@@ -321,6 +323,7 @@ export class DiskSpool implements Spool {
         this.#fatal = error;
         this.#log.error({}, `spool: ${reasonOf(error)}`);
         this.#giveUp(error);
+        this.#onLost(error);
       })
       .finally(() => {
         this.#running = undefined;

@@ -9,7 +9,7 @@ import { StartError } from '@log-detector/settings';
 import { codeOf, type Log, reasonOf } from './log.ts';
 
 export interface Lock {
-  /** False when another has taken it, or the folder is gone. */
+  /** False when another has taken it, or the folder is gone. @throws what the disk throws; then nobody knows. */
   held(): Promise<boolean>;
   release(): Promise<void>;
 }
@@ -41,7 +41,7 @@ export async function lockFolder(dir: string, log: Log): Promise<Lock> {
           held: lock.held,
           async release() {
             // Closing removes the file, which is another's when the lock is lost.
-            if (await lock.held()) await lock.release();
+            if (await lock.held().catch(() => false)) await lock.release();
             await folder?.close();
           },
         };
@@ -92,8 +92,14 @@ function isAlive(address: string): Promise<boolean> {
   });
 }
 
+/** Undefined when nothing is there. */
 async function inodeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(() => undefined))?.ino;
+  try {
+    return (await stat(path)).ino;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 function end(server: Server): Promise<void> {

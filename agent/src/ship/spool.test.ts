@@ -1,6 +1,18 @@
-import { chmod, cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Hole } from '../types.ts';
 import {
   appendNumbers,
@@ -214,9 +226,26 @@ describe('spool', () => {
 
   it('stops rather than write to a folder that another agent has taken', async () => {
     const dir = await folder();
-    const spool = await spoolIn(dir, small);
+    const lost: Error[] = [];
+    const spool = await spoolIn(dir, { ...small, onLost: (error) => lost.push(error) });
     await rm(join(dir, 'lock'));
     await expect(appendNumbers(spool, 0, 1000, { each: 50 })).rejects.toThrow(/the lock is gone/);
+    expect(lost.map(({ message }) => message)).toEqual([expect.stringMatching(/the lock is gone/)]);
+  });
+
+  it('goes on once it can look at its lock again', async () => {
+    const dir = await folder();
+    const lost: Error[] = [];
+    const spool = await spoolIn(dir, { ...small, onLost: (error) => lost.push(error) });
+    await rename(join(dir, 'lock'), join(dir, 'lock-elsewhere'));
+    await symlink('lock', join(dir, 'lock'));
+    const appended = appendNumbers(spool, 0, 1000, { each: 50 });
+    await vi.waitUntil(() => spool.stats().failure !== undefined, 10_000);
+    expect(spool.stats().failure).toMatch(/ELOOP|symbolic links/);
+    await rename(join(dir, 'lock-elsewhere'), join(dir, 'lock'));
+    await appended;
+    expect(spool.stats()).toMatchObject({ failure: undefined, appendedRecords: 1000 });
+    expect(lost).toEqual([]);
   });
 });
 

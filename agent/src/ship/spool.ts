@@ -23,6 +23,8 @@ export interface SpoolOptions {
   /** A segment as long as this is followed by a new one. Default: a sixteenth of maxBytes, from 64 KiB to 8 MiB. */
   segmentBytes?: number;
   log: Log;
+  /** Told once, when another agent has taken the folder or it was removed: from then on nothing is written any more. */
+  onLost?: (error: Error) => void;
   /** Milliseconds since the epoch. */
   now?: () => number;
 }
