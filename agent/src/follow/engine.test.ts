@@ -263,8 +263,17 @@ describe("the engine's answers", () => {
         HostConfig: { LogConfig: { Type, Config: size ? { 'max-size': size } : {} } },
       }).rotatesAt;
     expect(rotatesAt('json-file')).toBeUndefined();
-    expect(rotatesAt('json-file', '10m')).toBe(10 * 1024 * 1024);
-    expect(rotatesAt('json-file', '64k')).toBe(65_536);
+    for (const [size, bytes] of [
+      ['10m', 10_000_000],
+      ['64k', 64_000],
+      ['1.5MB', 1_500_000],
+      ['10 MiB', 10_000_000],
+      ['2g', 2_000_000_000],
+      ['1t', 1e12],
+      ['500', 500],
+      ['500b', 500],
+    ] as const)
+      expect(rotatesAt('json-file', size)).toBe(bytes);
     expect(rotatesAt('json-file', '-1')).toBeUndefined();
     expect(rotatesAt('local')).toBe(20 * 1024 * 1024);
   });

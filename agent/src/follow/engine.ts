@@ -129,13 +129,15 @@ export interface InspectJson {
   };
 }
 
+/** The `local` driver's own limit, which is no size as users write them. */
+const localDefault = String(20 * 1024 * 1024);
 const never = '0001-01-01T00:00:00.000000000Z';
 
 export function readInspected(json: InspectJson): Inspected {
   const state = json.State ?? {};
   const log = json.HostConfig?.LogConfig ?? {};
   const driver = log.Type ?? '';
-  const size = log.Config?.['max-size'] ?? (driver === 'local' ? '20m' : undefined);
+  const size = log.Config?.['max-size'] ?? (driver === 'local' ? localDefault : undefined);
   return {
     id: json.Id,
     name: (json.Name ?? '').replace(/^\//, '') || json.Id.slice(0, 12),
@@ -168,11 +170,14 @@ function isRestarted({ HostConfig, RestartCount = 0 }: InspectJson): boolean {
   return Name === 'on-failure' && (most === 0 || RestartCount < most);
 }
 
-/** Docker's sizes: `10m`, `64k`, `1g`, `-1` for none. */
+/**
+ * Sizes as Docker reads them, whose `k` is a thousand: `10m`, `64k`, `1.5GB`, `10 MiB`; `-1` for none.
+ * https://github.com/docker/go-units/blob/master/size.go
+ */
 function readSize(text: string | undefined): number | undefined {
-  const [, number, unit = ''] = /^(\d+)([bkmg]?)b?$/i.exec(text ?? '') ?? [];
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i.exec(text ?? '') ?? [];
   if (number === undefined) return undefined;
-  return Number(number) * 1024 ** ' kmg'.indexOf(unit.toLowerCase().replace('b', '') || ' ');
+  return Math.floor(Number(number) * 1000 ** ' kmgtp'.indexOf(unit.toLowerCase() || ' '));
 }
 
 export interface EventJson {

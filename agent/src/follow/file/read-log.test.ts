@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -219,6 +220,38 @@ describe('readLog', () => {
     await log.caughtUp();
     await log.end();
     expect(log.numbers()).toEqual(upTo(150));
+  });
+
+  it('reads a full file to its end, and the one after it, where Docker keeps one file alone', async () => {
+    write(110);
+    const { length } = readFileSync(path);
+    writeFileSync(path, '');
+    written = 0;
+    write(10);
+    const log = reading({ rotatesAt: length });
+    await log.caughtUp();
+    write(100);
+    // As if Docker had written the last line in the moment of the rotation.
+    const later = new Date(Date.now() + 60_000);
+    utimesSync(path, later, later);
+    rmSync(path);
+    write(50);
+    await log.caughtUp();
+    await log.end();
+    expect(log.numbers()).toEqual(upTo(160));
+  });
+
+  it('ends where another file may have been filled between a full one and the next', async () => {
+    write(100);
+    const { length } = readFileSync(path);
+    const log = reading({ rotatesAt: length });
+    await log.caughtUp();
+    const before = new Date(Date.now() - 60_000);
+    utimesSync(path, before, before);
+    rmSync(path);
+    write(50);
+    expect(await log.done).toBe('ended');
+    expect(log.numbers()).toEqual(upTo(100));
   });
 
   it('ends when somebody else truncated it, though it has grown longer since', async () => {

@@ -110,7 +110,7 @@ async function readPlain(
   /** What stands before the offset, as far as it was read: the file is another one when it no longer does. */
   let tail: Buffer = nothing;
   let buffer = shared;
-  let current: CurrentFile = { size: 0, isOurs: true };
+  let current: CurrentFile = { size: 0, isOurs: true, bornAt: 0 };
   let seenAt = performance.now();
   let lookedAt = Number.NEGATIVE_INFINITY;
   let isLost = false;
@@ -133,14 +133,22 @@ async function readPlain(
     }
     const successors = openSuccessors(path, file);
     if (successors) queue.push(...successors);
-    else if (current.size !== undefined && !mayHaveMissed(now - seenAt))
+    else if (
+      current.size !== undefined &&
+      !mayHaveMissed(sizeOf(file), Math.min(now - seenAt, pauseBefore(current)))
+    )
       queue.push(...openLogFiles(path).slice(0, 1));
     else isLost = current.size !== undefined;
   }
 
-  /** Docker rotates before a line that comes when the size is reached: what was read so far was all, and one file is not filled in no time. */
-  function mayHaveMissed(ms: number): boolean {
-    return rotatesAt === undefined || offset < rotatesAt || ms >= rotatesAt / fastestLog;
+  /** Between the last that was written to this file and the begin of the other, in ms: a file between the two was filled in it. */
+  function pauseBefore({ bornAt }: CurrentFile): number {
+    return bornAt > 0 ? Math.max(0, bornAt - fstatSync(file.fd).mtimeMs) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Docker rotates before a line that comes when the size is reached: then it had no more than that, and one file is not filled in no time. */
+  function mayHaveMissed(had: number, ms: number): boolean {
+    return rotatesAt === undefined || had < rotatesAt || ms >= rotatesAt / fastestLog;
   }
 
   /** Of a log that was removed: a full file may have been followed by another. */
@@ -166,6 +174,7 @@ async function readPlain(
     if (!isFull && now - lookedAt < nameMs) return false;
     lookedAt = now;
     const seen = lookAt(path, file.id);
+    if (seen.isOurs) seenAt = now;
     if (seen.size === undefined || seen.isOurs) return false;
     lookedAt = Number.NEGATIVE_INFINITY;
     return true;
@@ -179,7 +188,7 @@ async function readPlain(
     if (looks) {
       look();
       if (sizeOf(file) < offset) {
-        if (mayHaveMissed(performance.now() - seenAt)) return 'ended';
+        if (mayHaveMissed(offset, performance.now() - seenAt)) return 'ended';
         [offset, before, tail] = [0, nothing, nothing];
       }
     }
@@ -242,6 +251,8 @@ interface CurrentFile {
   /** Undefined: there is none. */
   size: number | undefined;
   isOurs: boolean;
+  /** Milliseconds since the epoch; 0 where the file system does not tell. */
+  bornAt: number;
 }
 
 function sizeOf({ fd }: LogFile): number {
@@ -250,7 +261,11 @@ function sizeOf({ fd }: LogFile): number {
 
 function lookAt(path: string, id: string): CurrentFile {
   const stats = statSync(path, { throwIfNoEntry: false });
-  return { size: stats?.size, isOurs: stats !== undefined && idOf(stats) === id };
+  return {
+    size: stats?.size,
+    isOurs: stats !== undefined && idOf(stats) === id,
+    bornAt: stats?.birthtimeMs ?? 0,
+  };
 }
 
 /** What lines of the next file may be looked back to. */
