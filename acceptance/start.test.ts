@@ -32,7 +32,7 @@ describe('npm start on a fresh clone', () => {
   });
 
   /** Starts it and waits for the line that says it listens. Gives the time that took, to be printed. */
-  async function npmStart(): Promise<{ program: Program; ms: number }> {
+  async function npmStart(extra: NodeJS.ProcessEnv = {}): Promise<{ program: Program; ms: number }> {
     const at = Date.now();
     const { PATH, HOME, NODE_EXTRA_CA_CERTS } = process.env;
     const program = watch(
@@ -45,6 +45,7 @@ describe('npm start on a fresh clone', () => {
           NODE_EXTRA_CA_CERTS,
           PORT: String(port),
           DOCKER_HOST: `unix://${folder}/none.sock`,
+          ...extra,
         },
         stdio: ['ignore', 'pipe', 'pipe'],
         // A group of its own, as a terminal would give it: Ctrl-C reaches all of it.
@@ -90,6 +91,16 @@ describe('npm start on a fresh clone', () => {
     await program.stop('SIGTERM');
     await nothingIsLeft();
     console.log(`SIGTERM: all ended after ${Date.now() - at} ms`);
+  });
+
+  it('says what is wrong with the settings of the agent, and goes on with the backend', {
+    timeout: 200_000,
+  }, async () => {
+    const { program } = await npmStart({ DOCKER_HOST: 'ssh://somewhere' });
+    await program.waitForOutput(/No containers are followed: .*DOCKER_HOST/s);
+    expect((await api().get('/health')).status).toBe(200);
+    theGroupGets(program, 'SIGTERM');
+    expect(await program.ended).toBe(0);
   });
 
   it('survives kill -9 of the whole tree: no second postmaster, no stale lock, nothing lost', {

@@ -209,7 +209,7 @@ async function afterStop(signal: AbortSignal): Promise<void> {
   await sleep(readersStopMs, undefined, { ref: false });
 }
 
-/** Whether a Docker engine answers where the environment says it is: undefined, or what to do about it. */
+/** Whether a Docker engine answers where the environment says it is: undefined, or what to do about it. @throws {SettingsError} */
 export async function pingEngine(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const settings = readAgentSettings(env);
   try {

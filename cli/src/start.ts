@@ -84,7 +84,14 @@ async function followContainers(
   });
   let told = false;
   while (!signal.aborted) {
-    const problem = await pingEngine(env);
+    let problem: string | undefined;
+    try {
+      problem = await pingEngine(env);
+    } catch (error) {
+      // The agent's settings are wrong, and stay so.
+      process.stdout.write(`No containers are followed: ${(error as Error).message}\n\n`);
+      return aborted;
+    }
     if (problem === undefined) {
       const extra = {
         ...agentEnvironment,
