@@ -99,8 +99,8 @@ describe('npm start on a fresh clone', () => {
     const { program } = await npmStart({ DOCKER_HOST: 'ssh://somewhere' });
     await program.waitForOutput(/No containers are followed: .*DOCKER_HOST/s);
     expect((await api().get('/health')).status).toBe(200);
-    theGroupGets(program, 'SIGTERM');
-    expect(await program.ended).toBe(0);
+    await program.stop('SIGTERM');
+    await nothingIsLeft();
   });
 
   it('survives kill -9 of the whole tree: no second postmaster, no stale lock, nothing lost', {
