@@ -6,6 +6,7 @@ import type { NewAlert } from '../ingest/types.ts';
 import type { WaitingAlert } from './gather.ts';
 import { issueSubject } from './issue-mail.ts';
 import { alertsChannel, insertAlerts } from './keep-alerts.ts';
+import { lastingIssues } from './lasting-issues.ts';
 import { noiseReason } from './noise-alerts.ts';
 import { type AlertPolicy, quietMs } from './policy.ts';
 import { type AlertChannel, isPager, type Target } from './targets.ts';
@@ -13,6 +14,8 @@ import { readIssues } from './write-mail.ts';
 
 /** Most episodes looked at in one transaction; the rest follows at once. */
 const maxChecked = 500;
+/** What lasts though its issue is quiet is looked at so often, in case it is no longer watched. */
+const lastingCheckMs = 60_000;
 
 /**
  * Writes down the episodes that these alerts begin, and ends the ones that they follow.
@@ -108,6 +111,7 @@ export async function endQuietEpisodes(
 export async function endEpisodeOf(
   client: PoolClient,
   fingerprint: string,
+  { channels = [] }: Pick<OverSettings, 'channels'>,
   now: number,
   newId: () => string,
 ): Promise<boolean> {
@@ -138,7 +142,9 @@ export async function endEpisodeOf(
   const id = (waiting[0] ?? ended[0])?.id;
   if (id === undefined) return false;
   const episode = { id, issue_id: issue.id, fingerprint, service: issue.service };
-  if (issue.state === 'open') await tellOver(client, [{ episode, issue, isForAll: true }], [], now, newId);
+  const isForAll = isUnhandled(issue);
+  if (isForAll || ended.length > 0)
+    await tellOver(client, [{ episode, issue, isForAll }], channels, now, newId);
   return true;
 }
 
@@ -190,6 +196,10 @@ async function checkEpisodes(
     [due.map(({ issue_id }) => issue_id)],
   );
   const byId = new Map(issues.map((issue) => [issue.id, issue]));
+  const lasting = await lastingIssues(
+    client,
+    due.map(({ fingerprint }) => fingerprint),
+  );
   const ended: { id: string; at: string }[] = [];
   const checkLater: { id: string; at: Date }[] = [];
   const over: OverEpisode[] = [];
@@ -200,12 +210,12 @@ async function checkEpisodes(
       continue;
     }
     const cooldownMs = Math.max(settings.policy.cooldownMs, issue.own_cooldown_ms ?? 0);
-    const overAt = Date.parse(issue.last_seen) + quietMs(longestPauseMs(issue), cooldownMs);
+    const quietAt = Date.parse(issue.last_seen) + quietMs(longestPauseMs(issue), cooldownMs);
+    const overAt = lasting.has(episode.fingerprint) ? Math.max(quietAt, now + lastingCheckMs) : quietAt;
     if (overAt > now && issue.state !== 'resolved') checkLater.push({ id: episode.id, at: new Date(overAt) });
     else {
       ended.push({ id: episode.id, at: issue.last_seen });
-      // Who muted or resolved it knows already; a pager has something open.
-      over.push({ episode, issue, isForAll: settings.policy.whenOver && issue.state === 'open' });
+      over.push({ episode, issue, isForAll: settings.policy.whenOver && isUnhandled(issue) });
     }
   }
   await client.query(
@@ -221,6 +231,11 @@ async function checkEpisodes(
     [checkLater.map(({ id }) => id), checkLater.map(({ at }) => at)],
   );
   await tellOver(client, over, settings.channels ?? [], now, newId);
+}
+
+/** Who muted or resolved it knows already; a pager has something open. */
+function isUnhandled({ state }: PausedIssue): boolean {
+  return state === 'open';
 }
 
 function longestPauseMs({ rhythm, last_seen, previous_seen }: PausedIssue): number {

@@ -11,7 +11,7 @@ import type { AlertSettings } from './plan-alerts.ts';
 export interface OwnOverOptions {
   pool: Pool;
   ownRecords: OwnRecords;
-  settings: Pick<AlertSettings, 'enabled' | 'to' | 'policy'>;
+  settings: Pick<AlertSettings, 'enabled' | 'to' | 'channels' | 'policy'>;
   /** Makes ids. */
   newId: () => string;
 }
@@ -28,7 +28,7 @@ export async function tellOwnOver(options: OwnOverOptions, record: OwnRecord, no
   }
   await inTransaction(pool, async (client) => {
     await lockBudgets(client);
-    const isEnded = await endEpisodeOf(client, ownIssue(record), now, newId);
+    const isEnded = await endEpisodeOf(client, ownIssue(record), settings, now, newId);
     if (isEnded) await client.query(`select pg_notify($1, '')`, [alertsChannel]);
   });
 }

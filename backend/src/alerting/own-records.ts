@@ -51,6 +51,7 @@ const limitsOfSubject = { capacity: 12, perMs: 12 / 3_600_000, reserve: 0 };
 const limitsOfAll = { capacity: 200, perMs: 200 / 3_600_000, reserve: 0 };
 const maxSubjects = 10_000;
 const ownName = 'log-detector';
+const ownPrefix = 'own:';
 
 export function createOwnRecords({ submit, onHeldBack, now = Date.now }: OwnRecordsOptions): OwnRecords {
   const buckets = new Map<string, Bucket>();
@@ -83,7 +84,11 @@ export function createOwnRecords({ submit, onHeldBack, now = Date.now }: OwnReco
 
 /** The issue of a kind and subject: equal in every backend, and of no other record. */
 export function ownIssue({ kind, subject }: Pick<OwnRecord, 'kind' | 'subject'>): string {
-  return `own:${kind}:${digest(subject).slice(0, 16)}`;
+  return `${ownPrefix}${kind}:${digest(subject).slice(0, 16)}`;
+}
+
+export function isOwnIssue(fingerprint: string): boolean {
+  return fingerprint.startsWith(ownPrefix);
 }
 
 /** A grouping that leaves records which bring their group where they belong. */
