@@ -152,6 +152,80 @@ describe('a pager', () => {
     expect(again!.facts.threadId).not.toBe(opened!.facts.threadId);
   });
 
+  const changed = async (change: Parameters<typeof changeState>[2]) => {
+    const { rows } = await database.pool.query<{ id: string }>('select id from issues');
+    await changeState(database.pool, rows[0]!.id, change, new Date().toISOString());
+  };
+  const shortly = (line: Timeline) =>
+    pagesOf(line).map(({ at, reason, facts }) => [at / hours(1), reason, facts.threadId, facts.ended]);
+
+  it('opens again, and closes, what a person had resolved and then opened again', async () => {
+    const line = given({ channels: [pager] })
+      .at(0, { issue: 'a' })
+      .do(minutes(15), () => changed({ state: 'resolved' }))
+      .do(minutes(18), () => changed({ state: 'open' }))
+      .every(minutes(15), minutes(30), minutes(80), { issue: 'a' })
+      .do(minutes(90), () => changed({ state: 'resolved' }));
+    await line.run(hours(6));
+    const thread = pagesOf(line)[0]!.facts.threadId;
+    expect(shortly(line)).toEqual([
+      [0, 'new', thread, []],
+      [0.25, 'over', null, [thread]],
+      [1, 'still-failing', thread, []],
+      [1.5, 'over', null, [thread]],
+    ]);
+  });
+
+  it('opens again, and closes, what was quiet and came back while it was muted', async () => {
+    const line = given({ channels: [pager] });
+    const mutedUntil = new Date(line.start + hours(4)).toISOString();
+    line
+      .at(0, { issue: 'a' })
+      .do(minutes(5), () => changed({ state: 'muted', mutedUntil }))
+      .every(minutes(30), hours(3), hours(4) + 1, { issue: 'a' })
+      .do(hours(5), async () => {});
+    await line.run(hours(14));
+    const thread = pagesOf(line)[0]!.facts.threadId;
+    expect(shortly(line)).toEqual([
+      [0, 'new', thread, []],
+      [1, 'over', null, [thread]],
+      [4, 'still-failing', thread, []],
+      // Three times its longest pause after its last record.
+      [expect.closeTo(13, 1), 'over', null, [thread]],
+    ]);
+  });
+
+  it('closes once more what went on after its end and then came back resolved', async () => {
+    const line = given({ channels: [pager] })
+      .at(0, { issue: 'a' })
+      .do(minutes(15), () => changed({ state: 'resolved' }))
+      .do(minutes(18), () => changed({ state: 'open' }))
+      .every(minutes(30), minutes(30), minutes(61), { issue: 'a' })
+      .do(minutes(70), () => database.pool.query(`update issues set state = 'resolved'`))
+      .at(minutes(70), { issue: 'a' });
+    await line.run(minutes(75));
+    const [first, , , second] = pagesOf(line);
+    expect(second!.reason).toBe('regressed');
+    expect(second!.facts.ended).toEqual([first!.facts.threadId]);
+  });
+
+  it('hears nothing more of what is over, when others are told late that it was there', async () => {
+    const line = given({
+      channels: [pager],
+      recipients: ['owl@example.org'],
+      start: Date.parse('2026-11-22T00:00:00Z'),
+      rules: 'recipients:\n  owl: { email: owl@example.org, quiet: { from: "00:00", to: "08:00" } }',
+    }).at(0, { issue: 'a' });
+    // The dispatcher looks now and then; a timeline has to be told to.
+    for (const hour of [1, 9, 10]) line.do(hours(hour), async () => {});
+    await line.run(hours(12));
+    expect(line.mails.map(({ at, channel, reason }) => [at / hours(1), channel, reason])).toEqual([
+      [0, 'on-call', 'new'],
+      [1, 'on-call', 'over'],
+      [8, 'email', 'new'],
+    ]);
+  });
+
   it('closes a roll-up when the last of its issues is over', async () => {
     const line = given({ channels: [pager], policy: { cooldownMs: hours(1) } })
       .at(0, { issue: 'first' })

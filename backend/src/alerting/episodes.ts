@@ -1,5 +1,7 @@
 // From an issue's first alert, or its coming back, until it is quiet: one episode, one thread of mails. Episodes are looked
 // at when they may be over, so that ingest never has to touch them.
+//
+//   goes on --quiet, resolved, or its cause is gone--> ended, and told --an alert of what came after--> goes on
 
 import type { PoolClient } from '../db/pool.ts';
 import type { NewAlert } from '../ingest/types.ts';
@@ -18,7 +20,7 @@ const maxChecked = 500;
 const lastingCheckMs = 60_000;
 
 /**
- * Writes down the episodes that these alerts begin, and ends the ones that they follow.
+ * Writes down the episodes that these alerts begin or go on with, and ends the ones that they follow.
  * @returns the subject of each alert's issue, by issue id: that of its first episode, whatever its title became since.
  */
 export async function beginEpisodes(
@@ -56,6 +58,16 @@ export async function beginEpisodes(
       rows.map(({ createdAt }) => createdAt),
       rows.map(beganCountOf),
     ],
+  );
+  // Ended, and it goes on: a person opened it again, or it came back while it was muted. An alert from before the end, which
+  // only now goes out, says nothing of that.
+  const goingOn = rows.filter(({ reason }) => reason !== 'over');
+  await client.query(
+    `update episodes as e
+     set ended_at = null, check_at = n.at
+     from unnest($1::uuid[], $2::timestamptz[]) as n (id, at)
+     where e.id = n.id and e.ended_at < n.at`,
+    [goingOn.map(({ episode }) => episode), goingOn.map(({ createdAt }) => createdAt)],
   );
   // The one that came back began a new episode; what it was before has ended.
   await client.query(
@@ -259,7 +271,7 @@ export function severityOver(told: readonly (string | null)[]): string | undefin
   return known.find((severity) => severity.toLowerCase() === 'fatal') ?? known[0];
 }
 
-/** Tells those who were told of the episode, or are about to be. */
+/** Tells those who were told of the episode, or are about to be, and not that it is over. */
 async function tellOver(
   client: PoolClient,
   over: readonly OverEpisode[],
@@ -273,6 +285,7 @@ async function tellOver(
      from alerts
      where episode = any($1::uuid[]) and status <> 'dropped'
      group by episode, channel, to_address
+     having (array_agg(reason order by id desc))[1] <> 'over'
      order by min(id::text)`,
     [over.map(({ episode }) => episode.id)],
   );

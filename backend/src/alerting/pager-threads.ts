@@ -35,10 +35,13 @@ async function replacedEpisodes(
          select from alerts a
          where a.episode = e.id and a.channel = $3 and a.to_address = $4 and a.status = 'mailed'
        )
-       and not exists (
-         select from alerts o
-         where o.episode = e.id and o.channel = $3 and o.to_address = $4 and o.reason = 'over'
-       )
+       and (
+         select l.reason
+         from alerts l
+         where l.episode = e.id and l.channel = $3 and l.to_address = $4 and l.status <> 'dropped'
+         order by l.id desc
+         limit 1
+       ) <> 'over'
      order by e.began_at desc
      limit 20`,
     [back.map(({ issueId }) => issueId), back.map(({ episode }) => episode), channel, toAddress],

@@ -128,6 +128,22 @@ describe('one issue', () => {
     ]);
   });
 
+  it('is told when it is over, in the same thread, when it had been resolved and was opened again', async () => {
+    const setState = (state: string) => () => database.pool.query('update issues set state = $1', [state]);
+    const line = await timeline({ policy: { whenOver: true } })
+      .every(minutes(20), 0, minutes(61), { issue: 'refused' })
+      .do(minutes(5), setState('resolved'))
+      .do(minutes(8), setState('open'))
+      .do(minutes(62), async () => {})
+      .run(hours(4));
+    expect(line.told).toEqual([
+      [0, `[NEW] ${subject}`],
+      [3600, `[STILL FAILING] ${subject}`],
+      [minutes(120) / 1000, `[OVER] ${subject}`],
+    ]);
+    expect(new Set(line.mails.map(({ headers }) => headers.References)).size).toBe(1);
+  });
+
   it('is told of, though its records are duplicates, when it goes on', async () => {
     const line = timeline({ dedupeWindowMs: minutes(5) });
     const record = { issue: 'refused', message: 'ERROR the very same' };

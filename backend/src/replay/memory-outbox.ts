@@ -42,7 +42,15 @@ interface Episode {
   beganAt: string;
   beganCount: number;
   checkAt: number;
-  isOpen: boolean;
+  /** Null: it goes on. */
+  endedAt: number | null;
+}
+
+/** Who was told of an episode, as what, and what last. */
+interface Told {
+  target: Target;
+  severities: (string | null)[];
+  reason: string;
 }
 
 /** Most episodes looked at in one go. */
@@ -55,9 +63,7 @@ export class MemoryOutbox {
   readonly #newId: () => string;
   readonly #waiting = new Map<string, KeptAlert[]>();
   /** Whom each episode was told to. */
-  readonly #told = new Map<string, Map<string, Target>>();
-  /** As what. */
-  readonly #severities = new Map<string, (string | null)[]>();
+  readonly #told = new Map<string, Map<string, Told>>();
   readonly #episodes = new Map<string, Episode>();
   readonly #budgets = new Map<string, BudgetRow>();
 
@@ -90,12 +96,11 @@ export class MemoryOutbox {
         const waiting = this.#waiting.get(place);
         if (waiting) waiting.push(kept);
         else this.#waiting.set(place, [kept]);
-        const told = this.#told.get(alert.episode) ?? new Map<string, Target>();
-        if (!told.has(place)) told.set(place, { channel, toAddress });
-        this.#told.set(alert.episode, told);
-        const severities = this.#severities.get(alert.episode) ?? [];
+        const told = this.#told.get(alert.episode) ?? new Map<string, Told>();
+        const severities = told.get(place)?.severities ?? [];
         if (!severities.includes(alert.severity ?? null)) severities.push(alert.severity ?? null);
-        this.#severities.set(alert.episode, severities);
+        told.set(place, { target: { channel, toAddress }, severities, reason: alert.reason });
+        this.#told.set(alert.episode, told);
       }
   }
 
@@ -214,12 +219,20 @@ export class MemoryOutbox {
           beganAt: createdAt,
           beganCount: beganCountOf(alert),
           checkAt: Date.parse(createdAt),
-          isOpen: true,
+          endedAt: null,
         });
-      const began = this.#episodes.get(id)!;
+      const episode = this.#episodes.get(id)!;
+      const at = Date.parse(createdAt);
+      if (alert.reason !== 'over' && episode.endedAt !== null && episode.endedAt < at)
+        Object.assign(episode, { endedAt: null, checkAt: at });
       for (const other of this.#episodes.values())
-        if (other.issueId === issueId && other.id !== id && other.beganAt < began.beganAt)
-          other.isOpen = false;
+        if (
+          other.issueId === issueId &&
+          other.id !== id &&
+          other.beganAt < episode.beganAt &&
+          other.endedAt === null
+        )
+          other.endedAt = Date.parse(episode.beganAt);
     }
     return subjects;
   }
@@ -235,7 +248,7 @@ export class MemoryOutbox {
 
   /** As `endQuietEpisodes`. */
   #endQuietEpisodes(now: number): number | null {
-    const open = [...this.#episodes.values()].filter(({ isOpen }) => isOpen);
+    const open = [...this.#episodes.values()].filter(({ endedAt }) => endedAt === null);
     const due = open
       .filter(({ checkAt }) => checkAt <= now)
       .sort((a, b) => a.checkAt - b.checkAt)
@@ -244,19 +257,19 @@ export class MemoryOutbox {
     for (const episode of due) {
       const issue = this.#issues.get(episode.issueId);
       if (!issue) {
-        episode.isOpen = false;
+        episode.endedAt = now;
         continue;
       }
       const overAt = this.#overAt(issue);
       // Whole ms, as the database keeps it.
       if (overAt > now && issue.state !== 'resolved') episode.checkAt = Math.trunc(overAt);
       else {
-        episode.isOpen = false;
+        episode.endedAt = Date.parse(issue.lastSeen);
         over.push({ episode, issue });
       }
     }
     this.#tellOver(over, now);
-    const next = open.filter(({ isOpen }) => isOpen).map(({ checkAt }) => checkAt);
+    const next = open.filter(({ endedAt }) => endedAt === null).map(({ checkAt }) => checkAt);
     return next.length > 0 ? Math.min(...next) : null;
   }
 
@@ -271,6 +284,9 @@ export class MemoryOutbox {
     const { policy, channels } = this.#settings;
     const alerts = over.map(({ episode, issue }): NewAlert => {
       const isForAll = policy.whenOver && issue.state === 'open';
+      const told = [...(this.#told.get(episode.id)?.values() ?? [])].filter(
+        ({ reason }) => reason !== 'over',
+      );
       return {
         recordId: issue.lastRecordId,
         bucket: 0,
@@ -283,10 +299,10 @@ export class MemoryOutbox {
         episode: episode.id,
         held: Math.max(0, issue.count - (issue.notifiedCount ?? 0)),
         count: issue.count,
-        severity: severityOver(this.#severities.get(episode.id) ?? []),
-        recipients: [...(this.#told.get(episode.id)?.values() ?? [])]
-          .filter(({ channel }) => isForAll || isPager(channel, channels))
-          .map((target) => ({ ...target, id: this.#newId() })),
+        severity: severityOver(told.flatMap(({ severities }) => severities)),
+        recipients: told
+          .filter(({ target }) => isForAll || isPager(target.channel, channels))
+          .map(({ target }) => ({ ...target, id: this.#newId() })),
       };
     });
     this.keep(alerts, new Date(now).toISOString());

@@ -104,6 +104,15 @@ describe('an incident', () => {
     expect(told()).toEqual(['0 email new', '0 on-call new', '5 on-call over']);
   });
 
+  it('that is over before it was told is told once', async () => {
+    const { line, look, told } = given();
+    line.at(0, { issue: 'a' });
+    look(minutes(0.2), finding('amiss'));
+    for (const minute of [0.4, 2, 3]) look(minutes(minute), finding('in-order'));
+    await line.run(minutes(50));
+    expect(told()).toEqual(['0 email new', '0 on-call new', '1 email over', '1 on-call over']);
+  });
+
   it('that nobody looks at any more, such as that of an agent that was forgotten, ends as any issue does', async () => {
     const { line, look, told } = given();
     for (let ms = 0; ms < hours(3); ms += minutes(10)) look(ms, finding('amiss'));
