@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Listening } from '../alerting/listening.ts';
 import type { Pool } from '../db/pool.ts';
 import { duration } from './findings.ts';
 import { settleFindings, type Telling } from './incidents.ts';
@@ -17,8 +18,10 @@ export interface WatchingOptions {
   ping?: (signal: AbortSignal) => Promise<void>;
   lookEveryMs?: number;
   pingEveryMs?: number;
-  /** A restart needs a while until the agents have been heard again: so long nothing is told. */
+  /** After a start, or a break, it takes a while until the agents have been heard again: so long nothing is told. */
   quietMs?: number;
+  /** Ms since the epoch. */
+  now?: () => number;
 }
 
 /** By then an agent whose heartbeats found no backend has come back. */
@@ -26,21 +29,23 @@ const longestQuietMs = 75_000;
 
 /** Nothing that the world does makes it throw or stop. */
 export function startWatching(options: WatchingOptions): { stop(): Promise<void> } {
-  const { watch, log, ping, lookEveryMs = 5_000, pingEveryMs = 60_000 } = options;
+  const { watch, log, ping, lookEveryMs = 5_000, pingEveryMs = 60_000, now = Date.now } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const quietUntil =
-    Date.now() + (options.quietMs ?? Math.min(longestQuietMs, watch.bounds.missingMs || longestQuietMs));
-  let nextPingAt = Date.now() + Math.min(pingEveryMs, 5_000);
+  const quietMs = options.quietMs ?? Math.min(longestQuietMs, watch.bounds.missingMs || longestQuietMs);
+  const listening = new Listening(now());
+  let nextPingAt = now() + Math.min(pingEveryMs, 5_000);
   const say = sayChanges(log);
   if (ping) watch.ping = { at: null, withheld_because: 'it was not yet time' };
 
   async function lookOnce(): Promise<string[]> {
     try {
       const { findings, reasons } = await watch.report();
-      if (Date.now() >= quietUntil)
-        await settleFindings(options.pool, findings, options.telling, new Date().toISOString());
+      const lookedAt = now();
+      if (lookedAt - listening.since(lookedAt) >= quietMs)
+        await settleFindings(options.pool, findings, options.telling, new Date(lookedAt).toISOString());
       await tellPastRefusal(watch, options.telling);
+      listening.looked(lookedAt);
       return reasons;
     } catch (error) {
       return [`watching fails: ${(error as Error).message}`];
@@ -48,8 +53,8 @@ export function startWatching(options: WatchingOptions): { stop(): Promise<void>
   }
 
   async function pingOnce(reasons: readonly string[]): Promise<void> {
-    if (!ping || Date.now() < nextPingAt) return;
-    nextPingAt = Date.now() + pingEveryMs;
+    if (!ping || now() < nextPingAt) return;
+    nextPingAt = now() + pingEveryMs;
     const at = watch.ping?.at ?? null;
     let because = reasons.length > 0 ? reasons.join('; ') : null;
     if (because === null) {

@@ -189,6 +189,48 @@ describe('an agent that is missing', () => {
     expect((await waiting())[2]!.reason).toBe('regressed');
   });
 
+  it('is told of only after a while, when the database stood still and no heartbeat could be stored', async () => {
+    const { pool } = backend.database;
+    const [back, gone] = [aHeartbeat(), aHeartbeat({ host: 'web-2' })];
+    for (const heartbeat of [back, gone]) await send(heartbeat);
+    let now = Date.now();
+    let looks = 0;
+    const watch = new Watch({ pool, bounds });
+    const report = watch.report.bind(watch);
+    watch.report = () => report().finally(() => (looks += 1));
+    watching(backend.app, { watch, now: () => now, quietMs: 60_000 });
+    /** Of three more looks, the second one began now, and has told what it had to. */
+    const looked = async () => {
+      const before = looks;
+      await until(() => looks >= before + 3, 'it looks');
+    };
+    const pass = async (ms: number) => {
+      for (const end = now + ms; now < end; ) {
+        now += 10_000;
+        await looked();
+      }
+    };
+    await pass(70_000);
+
+    const outage = await pool.connect();
+    await outage.query('begin');
+    await outage.query('lock table agents in access exclusive mode');
+    const waits = async () =>
+      (await pool.query(`select from pg_locks where not granted and relation = 'agents'::regclass`)).rowCount;
+    await until(async () => (await waits()) !== 0, 'a look waits');
+    now += 600_000;
+    await outage.query(`update agents set last_seen_at = last_seen_at - interval '10 minutes',
+      first_seen_at = first_seen_at - interval '10 minutes'`);
+    await outage.query('commit');
+    outage.release();
+    await looked();
+    await pass(30_000);
+    expect(await waiting()).toEqual([]);
+    await send(back);
+    await pass(40_000);
+    expect((await waiting()).map(({ title }) => title)).toEqual(['No sign of life from the agent on web-2']);
+  });
+
   it('is not told of after a goodbye, but an hour later', async () => {
     await send(aHeartbeat({ is_stopping: true }));
     const watch = watching();

@@ -44,8 +44,9 @@ function given(absence: string, startedAt = start - hours(1)) {
     told,
     records,
     look,
+    /** Looks every ten seconds, as a backend does that nothing keeps from it. */
     async lookUntil(fromMs: number, untilMs: number) {
-      for (let ms = fromMs; ms < untilMs; ms += minutes(1)) await look(ms);
+      for (let ms = fromMs; ms < untilMs; ms += seconds(10)) await look(ms);
     },
   };
 }
@@ -62,7 +63,7 @@ describe('absence', () => {
     hear(watch, minutes(1), { container: 'backup', message: 'backup done' });
     hear(watch, minutes(5), { container: 'backup', message: 'backup failed' });
     hear(watch, minutes(5), { container: 'api', message: 'done' });
-    for (let ms = minutes(1); ms < minutes(25); ms += minutes(1)) await look(ms);
+    await lookUntil(seconds(10), minutes(25));
     hear(watch, minutes(25), { container: 'backup', message: 'backup done' });
     await lookUntil(minutes(25), minutes(30));
     expect(told).toEqual([
@@ -82,14 +83,14 @@ describe('absence', () => {
   });
 
   it('of each container is told for that one, and of none that was never heard of', async () => {
-    const { watch, told, look, records } = given(
+    const { watch, told, look, lookUntil, records } = given(
       '  - { name: workers, match: { container: "worker-*" }, per: container, for: 2m }',
     );
     hear(watch, 0, { container: 'worker-1' });
     hear(watch, 0, { container: 'worker-2' });
     await look(0);
     hear(watch, minutes(1.5), { container: 'worker-2' });
-    await look(minutes(2));
+    await lookUntil(seconds(10), minutes(2) + 1);
     expect(told).toEqual([[120, 'Silence: nothing was heard of "workers" of web-1/worker-1']]);
     expect(records[0]).toMatchObject({ host: 'web-1', container: 'worker-1', severity: 'error' });
   });
@@ -102,9 +103,8 @@ describe('absence', () => {
          (gen_random_uuid(), 'web-3', '1', $1, $1, $1, '{}'), (gen_random_uuid(), 'db-1', '1', $1, $1, null, '{}')`,
       [at(0), at(minutes(4))],
     );
-    const { told, look } = given('  - { name: web, agent: "web-*", for: 5m, severity: fatal }');
-    await look(minutes(4));
-    await look(minutes(5));
+    const { told, lookUntil } = given('  - { name: web, agent: "web-*", for: 5m, severity: fatal }');
+    await lookUntil(0, minutes(5) + 1);
     expect(told).toEqual([[300, 'Silence: nothing was heard of "web" of web-1']]);
   });
 
@@ -113,8 +113,8 @@ describe('absence', () => {
       given('  - { name: backup, match: { container: b }, for: 1m }'),
     );
     await all[0]!.look(0);
-    for (let round = 0; round < 3; round += 1)
-      await Promise.all(all.map(({ look }) => look(minutes(1) + seconds(round))));
+    for (let ms = 0; ms <= minutes(1) + seconds(30); ms += seconds(10))
+      await Promise.all(all.map(({ look }) => look(ms)));
     expect(all.flatMap(({ told }) => told)).toHaveLength(1);
   });
 
@@ -122,11 +122,40 @@ describe('absence', () => {
     const before = given('  - { name: backup, match: { container: backup }, for: 10m }');
     await before.look(0);
     const after = given('  - { name: backup, match: { container: backup }, for: 10m }', start + hours(2));
-    await after.look(hours(2));
-    await after.look(hours(2) + minutes(1));
+    await after.lookUntil(hours(2), hours(2) + minutes(2));
     expect(after.told).toEqual([]);
     await after.look(hours(2) + minutes(2));
     expect(after.told).toHaveLength(1);
+  });
+
+  it('is not told when the database was away and nothing could be heard, until whoever is there was heard again', async () => {
+    const { watch, told, look, lookUntil } = given(
+      '  - { name: workers, match: { container: "worker-*" }, per: container, for: 10m }',
+    );
+    hear(watch, 0, { container: 'worker-1' });
+    hear(watch, 0, { container: 'worker-2' });
+    await lookUntil(0, minutes(8));
+    await database.pool.query('alter table absences rename to absences_away');
+    try {
+      for (let ms = minutes(8); ms < minutes(11); ms += seconds(10))
+        await expect(look(ms)).rejects.toThrow('absences');
+    } finally {
+      await database.pool.query('alter table absences_away rename to absences');
+    }
+    await look(minutes(11));
+    hear(watch, minutes(11.5), { container: 'worker-2' });
+    await lookUntil(minutes(11) + seconds(10), minutes(14));
+    expect(told).toEqual([[780, 'Silence: nothing was heard of "workers" of web-1/worker-1']]);
+  });
+
+  it('is not told by a backend that stood still, as on a machine that slept', async () => {
+    const { watch, told, look, lookUntil } = given('  - { name: b, match: { container: b }, for: 10m }');
+    hear(watch, 0, { container: 'b' });
+    await lookUntil(0, minutes(1));
+    await look(hours(8));
+    hear(watch, hours(8) + minutes(1), { container: 'b' });
+    await lookUntil(hours(8) + seconds(10), hours(8) + minutes(10));
+    expect(told).toEqual([]);
   });
 
   it('is not broken by what Log Detector says of it', async () => {

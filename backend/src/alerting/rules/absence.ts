@@ -7,6 +7,7 @@
 import { inTransaction, type Pool, type PoolClient } from '../../db/pool.ts';
 import { byText, upsert } from '../../db/values.ts';
 import type { StoredRecord } from '../../ingest/types.ts';
+import { Listening } from '../listening.ts';
 import type { OwnRecord } from '../own-records.ts';
 import { duration } from '../states.ts';
 import { compileGlobs } from './glob.ts';
@@ -60,7 +61,8 @@ interface Row {
 }
 
 export function createAbsenceWatch(options: AbsenceOptions): AbsenceWatch {
-  const { pool, telling, startedAt } = options;
+  const { pool, telling } = options;
+  const listening = new Listening(options.startedAt);
   let { absence } = options;
   let byRecords = recordTests(absence);
   /** Of what came later than this backend: it was not listened for before. */
@@ -91,6 +93,7 @@ export function createAbsenceWatch(options: AbsenceOptions): AbsenceWatch {
     },
     async look(now) {
       if (absence.length === 0) return { raised: 0, over: 0 };
+      const heardSince = listening.since(now);
       const byName = new Map(absence.map((each) => [each.name, each]));
       await noteAgents(pool, absence, note);
       const heard = heardAt;
@@ -104,9 +107,10 @@ export function createAbsenceWatch(options: AbsenceOptions): AbsenceWatch {
       await forget(pool, absence, now);
       const over = await tellOver(pool, byName, telling);
       const known = absence.filter(
-        ({ name, forMs }) => now - (addedAt.get(name) ?? startedAt) >= Math.min(forMs, graceMs),
+        ({ name, forMs }) => now - Math.max(addedAt.get(name) ?? 0, heardSince) >= Math.min(forMs, graceMs),
       );
       const raised = await tellSilent(pool, known, telling, now);
+      listening.looked(now);
       return { raised, over };
     },
   };
