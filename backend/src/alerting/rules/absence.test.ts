@@ -108,6 +108,64 @@ describe('absence', () => {
     expect(told).toEqual([[300, 'Silence: nothing was heard of "web" of web-1']]);
   });
 
+  describe('of an agent', () => {
+    const heartbeat = (ms: number, parts: { id?: string; isStopping?: boolean } = {}) => {
+      const { id = '019aabcd-0000-7000-8000-000000000001', isStopping = false } = parts;
+      return database.pool.query(
+        `insert into agents (id, host, version, first_seen_at, last_seen_at, stopped_at, facts)
+         values ($1, 'web-1', '1', $2::timestamptz, $2::timestamptz, case when $3 then $2::timestamptz end, '{}')
+         on conflict (id) do update set last_seen_at = excluded.last_seen_at, stopped_at = excluded.stopped_at`,
+        [id, new Date(start + ms), isStopping],
+      );
+    };
+    const silent = 'Silence: nothing was heard of "web" of web-1';
+    const web = '  - { name: web, agent: "web-*", for: 5m }';
+
+    it('is not told once it said goodbye, but is when it came back and fell silent', async () => {
+      const { told, lookUntil } = given(web);
+      await heartbeat(0);
+      await lookUntil(0, minutes(1));
+      await heartbeat(minutes(1), { isStopping: true });
+      await lookUntil(minutes(1), minutes(20));
+      expect(told).toEqual([]);
+      await heartbeat(minutes(20));
+      await lookUntil(minutes(20), minutes(26));
+      expect(told).toEqual([[1500, silent]]);
+    });
+
+    it('is over when it says goodbye', async () => {
+      const { told, lookUntil } = given(web);
+      await heartbeat(0);
+      await lookUntil(0, minutes(6));
+      await heartbeat(minutes(6), { isStopping: true });
+      await lookUntil(minutes(6), minutes(30));
+      expect(told).toEqual([
+        [300, silent],
+        [360, 'Silence is over: "web" is heard of again of web-1'],
+      ]);
+    });
+
+    it('is not told when the one that took its place said goodbye', async () => {
+      const { told, lookUntil } = given(web);
+      await heartbeat(0);
+      await lookUntil(0, minutes(1));
+      const id = '019aabcd-0000-7000-8000-000000000002';
+      await heartbeat(minutes(1), { id });
+      await heartbeat(minutes(2), { id, isStopping: true });
+      await lookUntil(minutes(2), minutes(20));
+      expect(told).toEqual([]);
+    });
+
+    it('is told no more when it was forgotten', async () => {
+      const { told, lookUntil } = given(web);
+      await heartbeat(0);
+      await lookUntil(0, minutes(6));
+      await database.pool.query('delete from agents');
+      await lookUntil(minutes(6), minutes(30));
+      expect(told).toEqual([[300, silent]]);
+    });
+  });
+
   it('is told by one of several backends, however they look at once', async () => {
     const all = Array.from({ length: 4 }, () =>
       given('  - { name: backup, match: { container: b }, for: 1m }'),

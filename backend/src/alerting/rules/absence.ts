@@ -10,7 +10,7 @@ import type { StoredRecord } from '../../ingest/types.ts';
 import { Listening } from '../listening.ts';
 import type { OwnRecord } from '../own-records.ts';
 import { duration } from '../states.ts';
-import { compileGlobs } from './glob.ts';
+import { forgetUnexpected, noteGoodbyes, readAgents } from './absence-agents.ts';
 import { compileMatch, type RecordFacts } from './rule-set.ts';
 import type { Absence } from './types.ts';
 
@@ -95,7 +95,8 @@ export function createAbsenceWatch(options: AbsenceOptions): AbsenceWatch {
       if (absence.length === 0) return { raised: 0, over: 0 };
       const heardSince = listening.since(now);
       const byName = new Map(absence.map((each) => [each.name, each]));
-      await noteAgents(pool, absence, note);
+      const agents = await readAgents(pool, absence);
+      for (const { name, host, at, isStopped } of agents) if (!isStopped) note(name, host, at);
       const heard = heardAt;
       heardAt = new Map();
       try {
@@ -104,8 +105,10 @@ export function createAbsenceWatch(options: AbsenceOptions): AbsenceWatch {
         for (const { name, source, at } of heard.values()) note(name, source, at);
         throw error;
       }
+      await noteGoodbyes(pool, agents);
       await forget(pool, absence, now);
       const over = await tellOver(pool, byName, telling);
+      await forgetUnexpected(pool, absence, agents);
       const known = absence.filter(
         ({ name, forMs }) => now - Math.max(addedAt.get(name) ?? 0, heardSince) >= Math.min(forMs, graceMs),
       );
@@ -125,21 +128,6 @@ function recordTests(absence: readonly Absence[]) {
 function sourceOf(per: Absence['per'], { host, container }: RecordFacts): string {
   if (per === 'rule') return '';
   return per === 'host' ? host : `${host}/${container}`;
-}
-
-async function noteAgents(
-  pool: Pool,
-  absence: readonly Absence[],
-  note: (name: string, source: string, at: number) => void,
-): Promise<void> {
-  const watched = absence.flatMap(({ name, agent }) => (agent ? [{ name, fits: compileGlobs(agent) }] : []));
-  if (watched.length === 0) return;
-  // One that said goodbye is not missed.
-  const { rows } = await pool.query<{ host: string; at: string }>(
-    'select host, max(last_seen_at) as at from agents where stopped_at is null group by host',
-  );
-  for (const { host, at } of rows)
-    for (const { name, fits } of watched) if (fits(host)) note(name, host, Date.parse(at));
 }
 
 async function writeHeard(
