@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { changeState } from '../triage/change-issues.ts';
+import { notificationsOfRecord } from './history.ts';
 import { days, emptyTables, hours, minutes, seconds, Timeline } from './test-help-timeline.ts';
 
 let database: TestDatabase;
@@ -111,6 +112,14 @@ describe('a channel beside mail', () => {
 
 describe('a pager', () => {
   const pagesOf = (line: Timeline) => line.mails.filter(({ channel }) => channel === 'on-call');
+  const droppedOf = async (issue: string) => {
+    const { rows } = await database.pool.query<{ record_id: string }>(
+      `select record_id from alerts where fingerprint = $1 and status = 'dropped'`,
+      [issue],
+    );
+    const ofRecord = await notificationsOfRecord(database.pool, rows[0]!.record_id);
+    return ofRecord.filter(({ status }) => status === 'skipped');
+  };
 
   it('is told that an episode is over although mail is not', async () => {
     const line = given({ channels: [pager] }).at(0, { issue: 'a' });
@@ -239,6 +248,54 @@ describe('a pager', () => {
     expect(closing).toHaveLength(1);
     expect(closing[0]!.issues).toContain('c');
     expect(closing[0]!.at).toBeGreaterThan(hours(2));
+    // Nothing is open for `b` alone, so that it is over is no message; the record of `b` says why.
+    expect(
+      pages.filter(({ facts }) => facts.threadId === null).flatMap(({ issues }) => issues),
+    ).not.toContain('b');
+    expect(await droppedOf('b')).toMatchObject([
+      { channel: 'on-call', error_message: expect.stringContaining('kept nothing open') },
+    ]);
+  });
+
+  it('hears the end of a flood by the few roll-ups that told of it', async () => {
+    const flood = Array.from({ length: 300 }, (_, n) => ({ issue: `issue ${n}` }));
+    const line = given({ channels: [pager] }).at(0, ...flood);
+    await line.run(hours(3));
+    const pages = pagesOf(line);
+    const opened = pages.flatMap(({ facts }) => facts.threadId ?? []);
+    expect(opened).toHaveLength(4);
+    const closing = pages.filter(({ facts }) => facts.threadId === null);
+    expect(closing).toHaveLength(1);
+    expect(closing[0]!.facts.ended.toSorted()).toEqual(opened.toSorted());
+  });
+
+  it('closes a roll-up that counts more issues than it shows', async () => {
+    const flood = Array.from({ length: 85 }, (_, n) => ({ issue: `issue ${n}` }));
+    const line = given({ channels: [pager] })
+      .at(0, ...flood)
+      .at(hours(5), ...flood)
+      .do(hours(6), async () => {});
+    await line.run(hours(24));
+    const again = pagesOf(line).filter(({ at, facts }) => at >= hours(5) && facts.threadId !== null);
+    expect(again.map(({ facts }) => facts.items.length)).toEqual([80]);
+    const closed = pagesOf(line).flatMap(({ facts }) => facts.ended);
+    expect(closed).toContain(again[0]!.facts.threadId);
+  });
+
+  it('closes what was opened one by one by messages of ten ends each', async () => {
+    const policy = { digestMs: seconds(1), maxPerHour: 100 };
+    const line = given({ channels: [pager], policy });
+    for (let n = 0; n < 25; n += 1) line.at(seconds(2 * n), { issue: `issue ${n}` });
+    line.do(minutes(5), () =>
+      database.pool.query(`update issues set state = 'resolved', resolved_at = now()`),
+    );
+    line.do(minutes(5), () => database.pool.query('update episodes set check_at = began_at'));
+    await line.run(minutes(6));
+    const opened = pagesOf(line).flatMap(({ facts }) => facts.threadId ?? []);
+    expect(opened).toHaveLength(25);
+    const closing = pagesOf(line).filter(({ facts }) => facts.threadId === null);
+    expect(closing.map(({ facts }) => facts.ended.length).toSorted()).toEqual([10, 10, 5]);
+    expect(closing.flatMap(({ facts }) => facts.ended).toSorted()).toEqual(opened.toSorted());
   });
 });
 

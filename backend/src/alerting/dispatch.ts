@@ -15,7 +15,7 @@ import { alertsChannel } from './keep-alerts.ts';
 import { signingKey } from './links/keys.ts';
 import { type MailLinks, mailLinks } from './links/links.ts';
 import { dueAt, noiseReason, noiseWaitMs, type Waits } from './noise-alerts.ts';
-import { endedThreads } from './pager-threads.ts';
+import { closingMessages, endedThreads, isAllOver, maxEnded } from './pager-threads.ts';
 import { plainMail } from './plain-mail.ts';
 import { planMail } from './plan-mail.ts';
 import { type AlertPolicy, mailLimits } from './policy.ts';
@@ -102,19 +102,15 @@ export function dispatch(
         untils.push(result.until);
         continue;
       }
-      for (const row of result.rows) {
-        budgets.set(row.name, row);
-        changed.set(row.name, row);
-      }
       const tell = async () => {
-        const { mail, isMoreWaiting } = await mailFor(client, recipient, loud, settings, newId, (to, id) =>
+        const written = await messagesFor(client, recipient, loud, settings, newId, (to, id) =>
           mailLinks(key, settings, to, id, now),
         );
-        await addNotifications(client, [mail], createdAt);
-        if (isCanary) await noteDispatched(client, mail);
-        return isMoreWaiting;
+        await addNotifications(client, written.messages, createdAt);
+        if (isCanary) for (const message of written.messages) await noteDispatched(client, message);
+        return written;
       };
-      const isMoreWaiting = await orPlainly(client, tell, async (error) => {
+      const { messages, isMoreWaiting } = await orPlainly(client, tell, async (error) => {
         settings.onFault?.(error, recipient);
         const waiting = await takeWaiting(client, recipient, loud);
         const mail = plainMail(waiting, recipient, settings, newId());
@@ -124,9 +120,14 @@ export function dispatch(
           waiting.map(({ id }) => id),
         );
         await addNotifications(client, [mail], createdAt);
-        return false;
+        return { messages: [mail], isMoreWaiting: false };
       });
-      mails += 1;
+      if (messages.length > 0)
+        for (const row of result.rows) {
+          budgets.set(row.name, row);
+          changed.set(row.name, row);
+        }
+      mails += messages.length;
       untils.push(...noiseAfterMail(recipient, settings.policy, now));
       if (isMoreWaiting) untils.push(now + settings.policy.digestMs);
     }
@@ -298,15 +299,19 @@ export function planFor(
   return { send: true, rows };
 }
 
-/** Takes what waits for a recipient into one mail. @param only of these severities; null: everything. */
-async function mailFor(
+/**
+ * Takes what waits for a recipient into one mail; a pager gets further ones for more ends than one can carry, and none about
+ * ends that close nothing.
+ * @param only of these severities; null: everything.
+ */
+async function messagesFor(
   client: PoolClient,
   target: Target,
   only: readonly string[] | null,
   settings: DispatchSettings,
   newId: () => string,
   linksOf: (recipient: string, notificationId: string) => MailLinks,
-): Promise<{ mail: NewNotification; isMoreWaiting: boolean }> {
+): Promise<{ messages: NewNotification[]; isMoreWaiting: boolean }> {
   const { channel, toAddress } = target;
   const waiting = await takeWaiting(client, target, only);
   const gathered = gather(waiting);
@@ -314,36 +319,42 @@ async function mailFor(
     client,
     gathered.shown.map(({ alert }) => alert),
   );
+  const carried = [...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds);
+  const isMoreWaiting = gathered.later.length > 0;
+  const toPager = isPager(channel, settings.channels);
+  const allEnded = toPager ? await endedThreads(client, target, gathered) : [];
+  if (toPager && allEnded.length === 0 && isAllOver(gathered)) {
+    await client.query(`update alerts set status = 'dropped' where id = any($1::uuid[])`, [carried]);
+    return { messages: [], isMoreWaiting };
+  }
   const mailed = await readMailed(client, gathered.shown);
   const id = newId();
-  const ended = isPager(channel, settings.channels) ? await endedThreads(client, target, gathered) : [];
+  const ended = allEnded.slice(0, maxEnded);
   const links = linksOf(toAddress, id);
   const unsubscribe = channel === 'email' ? links.unsubscribe : undefined;
   const written = writeMail(gathered, mailed, subjects, { ...settings, id, ended, links, unsubscribe });
   const { headers, reason, issueId } = written;
   const told = applyTemplates(settings.templates, channel, written.mail, written.facts);
-  const carried = [...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds);
   await markMailed(client, id, carried);
   const { alert } = gathered.shown[0]!;
-  return {
-    mail: {
-      id,
-      recordId: alert.recordId,
-      bucket: alert.bucket,
-      issueId,
-      channel,
-      toAddress,
-      subject: told.subject,
-      body: told.text,
-      html: isMail(channel, settings.channels) ? told.html : null,
-      reason,
-      messageId: messageId(id, settings.from),
-      coalesceId: null,
-      headers,
-      facts: told.facts,
-    },
-    isMoreWaiting: gathered.later.length > 0,
+  const mail: NewNotification = {
+    id,
+    recordId: alert.recordId,
+    bucket: alert.bucket,
+    issueId,
+    channel,
+    toAddress,
+    subject: told.subject,
+    body: told.text,
+    html: isMail(channel, settings.channels) ? told.html : null,
+    reason,
+    messageId: messageId(id, settings.from),
+    coalesceId: null,
+    headers,
+    facts: told.facts,
   };
+  const closing = closingMessages(mail, allEnded.slice(maxEnded), settings, newId);
+  return { messages: [mail, ...closing], isMoreWaiting };
 }
 
 function markMailed(

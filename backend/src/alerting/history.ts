@@ -129,7 +129,7 @@ async function minuteOfHeld(pool: Pool, count: number): Promise<string> {
   return firstIdOf(rows[0] ? Date.parse(rows[0].minute) : 0);
 }
 
-/** Alerts of a record that wait to be gathered into a mail, or whose recipient was deactivated meanwhile. */
+/** Alerts of a record that wait to be gathered into a mail, or that were dropped. */
 async function waitingOfRecord(pool: Pool, recordId: string): Promise<Notification[]> {
   const { rows } = await pool.query<
     Pick<Notification, 'id' | 'channel' | 'to_address' | 'created_at'> & AlertRow
@@ -149,12 +149,17 @@ async function waitingOfRecord(pool: Pool, recordId: string): Promise<Notificati
     body: '',
     status: status === 'waiting' ? 'pending' : 'skipped',
     provider_message_id: null,
-    error_message:
-      status === 'waiting' ? 'waiting to be gathered with others' : 'the recipient is no longer active',
+    error_message: status === 'waiting' ? 'waiting to be gathered with others' : droppedBecause(channel),
     sent_at: null,
     created_at,
     reason,
   }));
+}
+
+function droppedBecause(channel: string | null | undefined): string {
+  return channel === 'email'
+    ? 'the recipient is no longer active'
+    : 'the channel is not configured any more, or kept nothing open that ended with it';
 }
 
 interface AlertRow {

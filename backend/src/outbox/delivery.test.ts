@@ -214,6 +214,24 @@ describe('a lease', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  it('of what closes a thread waits for what opens it, and for nothing else', async () => {
+    const [opens, other, closes] = (await givenPending(database.pool, 3)).toSorted();
+    const say = (id: string, facts: object) =>
+      database.pool.query('update notifications set facts = $2 where id = $1', [id, JSON.stringify(facts)]);
+    await say(opens!, { threadId: 'a', ended: [] });
+    await say(other!, { threadId: 'b', ended: [] });
+    await say(closes!, { threadId: null, ended: ['a', 'c'] });
+    expect((await lease('first')).map(({ id }) => id).toSorted()).toEqual([opens, other]);
+    await writeOutcome(
+      database.pool,
+      opens!,
+      'first',
+      { status: 'sent', providerMessageId: 'p' },
+      Date.now(),
+    );
+    expect((await lease('second')).map(({ id }) => id)).toEqual([closes]);
+  });
+
   it('comes free when its time is over, and the attempt counts', async () => {
     const [id] = await givenPending(database.pool, 1);
     await lease('killed', 1);

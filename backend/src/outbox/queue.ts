@@ -35,7 +35,8 @@ export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<L
           -- What closes a thread at a pager must not overtake what opens it.
           and (coalesce(jsonb_array_length(facts->'ended'), 0) = 0 or not exists (
             select from notifications o
-            where o.status = 'pending' and o.channel = $1 and o.to_address = d.to_address and o.id < d.id))
+            where o.status = 'pending' and o.channel = $1 and o.to_address = d.to_address and o.id < d.id
+              and d.facts->'ended' ? (o.facts->>'threadId')))
         order by next_attempt_at
         limit $2
         for update of d skip locked
