@@ -89,6 +89,11 @@ export interface Channel {
   /** For logs and errors, with nothing secret in it: `smtp (mail.example.com:587)`. */
   readonly name: string;
   /**
+   * How long one send may take, in ms, where a service may take a message and be long in saying so; left out: as long as the
+   * outbox gives any. What hangs before the service has the message is then the channel's to end.
+   */
+  readonly maxSendMs?: number;
+  /**
    * Sends it.
    * @param signal aborts the call; every send is given one with a time limit.
    * @returns the id by which the provider knows the message, to look it up there.

@@ -99,6 +99,12 @@ describe('the smtp channel', () => {
     },
   );
 
+  it('ends a send of its own when the server does not take the message', async () => {
+    smtp.behave({ do: 'hang', at: 'connect' }, 1);
+    const failure = await failureOf(smtpChannel({ url: smtp.url, from, handOverMs: 50 }));
+    expect(failure).toMatchObject({ retry: 'later', message: expect.stringContaining('aborted') });
+  });
+
   it('does not repeat a mail by itself when the connection is lost', async () => {
     smtp.clear();
     smtp.behave({ do: 'drop', at: 'data', keep: true }, 1);

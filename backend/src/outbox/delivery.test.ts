@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/pos
 import { type SmtpTestServer, startSmtpServer } from '../../../test-kit/src/smtp.ts';
 import type { Channel } from '../channels/channel.ts';
 import { makeChannels } from '../channels/registry.ts';
+import { smtpChannel } from '../channels/smtp/smtp.ts';
 import { type Delivery, type DeliveryOptions, startDelivery } from './delivery.ts';
 import { leaseDueNotifications, writeOutcome } from './queue.ts';
 import { givenPending, rowOf, silentLog, until } from './test-help.ts';
@@ -93,6 +94,28 @@ describe('delivery', () => {
     await until(async () => (await rowOf(database.pool, id!)).status === 'sent', 'it is settled');
     expect(smtp.mails[0]!.parsed.messageId).toBe(`<${id}@example.com>`);
     expect((await rowOf(database.pool, id!)).attempts).toBe(3);
+  });
+
+  it('waits for the late answer of a server that has the mail, instead of sending it again', async () => {
+    smtp.behave({ do: 'delay', ms: 4000 }, 1);
+    const email = smtpChannel({ url: smtp.url, from, handOverMs: 3500 });
+    const [id] = await givenPending(database.pool, 1);
+    for (let n = 0; n < 2; n += 1)
+      deliver({ channels: { email }, sendTimeoutMs: 50, leaseMs: 2500, pollMs: 50 });
+    await until(async () => (await rowOf(database.pool, id!)).status === 'sent', 'it is settled');
+    expect(arrived()).toEqual([id]);
+    expect((await rowOf(database.pool, id!)).attempts).toBe(1);
+  });
+
+  it('lets others go past a mail whose answer is late', async () => {
+    smtp.behave({ do: 'hang', at: 'data', keep: true }, 1);
+    const [late] = await givenPending(database.pool, 1);
+    const delivery = deliver({ concurrency: 1, sendTimeoutMs: 50 });
+    await smtp.waitForMails(1);
+    const [next] = await givenPending(database.pool, 1);
+    await until(async () => (await rowOf(database.pool, next!)).status === 'sent', 'the next is sent');
+    expect(await rowOf(database.pool, late!)).toMatchObject({ status: 'pending', attempts: 1 });
+    await delivery.stop(0);
   });
 
   it('fails for good when the recipient is refused, and says why', async () => {

@@ -1,6 +1,7 @@
 // One channel's way from the queue to the world: lease what is due, send it, settle it, several at a time. Only as much is
-// leased as can be sent at once, so a lease never waits in a line of its own. While the channel fails, one at a time goes
-// out to see whether it works again; while it asked to be left alone (Retry-After), none.
+// leased as can be sent at once, so a lease never waits in a line of its own. A send that only waits for a late answer gives
+// its place to another, and keeps its lease. While the channel fails, one at a time goes out to see whether it works again;
+// while it asked to be left alone (Retry-After), none.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from '../channels/channel.ts';
@@ -15,7 +16,7 @@ import {
   settle,
   wasAbandoned,
 } from './notification.ts';
-import { leaseDueNotifications, writeOutcome } from './queue.ts';
+import { leaseDueNotifications, renewLease, writeOutcome } from './queue.ts';
 import type { DeliveryReport } from './report.ts';
 
 export interface LaneOptions {
@@ -25,9 +26,9 @@ export interface LaneOptions {
   worker: string;
   report: DeliveryReport;
   policy: RetryPolicy;
-  /** Sends at a time. */
+  /** Sends at a time; as many more may wait for a late answer. */
   concurrency: number;
-  /** How long one send may take; well under `leaseMs`. */
+  /** How long one send may take, unless its channel says; then it is late after this. Well under `leaseMs`. */
   sendTimeoutMs: number;
   leaseMs: number;
   /** The longest wait before looking again, when no NOTIFY comes. */
@@ -41,10 +42,17 @@ export interface LaneOptions {
 /** Told after each attempt. */
 export type OnSettled = (channel: string, notification: LeasedNotification, next: NextState) => void;
 
+interface UnderWay {
+  done: Promise<void>;
+  /** Breaks the send off. */
+  cut: AbortController;
+  isLate: boolean;
+}
+
 export class Lane {
   readonly #options: LaneOptions;
-  /** By notification id. `cut` breaks the send off. */
-  readonly #underWay = new Map<string, { done: Promise<void>; cut: AbortController }>();
+  /** By notification id. */
+  readonly #underWay = new Map<string, UnderWay>();
   /** Leases nothing more. */
   #isStopping = false;
   /** Sends under way are broken off too, and settling is no longer waited for. */
@@ -100,8 +108,10 @@ export class Lane {
 
   #room(): number {
     if (Date.now() < this.#leaveAloneUntil) return 0;
-    const places = this.#failuresInARow > this.#options.concurrency ? 1 : this.#options.concurrency;
-    return Math.max(0, places - this.#underWay.size);
+    const { concurrency } = this.#options;
+    const places = this.#failuresInARow > concurrency ? 1 : concurrency;
+    const late = [...this.#underWay.values()].filter(({ isLate }) => isLate).length;
+    return Math.max(0, places + Math.min(late, concurrency) - this.#underWay.size);
   }
 
   #lease(limit: number): Promise<LeasedNotification[]> {
@@ -121,21 +131,21 @@ export class Lane {
   }
 
   #start(notification: LeasedNotification): void {
-    const cut = new AbortController();
-    const done = this.#deliver(notification, cut).finally(() => {
+    const sending: UnderWay = { done: Promise.resolve(), cut: new AbortController(), isLate: false };
+    this.#underWay.set(notification.id, sending);
+    sending.done = this.#deliver(notification, sending).finally(() => {
       this.#underWay.delete(notification.id);
       this.wake(); // a place is free
     });
-    this.#underWay.set(notification.id, { done, cut });
-    if (this.#isCut) cut.abort();
+    if (this.#isCut) sending.cut.abort();
   }
 
-  async #deliver(notification: LeasedNotification, cut: AbortController): Promise<void> {
+  async #deliver(notification: LeasedNotification, sending: UnderWay): Promise<void> {
     const { policy, report, channelName } = this.#options;
     const startedAt = performance.now();
     const outcome: Outcome = wasAbandoned(notification, Date.now(), policy)
       ? { result: 'failed', error: new NotificationError('every attempt ended with its process', 'never') }
-      : await this.#send(notification, cut);
+      : await this.#send(notification, sending);
     const now = Date.now();
     const mayRetry = outcome.result === 'failed' && outcome.error.retry === 'later';
     this.#failuresInARow = mayRetry ? this.#failuresInARow + 1 : 0;
@@ -148,14 +158,16 @@ export class Lane {
     report.notificationSettled(channelName, notification, next, Math.round(performance.now() - startedAt));
   }
 
-  async #send(notification: LeasedNotification, cut: AbortController): Promise<Outcome> {
+  async #send(notification: LeasedNotification, sending: UnderWay): Promise<Outcome> {
     const { channel, sendTimeoutMs } = this.#options;
+    const { cut } = sending;
     try {
       await this.#options.waitForTurn?.(cut.signal);
     } catch (error) {
       return { result: 'failed', error: asNotificationError(error, channel) };
     }
-    const timeLimit = setTimeout(() => cut.abort(), sendTimeoutMs);
+    const timeLimit = setTimeout(() => cut.abort(), channel.maxSendMs ?? sendTimeoutMs);
+    const keeping = setInterval(() => this.#keepLate(notification, sending), sendTimeoutMs);
     // A channel that forgets its signal must not keep the place for ever.
     const forgotten = new Promise<never>((_resolve, reject) => {
       const giveUp = () => reject(new NotificationError(`${channel.name}: no answer in time`, 'later'));
@@ -168,7 +180,20 @@ export class Lane {
       return { result: 'failed', error: asNotificationError(error, channel) };
     } finally {
       clearTimeout(timeLimit);
+      clearInterval(keeping);
     }
+  }
+
+  #keepLate({ id }: LeasedNotification, sending: UnderWay): void {
+    const { pool, worker, leaseMs, report } = this.#options;
+    if (sending.cut.signal.aborted) return;
+    if (!sending.isLate) {
+      sending.isLate = true;
+      this.wake(); // its place is free
+    }
+    renewLease(pool, id, worker, leaseMs).catch((error: Error) =>
+      report.troubled('cannot keep a notification whose answer is late', error),
+    );
   }
 
   /** Tries for as long as it takes: an outcome that is not written repeats the mail. Only a stop ends it early. */

@@ -67,6 +67,16 @@ export async function leaseDueNotifications(pool: Pool, lease: Lease): Promise<L
   }));
 }
 
+/** Keeps a notification that is in this worker's hands for longer. */
+export async function renewLease(pool: Pool, id: string, worker: string, leaseMs: number): Promise<void> {
+  await pool.query(
+    `update notifications
+     set leased_until = now() + $3 * interval '1 millisecond'
+     where id = $1 and leased_by = $2 and status = 'pending'`,
+    [id, worker, leaseMs],
+  );
+}
+
 interface LeasedRow {
   id: string;
   to_address: string;

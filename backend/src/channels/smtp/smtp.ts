@@ -1,5 +1,7 @@
-// Notifications -> mails through an SMTP server (SMTP_URL), over a pool of kept connections.
+// Notifications -> mails through an SMTP server (SMTP_URL), over a pool of kept connections. A server that has the whole
+// message may take minutes to say that it keeps it (a content filter); giving up before that would repeat the mail.
 
+import { PassThrough } from 'node:stream';
 import { createTransport } from 'nodemailer';
 import type { Channel } from '../channel.ts';
 import { mailHeaders } from '../mail-headers.ts';
@@ -15,10 +17,15 @@ export interface SmtpSettings {
   from: string;
   /** Connections kept open at most. */
   connections?: number;
+  /** For all that comes before the server has the message. */
+  handOverMs?: number;
+  /** For its answer to that; RFC 5321, 4.5.3.2.6 asks for ten minutes. */
+  answerMs?: number;
 }
 
 /** @returns the channel; nothing is connected to until the first send. */
-export function smtpChannel({ url, from, connections = 5 }: SmtpSettings): Channel {
+export function smtpChannel(settings: SmtpSettings): Channel {
+  const { url, from, connections = 10, handOverMs = 30_000, answerMs = 600_000 } = settings;
   const { hostname, port, password } = new URL(url);
   const name = `smtp (${hostname}${port === '' ? '' : `:${port}`})`;
   const transport = createTransport({
@@ -30,16 +37,24 @@ export function smtpChannel({ url, from, connections = 5 }: SmtpSettings): Chann
     connectionTimeout: 10_000,
     greetingTimeout: 10_000,
     dnsTimeout: 10_000,
-    socketTimeout: 30_000,
+    socketTimeout: answerMs,
     disableFileAccess: true,
     disableUrlAccess: true,
+  });
+  transport.use('stream', (mail, done) => {
+    const { onHandedOver } = mail.data as HandedOver;
+    mail.message.transform(new PassThrough().once('end', onHandedOver));
+    done();
   });
 
   return {
     name,
+    maxSendMs: handOverMs + answerMs,
     async send(message, signal) {
+      const late = new AbortController();
+      const handOver = setTimeout(() => late.abort(), handOverMs);
       try {
-        const sent = await transport.sendMail({
+        const mail: Parameters<typeof transport.sendMail>[0] & HandedOver = {
           from,
           to: { name: '', address: message.to },
           subject: message.subject,
@@ -47,15 +62,23 @@ export function smtpChannel({ url, from, connections = 5 }: SmtpSettings): Chann
           html: message.html ?? undefined,
           messageId: message.messageId,
           headers: { ...mailHeaders(message.id), ...message.headers },
-          signal,
-        });
-        return sent.messageId;
+          signal: AbortSignal.any([signal, late.signal]),
+          onHandedOver: () => clearTimeout(handOver),
+        };
+        return (await transport.sendMail(mail)).messageId;
       } catch (error) {
         throw smtpError(error, name, password);
+      } finally {
+        clearTimeout(handOver);
       }
     },
     close() {
       transport.close();
     },
   };
+}
+
+interface HandedOver {
+  /** The whole message is on its way. */
+  onHandedOver: () => void;
 }
