@@ -54,21 +54,11 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   const report = options.report ?? deliveryReport(options.log ?? silent, options.metrics);
   const worker = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   const quotas = new Map(
-    Object.entries(channels).flatMap(([channelName, channel]) =>
-      channel.quota === undefined
-        ? []
-        : [
-            [
-              channelName,
-              watchQuota({
-                pool,
-                channelName,
-                channel,
-                onTrouble: (error) => report.troubled(`cannot ask for the quota of ${channel.name}`, error),
-              }),
-            ] as const,
-          ],
-    ),
+    Object.entries(channels).map(([channelName, channel]) => {
+      const onTrouble = (error: Error) =>
+        report.troubled(`cannot ask for the quota of ${channel.name}`, error);
+      return [channelName, watchQuota({ pool, channelName, channel, onTrouble })];
+    }),
   );
   const lanes = Object.entries(channels).map(
     ([channelName, channel]) =>

@@ -90,6 +90,20 @@ describe('the quota of the account', () => {
     expect(smtpChannel({ url: 'smtp://127.0.0.1:25', from: 'alerts@example.com' }).quota).toBeUndefined();
   });
 
+  it('is forgotten when mails go another way, by which they are not bounded', async () => {
+    await noteQuota(database.pool, 'email', { perSecond: 1, perDay: 200, sentLastDay: 200 }, Date.now());
+    const watch = watchQuota({
+      pool: database.pool,
+      channelName: 'email',
+      channel: smtpChannel({ url: 'smtp://127.0.0.1:25', from: 'alerts@example.com' }),
+      onTrouble: (error) => {
+        throw error;
+      },
+    });
+    await until(async () => (await budget('quota:email')) === undefined, 'the quota is forgotten');
+    await watch.stop();
+  });
+
   it('never lets more go in 24 hours than it grants, whenever they begin', () => {
     const { capacity, perMs } = quotaLimits(200);
     expect(capacity + perMs * 86_400_000).toBeLessThanOrEqual(200);

@@ -1,6 +1,7 @@
 // What the mail provider lets the account send (SES: 1 a second and 200 a day in the sandbox) -> the budget that the
 // dispatcher spends, and the pace at which a lane sends. Asked at the start and every hour; a provider that does not say
-// (SMTP, or SES without the permission ses:GetAccount) sets no bound of its own.
+// (SMTP, or SES without the permission ses:GetAccount) sets no bound of its own, and what another one said before is
+// forgotten.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel, SendQuota } from '../channels/channel.ts';
@@ -40,6 +41,14 @@ export async function noteQuota(
   });
 }
 
+/** The channel has no quota, whatever it had before. */
+export async function forgetQuota(pool: Pool, channelName: string): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await lockBudgets(client);
+    await client.query('delete from mail_budgets where name = $1', [`quota:${channelName}`]);
+  });
+}
+
 /** Longest wait for a turn: well within a lease. */
 const maxWaitMs = 20_000;
 
@@ -63,12 +72,13 @@ export function watchQuota(options: QuotaOptions): QuotaWatch {
   const stopping = new AbortController();
   let perSecond: number | undefined;
   const ask = async () => {
-    const quota = await channel.quota!(AbortSignal.any([stopping.signal, AbortSignal.timeout(30_000)]));
+    const quota = await channel.quota?.(AbortSignal.any([stopping.signal, AbortSignal.timeout(30_000)]));
     perSecond = quota?.perSecond;
     if (quota) await noteQuota(pool, channelName, quota, Date.now());
+    else await forgetQuota(pool, channelName);
   };
   const running = (async () => {
-    while (channel.quota && !stopping.signal.aborted) {
+    while (!stopping.signal.aborted) {
       await ask().catch((error: Error) => {
         if (!stopping.signal.aborted) onTrouble(error);
       });
