@@ -1,12 +1,12 @@
 // What waits to be told -> messages written and sent, in the background: the dispatcher, a lane for each channel, and who
-// watches whether the channels work. Stopped and started anew when RULES_FILE brings other channels.
+// watches whether the channels work. Stopped and started anew when RULES_FILE brings other channels. Without any channel it
+// still gives up what waits for one that is gone.
 
 import type { Logger } from 'pino';
 import { canaryNoteTaker } from './alerting/canary-channel.ts';
 import { defaultPolicy } from './alerting/policy.ts';
 import type { RuleBook } from './alerting/rules/rule-book.ts';
 import { startDispatch } from './alerting/start-dispatch.ts';
-import { canTell } from './alerting/targets.ts';
 import { watchChannels } from './alerting/watch-channels.ts';
 import { makeChannels } from './channels/registry.ts';
 import type { Pool } from './db/pool.ts';
@@ -37,7 +37,6 @@ export interface Telling {
 export function startTelling(parts: TellingParts): Telling {
   const { settings, pool, connectionString, rules, report, watch, logger } = parts;
   const { policy = defaultPolicy, ...alerts } = settings.alerts;
-  if (!canTell(alerts)) return { ways: [], stop: async () => {} };
   const { email, ...others } = makeChannels(
     { smtpUrl: settings.smtpUrl, from: alerts.from, allowPrivate: settings.allowPrivateWebhooks },
     settings.rules.channels,

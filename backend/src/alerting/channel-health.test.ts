@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { newId } from '../db/record-id.ts';
+import { givenPending } from '../outbox/test-help.ts';
 import { addOutcome, healthAfter, newHealth, newNews, tellOfHealth } from './channel-health.ts';
 import { othersThan } from './tell-health.ts';
 import { emptyTables, hours, minutes } from './test-help-timeline.ts';
@@ -150,6 +151,48 @@ describe('watchChannels', () => {
     expect(texts[0].body).toMatch(/60 messages were given up for good, to r\d@example.com, /);
     expect(texts[0].body).toContain('550 no such user');
     now += hours(2);
+  });
+
+  it('gives up mails that wait when mails are switched off, and tells the others once', async () => {
+    await givenPending(database.pool, 2, { silently: true });
+    await database.pool.query(`update notifications set created_at = $1`, [new Date(start - hours(25))]);
+    const logged: string[] = [];
+    const watch = watchChannels({
+      pool: database.pool,
+      settings: { ...settings, enabled: false },
+      newId: () => newId(Date.now()),
+      log: { warn: () => {}, error: (_, message) => logged.push(message) },
+      now: () => start,
+      everyMs: 1e9,
+    });
+    await watch.look();
+    await watch.look();
+    const { rows } = await database.pool.query(
+      'select distinct status from notifications where to_address like $1',
+      ['%@%'],
+    );
+    expect(rows).toEqual([{ status: 'failed' }]);
+    expect(logged).toEqual([expect.stringContaining('2 messages given up')]);
+    expect((await told()).filter(({ subject }) => subject === '[CHANNEL GONE] email')).toMatchObject([
+      { channel: 'ops-slack' },
+      { channel: 'on-call' },
+    ]);
+  });
+
+  it('says no more that mails fail, once they are switched off', async () => {
+    const { one, logged } = given(() => start);
+    one.settled('email', 'a@example.com', 'smtp: no answer', false);
+    await one.look();
+    const later = watchChannels({
+      pool: database.pool,
+      settings: { ...settings, enabled: false },
+      newId: () => newId(Date.now()),
+      log: { warn: () => {}, error: (_, message) => logged.push(message) },
+      now: () => start + hours(1),
+      everyMs: 1e9,
+    });
+    await later.look();
+    expect(await told()).toEqual([]);
   });
 
   it('says so in the log when there is nobody else to tell', async () => {

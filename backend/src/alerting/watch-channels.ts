@@ -100,7 +100,7 @@ async function lookAt(
       `insert into channel_health (channel) select * from unnest($1::text[]) on conflict do nothing`,
       [names],
     );
-  await giveUpStrangers(client, settings, now, newId);
+  await giveUpStrangers(client, settings, now, newId, log);
   const known = await readHealth(client, settings);
   for (const before of known) {
     const seen = news.get(before.channel);
@@ -126,8 +126,8 @@ async function giveUpStrangers(
   settings: HealthSettings,
   now: number,
   newId: () => string,
+  log: WatchChannelsOptions['log'],
 ): Promise<void> {
-  const { channels = [] } = settings;
   const { rows } = await client.query<{ channel: string }>(
     `update notifications
      set status = 'failed', error_message = 'the channel ' || channel || ' is not configured any more'
@@ -136,12 +136,21 @@ async function giveUpStrangers(
        and created_at < $2
        and (leased_until is null or leased_until <= now())
      returning channel`,
-    [['email', 'canary', ...channels.map(({ name }) => name)], new Date(now - strangerMs)],
+    [['canary', ...configured(settings)], new Date(now - strangerMs)],
   );
   for (const channel of new Set(rows.map((row) => row.channel))) {
-    const lost = rows.filter((row) => row.channel === channel).length;
-    await tellGivenUp(client, channel, counted(lost, 'message', 'messages'), settings, now, newId);
+    const lost = counted(rows.filter((row) => row.channel === channel).length, 'message', 'messages');
+    log.error(
+      { channel },
+      `${lost} given up that waited for a day for ${channel}, which the settings have not`,
+    );
+    await tellGivenUp(client, channel, lost, settings, now, newId);
   }
+}
+
+/** Names of the channels that messages go out by. */
+function configured({ enabled, channels = [] }: HealthSettings): string[] {
+  return [...(enabled ? ['email'] : []), ...channels.map(({ name }) => name)];
 }
 
 interface HealthRow {
@@ -156,14 +165,14 @@ interface HealthRow {
 }
 
 /** Rows of the channels that are configured, locked. */
-async function readHealth(client: PoolClient, { channels = [] }: HealthSettings): Promise<ChannelHealth[]> {
+async function readHealth(client: PoolClient, settings: HealthSettings): Promise<ChannelHealth[]> {
   const { rows } = await client.query<HealthRow>(
     `select channel, failing_since, attempts, last_error, lost, lost_to, told_at, is_told
      from channel_health
      where channel = any($1::text[])
      order by channel
      for update`,
-    [['email', ...channels.map(({ name }) => name)]],
+    [configured(settings)],
   );
   return rows.map((row) => ({
     ...newHealth(row.channel),
