@@ -48,6 +48,16 @@ describe('decide', () => {
     ['tells of a new issue', { ...never, isNew: true, pauseMs: null }, { notify: true, reason: 'new' }],
     ['holds back what was told of', {}, { notify: false, reason: 'in-cooldown' }],
     ['tells again after the cooldown', { alertedAt: now - hour }, { notify: true, reason: 'still-failing' }],
+    [
+      'tells again when it was told by a clock that ran a day ahead',
+      { alertedAt: now + 24 * hour, memory: memory({ bucket: { tokens: 1, at: now + 24 * hour } }) },
+      { notify: true, reason: 'still-failing' },
+    ],
+    [
+      'bears with clocks that differ by seconds',
+      { alertedAt: now + 5000 },
+      { notify: false, reason: 'in-cooldown' },
+    ],
     ['tells at last of one that nobody was told of', never, { notify: true, reason: 'still-failing' }],
     ['tells of one that was resolved', { isRegressed: true }, { notify: true, reason: 'regressed' }],
     ['tells of one that had been quiet', { pauseMs: hour }, { notify: true, reason: 'regressed' }],

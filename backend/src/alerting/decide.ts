@@ -6,6 +6,7 @@
 //                        |  ^
 //                 quiet, or resolved --regressed: a new episode, a new thread of mails
 
+import { isFarAhead } from '../db/clock.ts';
 import type { HeldReason, NotifyReason } from '../ingest/types.ts';
 import { type Bucket, take } from '../outbox/token-bucket.ts';
 import type { MuteEnd } from './mute.ts';
@@ -154,7 +155,12 @@ function reasonToNotify(
   const muteEnded = facts.muteEnded ?? memory?.owesMuteEnd;
   if (muteEnded === 'worse' || isSpike(facts, now, cooldownMs)) return 'spike';
   if (muteEnded) return 'still-failing';
-  return now - alertedAt >= cooldownMs ? 'still-failing' : undefined;
+  return isLongAgo(alertedAt, cooldownMs, now) ? 'still-failing' : undefined;
+}
+
+/** Also what a clock noted that ran ahead: nobody knows when that was. */
+function isLongAgo(at: number, ms: number, now: number): boolean {
+  return now - at >= ms || isFarAhead(at, now);
 }
 
 function isSpike(facts: IssueFacts, now: number, cooldownMs: number): boolean {
@@ -164,7 +170,7 @@ function isSpike(facts: IssueFacts, now: number, cooldownMs: number): boolean {
     windowPeak > 0 &&
     windowCount >= spikeMin &&
     windowCount >= spikeFactor * windowPeak &&
-    now - alertedAt! >= spikeGraceMs &&
-    (spikedAt === null || now - spikedAt >= cooldownMs)
+    isLongAgo(alertedAt!, spikeGraceMs, now) &&
+    (spikedAt === null || isLongAgo(spikedAt, cooldownMs, now))
   );
 }

@@ -283,6 +283,7 @@ export function planFor(
   const plan = planMail(
     recipient.hasFirst,
     own?.gatherUntil ?? null,
+    policy.digestMs,
     {
       recipient: { bucket: own, limits: mailLimits(policy.maxPerHour) },
       whole: { bucket: whole, limits: mailLimits(policy.maxPerHourTotal) },

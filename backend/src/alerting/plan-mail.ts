@@ -2,6 +2,7 @@
 // follows from here: mails to one recipient are at least the digest window apart, and each takes a token of the
 // recipient's bucket, of the whole's, and of the provider's quota.
 
+import { isFarAhead } from '../db/clock.ts';
 import { type Bucket, type BucketLimits, take } from '../outbox/token-bucket.ts';
 
 /** A bucket with what bounds it. */
@@ -24,14 +25,16 @@ export type MailPlan =
 /**
  * @param mayUseReserve an issue waits of which nobody was told.
  * @param gatherUntil end of the recipient's digest window; null: none is open.
+ * @param digestMs how long a window is: one that ends later was opened by a clock that ran ahead.
  */
 export function planMail(
   mayUseReserve: boolean,
   gatherUntil: number | null,
+  digestMs: number,
   budgets: Budgets,
   now: number,
 ): MailPlan {
-  if (gatherUntil !== null && now < gatherUntil)
+  if (gatherUntil !== null && now < gatherUntil && !isFarAhead(gatherUntil, now + digestMs))
     return { send: false, because: 'gathering', until: gatherUntil };
   const takeOf = ({ bucket, limits }: Budget) => take(bucket, limits, now, mayUseReserve);
   const recipient = takeOf(budgets.recipient);

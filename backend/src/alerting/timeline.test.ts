@@ -295,3 +295,28 @@ describe('two backends', () => {
     );
   });
 });
+
+describe('a clock that ran a day ahead for a moment', () => {
+  const ahead = days(1);
+
+  it('holds back no mail once it is right again', async () => {
+    const line = timeline({ policy: { maxPerHour: 1 } });
+    // Its one token is taken, its window is open, and the issue is told.
+    await line.ingest(ahead, [{ issue: 'refused' }]);
+    expect((await line.dispatch(ahead)).mails).toBe(1);
+    await line.ingest(0, [{ issue: 'refused' }, { issue: 'disk full' }]);
+    expect((await line.dispatch(0)).mails).toBe(1);
+    const { rows } = await database.pool.query('select subject from notifications order by created_at');
+    expect(rows.map(({ subject: of }) => of).toSorted()).toEqual(['[2 ISSUES] api', `[NEW] ${subject}`]);
+  });
+
+  it('makes no duplicates of what comes after it', async () => {
+    const line = timeline({ dedupeWindowMs: seconds(60) });
+    const same = { issue: 'refused', message: 'ERROR refused' };
+    const ids = [];
+    for (const at of [ahead, 0, seconds(30), seconds(120)]) ids.push(...(await line.ingest(at, [same])));
+    const { rows } = await database.pool.query('select id, duplicate_of_id from log_records');
+    const of = new Map(rows.map(({ id, duplicate_of_id }) => [id, duplicate_of_id]));
+    expect(ids.map((id) => of.get(id))).toEqual([null, null, ids[1], null]);
+  });
+});

@@ -11,7 +11,15 @@ describe('idMaker', () => {
     expect(bucketOfId(id)).toBe(0xabc);
   });
 
-  it('ascends, within a millisecond and when the clock steps back', () => {
+  it('follows a clock that ran far ahead and was set right, and makes no id twice', () => {
+    const make = idMaker();
+    const times = [5_000_000, 86_400_000, 5_000_001, 5_000_001];
+    const ids = times.flatMap((now) => Array.from({ length: 1000 }, () => make(now, 7)));
+    expect([...new Set(ids.map(timeOfId))]).toEqual([...new Set(times)]);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('ascends, within a millisecond and when the clock steps back a little', () => {
     const make = idMaker();
     const ids = [5000, 5000, 5000, 4000, 5001, 4999].flatMap((now) =>
       Array.from({ length: 20_000 }, () => make(now, 7)),

@@ -4,6 +4,7 @@
 //   48 bits milliseconds | 4 version | 26 counter, kept ascending within a millisecond (2 variant bits inside) | 36 random | 12 bucket
 
 import { createHash, randomFillSync } from 'node:crypto';
+import { steady } from './clock.ts';
 
 /** The bucket of a source: low 12 bits of sha256(host NUL container). */
 export function bucketOf(host: string, container: string): number {
@@ -33,7 +34,10 @@ export function timeOfId(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
-/** @returns a maker of ids that ascend, as long as one maker makes them, even when the clock steps back. */
+/**
+ * @returns a maker of ids that ascend, as long as one maker makes them, even when the clock steps back a little. One that ran
+ * far ahead and is set right is followed back: an id tells when something was, and lists go by that.
+ */
 export function idMaker(): (nowMs: number, bucket?: number) => string {
   const random = Buffer.alloc(3072);
   /** Random bytes in hexadecimal, of which each id takes twelve digits. */
@@ -43,8 +47,9 @@ export function idMaker(): (nowMs: number, bucket?: number) => string {
   let time = '';
   let counter = 0;
   return (nowMs, bucket) => {
-    if (nowMs > lastMs || ++counter === 1 << 26) {
-      lastMs = Math.max(nowMs, lastMs + 1);
+    const ms = steady(nowMs, lastMs);
+    if (ms !== lastMs || ++counter === 1 << 26) {
+      lastMs = ms === lastMs ? lastMs + 1 : ms;
       counter = 0;
       const hex = lastMs.toString(16).padStart(12, '0');
       time = `${hex.slice(0, 8)}-${hex.slice(8)}-`;

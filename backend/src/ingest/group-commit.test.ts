@@ -186,6 +186,42 @@ describe('GroupCommit', () => {
     expect(seen).toHaveLength(3);
   });
 
+  const day = 86_400_000;
+
+  it('goes on from a clock that steps back a little, and goes back with one that ran a day ahead', async () => {
+    const seen: Draft[] = [];
+    let now = 1_795_341_600_000;
+    const commits = new GroupCommit({
+      now: () => now,
+      store: async (drafts) => {
+        seen.push(...drafts);
+        return drafts.map(({ id }) => ({ id }) as LogRecord);
+      },
+    });
+    for (const step of [0, day, -1000, -day, 5000]) {
+      now += step;
+      await commits.submit([aRecord('a')]);
+    }
+    const times = seen.map(({ receivedAtMs }) => receivedAtMs - 1_795_341_600_000);
+    expect(times).toEqual([0, day, day, -1000, 4000]);
+    expect(seen.map(({ id }) => timeOfId(id))).toEqual(seen.map(({ receivedAtMs }) => receivedAtMs));
+  });
+
+  it('does not follow an equal record that is a day ahead', async () => {
+    const now = 1_795_341_600_000;
+    const seen: Draft[] = [];
+    const commits = new GroupCommit({
+      now: () => now,
+      store: async (drafts, mayBeOutOfOrder) => {
+        seen.push(...drafts);
+        if (!mayBeOutOfOrder) throw new OutOfOrder(now + day);
+        return drafts.map(({ id }) => ({ id }) as LogRecord);
+      },
+    });
+    await commits.submit([aRecord('a')]);
+    expect(seen.map(({ receivedAtMs }) => receivedAtMs)).toEqual([now, now]);
+  });
+
   it('begins another transaction only when it would be full, or when the one under way is slow', async () => {
     const { commits, calls } = givenStore({ transactions: 2, maxRecords: 3, slowMs: 60_000 });
     const sent = [

@@ -8,6 +8,7 @@
 
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '@log-detector/contract';
+import { isFarAhead, steady } from '../db/clock.ts';
 import { bucketOf, idMaker } from '../db/record-id.ts';
 import { comeAgain, HttpError, isDatabaseAway } from '../http/errors.ts';
 import { OutOfOrder } from './accept-batch.ts';
@@ -68,6 +69,7 @@ export class GroupCommit {
   #idle: (() => void)[] = [];
   /** Later than the latest equal record that was ahead of a draft, perhaps by another backend's clock. */
   #notBeforeMs = 0;
+  #receivedAtMs = 0;
 
   constructor(options: GroupCommitOptions) {
     this.#options = {
@@ -180,14 +182,12 @@ export class GroupCommit {
 
   /** Ids and times are given once, so that a further attempt stores the same records. */
   #draft(records: readonly IncomingRecord[]): Draft[] {
-    const receivedAtMs = Math.max(this.#options.now(), this.#notBeforeMs);
+    const now = this.#options.now();
+    // As the ids go, so that an id and `received_at` name the same minute.
+    this.#receivedAtMs = steady(steady(now, this.#notBeforeMs), this.#receivedAtMs);
+    const receivedAtMs = this.#receivedAtMs;
     const receivedAt = instantOf(receivedAtMs);
     return records.map((record) => draftOf(record, this.#makeId, receivedAt, receivedAtMs));
-  }
-
-  #mindClock(aheadMs: number): void {
-    const most = this.#options.now() + mostAheadMs;
-    this.#notBeforeMs = Math.max(this.#notBeforeMs, Math.min(aheadMs + 1, most));
   }
 
   async #store(drafts: readonly Draft[]): Promise<Outcome[]> {
@@ -219,10 +219,13 @@ export class GroupCommit {
         return await store(ordered, attempt > 0 || reordered === mostReorders);
       } catch (error) {
         if (error instanceof OutOfOrder) {
-          this.#mindClock(error.afterMs);
-          ordered = this.#draft(ordered);
-          reordered += 1;
           attempt -= 1;
+          if (isFarAhead(error.afterMs, this.#options.now())) reordered = mostReorders;
+          else {
+            this.#notBeforeMs = Math.max(this.#notBeforeMs, error.afterMs + 1);
+            ordered = this.#draft(ordered);
+            reordered += 1;
+          }
           continue;
         }
         if (!isWorthTryingAgain(error)) throw error;
@@ -272,8 +275,6 @@ function draftOf(
 
 /** How often a batch is received anew, because an equal record was later than it. */
 const mostReorders = 4;
-/** Furthest that another backend's clock is followed, in ms: one that is an hour ahead must not carry all others there. */
-const mostAheadMs = 10_000;
 
 /** Also a key that exists already: the attempt before, thought lost, was committed just now. */
 function isWorthTryingAgain(error: unknown): boolean {

@@ -1,6 +1,7 @@
 // The statements of an ingest transaction on the tables of records: one for each table and batch, rows sorted by key.
 
 import type { LogRecord } from '@log-detector/contract';
+import { mostAheadMs } from '../db/clock.ts';
 import type { Fields } from '../db/fields.ts';
 import type { Ask, Step } from '../db/pipeline.ts';
 import type { PoolClient } from '../db/pool.ts';
@@ -79,7 +80,7 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
   for (const run of runsOfEqual(drafts)) {
     for (let i = 1; i < run.length; i += 1) {
       const [before, draft] = [run[i - 1]!, run[i]!];
-      if (draft.receivedAtMs - before.receivedAtMs <= windowMs) duplicates.set(draft.id, before.id);
+      if (isWithin(draft, before.receivedAtMs, windowMs)) duplicates.set(draft.id, before.id);
     }
     const last = run[run.length - 1]!;
     firsts.set(last.id, run[0]!);
@@ -107,7 +108,10 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
       set previous_id = d.last_id,
         previous_at = d.last_at,
         last_id = excluded.last_id,
-        last_at = greatest(d.last_at, excluded.last_at)
+        last_at = case
+          when d.last_at > excluded.last_at + interval '${mostAheadMs} milliseconds' then excluded.last_at
+          else greatest(d.last_at, excluded.last_at)
+        end
       returning case when previous_id is null then null else last_id end as last_id, previous_id, previous_at`,
       'note-latest',
     ),
@@ -116,11 +120,17 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
         for (const { last_id, previous_id, previous_at } of rows as unknown as Latest[]) {
           if (previous_id === null || previous_at === null) continue;
           const first = firsts.get(last_id)!;
-          if (first.receivedAtMs - Date.parse(previous_at) <= windowMs) duplicates.set(first.id, previous_id);
+          if (isWithin(first, Date.parse(previous_at), windowMs)) duplicates.set(first.id, previous_id);
         }
       return duplicates;
     },
   };
+}
+
+/** Clocks of backends differ; an equal record of one that ran far ahead was received nobody knows when. */
+function isWithin({ receivedAtMs }: Draft, beforeMs: number, windowMs: number): boolean {
+  const pauseMs = receivedAtMs - beforeMs;
+  return pauseMs <= windowMs && -pauseMs <= Math.max(windowMs, mostAheadMs);
 }
 
 interface Latest {

@@ -23,6 +23,12 @@ describe('a token bucket', () => {
     expect(take({ tokens: 0, at: 5000 }, limits, 1000, true)).toEqual({ taken: false, until: 6000 });
   });
 
+  it('is as a new one when it was last used by a clock that ran a day ahead', () => {
+    const now = 1_000_000;
+    const ahead = { tokens: 0, at: now + 86_400_000 };
+    expect(take(ahead, limits, now, true)).toEqual({ taken: true, bucket: { tokens: 3, at: now } });
+  });
+
   it('never gives out more than its capacity and what came back, and keeps the time it said', () => {
     const draws = fc.array(fc.tuple(fc.integer({ min: 0, max: 5000 }), fc.boolean()), { maxLength: 200 });
     fc.assert(

@@ -1,6 +1,8 @@
 // A token bucket as a value: what is left and since when. Pure. Of its capacity a part is a reserve, which only those may
 // draw on who are let. In T ms it gives out at most `capacity + perMs * T` tokens, the reserve included.
 
+import { isFarAhead } from '../db/clock.ts';
+
 export interface BucketLimits {
   /** Most tokens; a new bucket is full. */
   capacity: number;
@@ -18,9 +20,12 @@ export interface Bucket {
 
 export type Taken = { taken: true; bucket: Bucket } | { taken: false; until: number };
 
-/** The bucket as it is at `now`. A clock that stepped back gives nothing and takes nothing. */
+/**
+ * The bucket as it is at `now`. A clock that stepped back a little gives nothing and takes nothing; what one left that ran far
+ * ahead is of no known age, and counts as new.
+ */
 export function refill(bucket: Bucket | undefined, limits: BucketLimits, now: number): Bucket {
-  if (!bucket) return { tokens: limits.capacity, at: now };
+  if (!bucket || isFarAhead(bucket.at, now)) return { tokens: limits.capacity, at: now };
   const elapsedMs = Math.max(0, now - bucket.at);
   return {
     tokens: Math.min(limits.capacity, bucket.tokens + elapsedMs * limits.perMs),
