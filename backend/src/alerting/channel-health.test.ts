@@ -24,6 +24,12 @@ describe('tellOfHealth', () => {
   const failed = (ms: number, isLost = false) =>
     healthAfter(newHealth('x'), addOutcome(newNews('x'), 'x', 'x: HTTP 500', isLost, start + ms));
 
+  it('says that it fails when a clock that ran a day ahead saw it fail, or told of it', () => {
+    const ahead = start + hours(24);
+    expect(tellOfHealth(failed(hours(24)), start, false).tell).toBe('fails');
+    expect(tellOfHealth({ ...failed(0), toldAt: ahead }, start + minutes(3), false).tell).toBe('fails');
+  });
+
   it('says nothing of a failure that passes', () => {
     const failing = failed(0);
     expect(tellOfHealth(failing, start + minutes(2), false).tell).toBeNull();

@@ -6,6 +6,8 @@
 // Others are told when it has failed for some minutes or lost a notification for good, once an hour at most; and when it
 // works again, if they were told that it fails.
 
+import { isLongAgo } from '../db/clock.ts';
+
 export interface ChannelHealth {
   channel: string;
   /** Ms since the epoch: the first failure after the last success; null: it works. */
@@ -100,8 +102,8 @@ export function tellOfHealth(
   isShared: boolean,
 ): { tell: HealthTold; health: ChannelHealth } {
   const { failingSince, lost, toldAt, isTold } = health;
-  const isFailing = failingSince !== null && now - failingSince >= failingMs;
-  const mayTell = toldAt === null || now - toldAt >= tellAgainMs;
+  const isFailing = failingSince !== null && isLongAgo(failingSince, failingMs, now);
+  const mayTell = toldAt === null || isLongAgo(toldAt, tellAgainMs, now);
   if ((isFailing || lost > 0) && mayTell) {
     const isWhole = isFailing || (!isShared && failingSince !== null);
     return {

@@ -6,7 +6,7 @@
 //                        |  ^
 //                 quiet, or resolved --regressed: a new episode, a new thread of mails
 
-import { isFarAhead } from '../db/clock.ts';
+import { isLongAgo } from '../db/clock.ts';
 import type { HeldReason, NotifyReason } from '../ingest/types.ts';
 import { type Bucket, take } from '../outbox/token-bucket.ts';
 import type { MuteEnd } from './mute.ts';
@@ -156,11 +156,6 @@ function reasonToNotify(
   if (muteEnded === 'worse' || isSpike(facts, now, cooldownMs)) return 'spike';
   if (muteEnded) return 'still-failing';
   return isLongAgo(alertedAt, cooldownMs, now) ? 'still-failing' : undefined;
-}
-
-/** Also what a clock noted that ran ahead: nobody knows when that was. */
-function isLongAgo(at: number, ms: number, now: number): boolean {
-  return now - at >= ms || isFarAhead(at, now);
 }
 
 function isSpike(facts: IssueFacts, now: number, cooldownMs: number): boolean {

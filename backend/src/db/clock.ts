@@ -8,6 +8,11 @@ export function isFarAhead(at: number, now: number): boolean {
   return at - now > mostAheadMs;
 }
 
+/** Also what is far ahead: nobody knows when that was. */
+export function isLongAgo(at: number, ms: number, now: number): boolean {
+  return now - at >= ms || isFarAhead(at, now);
+}
+
 /** `now`, but no step back from `last`, unless it is so long that `last` was wrong. */
 export function steady(now: number, last: number): number {
   return now < last && !isFarAhead(last, now) ? last : now;
