@@ -50,6 +50,17 @@ describe('gather', () => {
     });
   });
 
+  it.each([
+    [['over', 'regressed'], 'regressed'],
+    [['over', 'still-failing'], 'still-failing'],
+    [['spike', 'over'], 'over'],
+    [['over', 'regressed', 'over'], 'over'],
+    [['over', 'starting-or-stopping'], 'over'],
+  ])('of %j tells of %s', (reasons, told) => {
+    const { shown } = gather(reasons.map((reason) => waiting({ issueId: 'issue', reason })));
+    expect(shown.map(({ alert }) => alert.reason)).toEqual([told]);
+  });
+
   it('keeps the issues never told of that do not fit for the next mail, and counts the others', () => {
     const { shown, unshown, later } = gather([
       ...Array.from({ length: maxShown + 5 }, () => aNew()),

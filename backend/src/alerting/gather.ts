@@ -70,8 +70,7 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
       known.isFirst ||= alert.isFirst;
       known.held += alert.held;
       known.heldMuted += alert.heldMuted;
-      // That it is new, or came back, says more than that it went on; that it is over, most.
-      if (alert.reason === 'over' || isLess(known.alert.reason)) known.alert = alert;
+      if (saysMore(alert.reason, known.alert.reason)) known.alert = alert;
     }
   }
   const all = [...byIssue.values()];
@@ -91,6 +90,15 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
     unshown: [...(isTooMany ? firsts.slice(maxShown) : []), ...others.slice(shownOthers)],
     later: isTooMany ? [] : firsts.slice(maxShown),
   };
+}
+
+/**
+ * That it is new, or came back, says more than that it went on; that it is over, most, unless it goes on since.
+ * @param before the reason of an alert of the same issue that came before.
+ */
+function saysMore(reason: string, before: string): boolean {
+  if (reason === 'over' || isLess(before)) return true;
+  return before === 'over' && reason !== noiseReason;
 }
 
 function isLess(reason: string): boolean {

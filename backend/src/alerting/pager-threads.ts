@@ -111,7 +111,7 @@ async function replacedEpisodes(
        and (
          select l.reason
          from alerts l
-         where l.episode = e.id and l.channel = $3 and l.to_address = $4 and l.status <> 'dropped'
+         where l.episode = e.id and l.channel = $3 and l.to_address = $4 and l.status = 'mailed'
          order by l.id desc
          limit 1
        ) <> 'over'
