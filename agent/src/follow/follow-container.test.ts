@@ -2,11 +2,12 @@
 // forgotten what happened before, so what its events leave out is not known.
 
 import { describe, expect, it } from 'vitest';
-import type { Hole } from '../types.ts';
+import type { Hole, Position, Stream } from '../types.ts';
 import { type ContainerEvent, EngineError, type Inspected, type LogRequest } from './engine.ts';
 import { type FollowContainerOptions, followContainer } from './follow-container.ts';
 import { createLimit } from './limits.ts';
 import type { Sink } from './sink.ts';
+import { engineLog } from './testing.ts';
 
 const at = (second: number) => `2026-11-22T10:00:${String(second).padStart(2, '0')}.000000000Z`;
 
@@ -204,5 +205,66 @@ describe('how far a log is known to be read', () => {
   it('is up to when it was asked for, where it is asked for now and then', async () => {
     const { told, askedAt } = await readToOf(5000);
     expect(told).toEqual([askedAt]);
+  });
+});
+
+/** What is given of a running container's log, up to the line that ends with `last`, to one who had read up to the cursors, and what is warned of. */
+async function resumed(
+  log: ReturnType<typeof engineLog>,
+  cursors: Record<Stream, Position>,
+  last: string,
+): Promise<{ texts: string[]; warnings: string[] }> {
+  const texts: string[] = [];
+  const warnings: string[] = [];
+  const ending = new AbortController();
+  await holesOf([], {
+    engine: {
+      label: 'an engine',
+      inspect: () => Promise.resolve({ ...stopped, running: true, status: 'running', tty: false }),
+      logs: log.logs,
+    } as unknown as FollowContainerOptions['engine'],
+    cursor: (stream) => cursors[stream],
+    open: () => ({
+      ...quietSink,
+      push({ text }) {
+        texts.push(text);
+        if (text.endsWith(last)) ending.abort();
+      },
+    }),
+    maxLineBytes: 100_000,
+    log: { debug() {}, info() {}, warn: (_fields, message) => warnings.push(message), error() {} },
+    signal: ending.signal,
+  });
+  return { texts, warnings };
+}
+
+describe('the log of a container of which one stream printed nothing since the agent came', () => {
+  const cursors = { stdout: { at: at(40), ordinal: 0 }, stderr: { at: at(30), ordinal: -1 } };
+  const logBefore = () => {
+    const log = engineLog();
+    for (const second of [1, 2, 3]) log.print('stderr', at(second), 'ERROR of long ago\n');
+    log.print('stdout', at(29), 'working\n');
+    return log;
+  };
+
+  it('is read on from where it was left, though its last piece is of a line begun long before', async () => {
+    const log = logBefore();
+    const piece = '#'.repeat(16 * 1024);
+    log.print('stderr', at(32), piece);
+    log.print('stdout', at(40), 'still working\n');
+    log.print('stderr', at(32), '100 %\n');
+    const { texts, warnings } = await resumed(log, cursors, '100 %');
+    expect(texts.map((text) => text.replace(/#+/, '##'))).toEqual(['##100 %']);
+    expect(warnings).toEqual([]);
+  });
+
+  it('is read on from where it was left when the clock steps back, and nothing older is given', async () => {
+    const log = logBefore();
+    log.print('stdout', at(40), 'still working\n');
+    log.print('stdout', at(20), 'after the step\n');
+    log.print('stderr', at(21), 'ERROR after the step\n');
+    log.print('stdout', at(22), 'done\n');
+    const { texts } = await resumed(log, cursors, 'done');
+    expect(texts).toEqual(['after the step', 'ERROR after the step', 'done']);
   });
 });

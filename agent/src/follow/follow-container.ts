@@ -19,6 +19,7 @@ import {
   type Cursors,
   comparePositions,
   endOrdinal,
+  isOwn,
   leftAt,
   newestOf,
   oldestOf,
@@ -198,7 +199,7 @@ export function followContainer(options: FollowContainerOptions) {
     }
     let cursors = cursorsFor(seen);
     const strict = await hasSteppedBack(seen, cursors);
-    if (strict) cursors = await onlyOwnLines(seen, cursors);
+    if (strict) cursors = await onlyFound(seen, cursors);
     const from = openReader(seen, cursors);
 
     const me: Current = {
@@ -459,33 +460,34 @@ export function followContainer(options: FollowContainerOptions) {
     await link.whenUp(signal);
   }
 
-  /** Whether the log's last line is older than what was read: then the clock stepped back, and `since` would hide the new lines. */
+  /**
+   * Whether the log's last line is older than what was read of its stream: then the clock stepped back, and `since` would
+   * hide the new lines. The other stream's may be newer in any case: the last piece of a long line has the first one's time.
+   */
   async function hasSteppedBack(seen: Inspected, cursors: Cursors): Promise<boolean> {
-    const newest = newestOf(cursors);
-    if (!newest || newest.ordinal < 0) return false;
+    if (!Object.values(cursors).some(isOwn)) return false;
     const line = await limits.short(() => lastLine(engine, seen, signal));
-    return line !== undefined && line.at < moved(newest.at, -overlapSeconds);
+    const cursor = line && cursors[line.stream];
+    return cursor !== undefined && line!.at < moved(cursor.at, -overlapSeconds);
   }
 
-  /** For reading in the order of the log alone: a cursor whose own line is not there cannot be waited for. */
-  async function onlyOwnLines(seen: Inspected, cursors: Cursors): Promise<Cursors> {
+  /** For reading in the order of the log alone: a cursor whose line is not there cannot be waited for. */
+  async function onlyFound(seen: Inspected, cursors: Cursors): Promise<Cursors> {
     log.warn({ container: name }, 'the clock has stepped back; reading the whole log to find where to go on');
-    const own: Cursors = {};
+    const found: Cursors = {};
+    const hasLineAt = (stream: Stream, { at }: Position) => {
+      const time = unixTime(at);
+      const between = { since: time, until: time, after: at.slice(0, 29), before: nextInstant(at) };
+      return limits.short(() => hasLinesBetween(engine, seen, stream, between, signal));
+    };
     for (const stream of streams) {
       const cursor = cursors[stream];
-      if (!cursor || cursor.ordinal < 0) continue;
-      const at = unixTime(cursor.at);
-      const between = {
-        since: at,
-        until: at,
-        after: `${cursor.at.slice(0, 29)}`,
-        before: nextInstant(cursor.at),
-      };
-      if (await limits.short(() => hasLinesBetween(engine, seen, stream, between, signal)))
-        own[stream] = cursor;
+      if (!cursor) continue;
+      if (!isOwn(cursor) || (await hasLineAt(stream, cursor))) found[stream] = cursor;
       else declareRotated(cursor.at, stampOf(now()));
     }
-    return own;
+    // A cursor without a line is passed with the other stream's. Where that one's line is gone, the whole log is new.
+    return Object.values(found).some(isOwn) ? found : {};
   }
 
   /** The first line read is later than where the log was left: has the log lost what lay between, or was nothing printed? */

@@ -37,6 +37,23 @@ describe('resume', () => {
     expect(resume.takes('stdout', at(3), 0)).toBe(true);
   });
 
+  describe('of a stream that had printed nothing, in a log whose clock stepped back', () => {
+    const cursors = { stdout: { at: at(5), ordinal: 0 }, stderr: { at: at(4), ordinal: -1 } };
+
+    it('drops what is older, up to the line where the other was left, and takes what follows that', () => {
+      const resume = createResume(cursors, { strict: true });
+      expect(resume.takes('stderr', at(2), 0)).toBe(false);
+      expect(resume.takes('stdout', at(5), 0)).toBe(false);
+      expect(resume.takes('stderr', at(3), 0)).toBe(true);
+    });
+
+    it('takes what is newer at once: it may be printed, and not read, before the line where the other was left', () => {
+      const resume = createResume(cursors, { strict: true });
+      expect(resume.takes('stderr', at(4), 0)).toBe(true);
+      expect(resume.takes('stdout', at(5), 0)).toBe(false);
+    });
+  });
+
   it('sees a gap when the first line is later than where the log was left', () => {
     const resume = createResume({ stdout: { at: at(5), ordinal: 0 }, stderr: { at: at(4), ordinal: -1 } });
     expect(resume.takes('stdout', at(6), 0)).toBe(true);

@@ -12,6 +12,11 @@ export type Cursors = Partial<Record<Stream, Position>>;
 /** The `ordinal` of a cursor that tells that the container had stopped and its log was read to the end. */
 export const endOrdinal = -2;
 
+/** Whether a line stands at the cursor. */
+export function isOwn({ ordinal }: Position): boolean {
+  return ordinal >= 0;
+}
+
 /** Seconds before the older cursor from which lines are asked for again. */
 export const overlapSeconds = 1;
 
@@ -56,12 +61,20 @@ export function comparePositions(a: Position, b: Position): number {
 
 /**
  * Decides line by line, in the order of the log. `strict` waits for the cursor's own line whatever the times say: for
- * a log in which the clock has stepped back.
+ * a log in which the clock has stepped back. A cursor that is no line's own is passed there with the other's own line at
+ * the latest: what the log has after that was not read.
  */
 export function createResume(cursors: Cursors, { strict = false } = {}) {
   const waiting: Record<Stream, Position | undefined> = { stdout: cursors.stdout, stderr: cursors.stderr };
   const oldest = oldestOf(cursors);
   let reached: 'not-yet' | 'in-sight' | 'gap' = oldest ? 'not-yet' : 'in-sight';
+
+  function passOwnless(): void {
+    for (const stream of streams) {
+      const cursor = ofStream(waiting, stream);
+      if (cursor && !isOwn(cursor)) waiting[stream] = undefined;
+    }
+  }
 
   return {
     /** Whether the stream's cursor has not been passed. */
@@ -75,9 +88,11 @@ export function createResume(cursors: Cursors, { strict = false } = {}) {
       if (!cursor) return true;
       if (at === cursor.at && ordinal === cursor.ordinal) {
         waiting[stream] = undefined;
+        if (strict) passOwnless();
         return false;
       }
-      if (strict || at < cursor.at || (at === cursor.at && ordinal < cursor.ordinal)) return false;
+      if (strict && isOwn(cursor)) return false;
+      if (at < cursor.at || (at === cursor.at && ordinal < cursor.ordinal)) return false;
       waiting[stream] = undefined;
       return true;
     },

@@ -1,8 +1,10 @@
 // Helpers for the tests of following: bytes as the engine sends them, and a sink that keeps what it is given.
 
 import type { Container, Find, Line, Position, Stream } from '../types.ts';
+import type { LogEnd, LogRequest } from './engine.ts';
 import { createReader, type Reading, type Source } from './reader.ts';
 import type { Sink } from './sink.ts';
+import { unixTime } from './timestamps.ts';
 
 /** One frame of Docker's log stream. */
 export function frame(stream: Stream, payload: string | Buffer): Buffer {
@@ -24,6 +26,41 @@ export function jsonLine(stream: Stream, at: string, text: string, attrs = ''): 
 }
 
 export const stamped = (at: string, text: string) => `${at} ${text}`;
+
+/** A container's log as an engine keeps it. What is printed is a whole line, or without a newline a piece of one. */
+export function engineLog() {
+  const printed: { stream: Stream; at: string; text: string }[] = [];
+  const followers = new Set<() => void>();
+  return {
+    print(stream: Stream, at: string, text: string): void {
+      printed.push({ stream, at, text });
+      for (const goOn of followers) goOn();
+    },
+    /** As Docker does it: every piece that is older than `since` is left out, whichever was printed before it. */
+    async logs({ since, until, tail, follow, signal, onBytes }: LogRequest): Promise<LogEnd> {
+      const first = tail === undefined ? 0 : Math.max(0, printed.length - tail);
+      for (let next = first; ; next++) {
+        while (follow && next === printed.length) {
+          await new Promise<void>((goOn) => {
+            followers.add(goOn);
+            signal.addEventListener('abort', () => goOn(), { once: true });
+            if (signal.aborted) goOn();
+          });
+          followers.clear();
+          signal.throwIfAborted();
+        }
+        const piece = printed[next];
+        if (!piece) return 'ended';
+        const time = Number(unixTime(piece.at));
+        if (time < Number(since ?? 0)) continue;
+        if (until !== undefined && time > Number(until)) return 'ended';
+        const bytes = frame(piece.stream, stamped(piece.at, piece.text));
+        await onBytes('mux', bytes, 0, bytes.length);
+        signal.throwIfAborted();
+      }
+    },
+  };
+}
 
 export interface CollectingSink extends Sink {
   container?: Container;
