@@ -26,7 +26,8 @@ export function createWatched(spool: { note(key: string): string | undefined }):
     },
     note(now) {
       const at = read();
-      if (at === undefined || at === written || now - writtenAt < everyMs) return undefined;
+      // The clock may be set back.
+      if (at === undefined || at === written || Math.abs(now - writtenAt) < everyMs) return undefined;
       writtenAt = now;
       written = at;
       return [key, at];

@@ -29,6 +29,7 @@ async function holesOf(
     name: 'api',
     cursor: () => undefined,
     beginAt: () => at(0),
+    clock: { present: () => at(50), setBack: () => undefined, isOfOldTime: () => false },
     absentUntil: at(10),
     open: () => {
       throw new Error('there is nothing to read');

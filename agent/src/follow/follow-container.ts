@@ -6,10 +6,11 @@
 //   look --stopped--> read to the end --> end of the sink --> wait
 //   look --not there--> gone (a hole, if it may have printed after the last read)
 
-import { streams } from '../streams.ts';
+import { ofStream, streams } from '../streams.ts';
 import type { Container, Hole, Position, Stream } from '../types.ts';
 import { backoffMs, defer, pause } from './backoff.ts';
 import { type ContainerEvent, type Engine, EngineError, type Inspected } from './engine.ts';
+import type { EngineClock } from './engine-clock.ts';
 import { InBandError } from './frames.ts';
 import type { Limit } from './limits.ts';
 import type { Log } from './log.ts';
@@ -69,6 +70,7 @@ export interface FollowContainerOptions {
   cursor(stream: Stream): Position | undefined;
   /** Where to begin when there is no cursor. */
   beginAt(container: Inspected): string;
+  clock: Pick<EngineClock, 'present' | 'setBack' | 'isOfOldTime'>;
   /** It was not there yet at this instant, or it was followed by an earlier life of the agent. */
   absentUntil: string | undefined;
   open(container: Container): Sink;
@@ -92,12 +94,14 @@ export type Followed = ReturnType<typeof followContainer>;
 
 /** Begins at once. `done` resolves when the container is gone or the signal fires; what was delivered was delivered in full lines. */
 export function followContainer(options: FollowContainerOptions) {
-  const { engine, link, limits, id, log, signal, now } = options;
+  const { engine, link, clock, limits, id, log, signal, now } = options;
   let { name } = options;
   let state: FollowedState = 'looking';
   /** It is known where its reading begins, so that a restart of the agent will find it again. */
   let attached = false;
   let known: Cursors = {};
+  /** What was read when the clock was set back, where no line stands at it. */
+  const oldTime: Cursors = {};
   let sink: Sink | undefined;
   let reader: Reader | undefined;
   let last: Inspected | undefined;
@@ -189,13 +193,38 @@ export function followContainer(options: FollowContainerOptions) {
   /** Where to resume: from memory, else from disk, else by the rule for containers never read. */
   function cursorsFor(seen: Inspected): Cursors {
     const begin = { at: options.beginAt(seen), ordinal: -1 };
-    const of = (stream: Stream) => known[stream] ?? options.cursor(stream) ?? begin;
+    const of = (stream: Stream) => {
+      const cursor = known[stream] ?? options.cursor(stream);
+      return cursor && isOfOldTime(cursor) ? inNewTime(cursor, seen) : (cursor ?? begin);
+    };
     return seen.tty ? { stdout: of('stdout') } : { stdout: of('stdout'), stderr: of('stderr') };
+  }
+
+  /** Whether it is of before the clock was set back. A line on which one stands is looked for, whatever its time. */
+  function isOfOldTime(cursor: Position): boolean {
+    return !isOwn(cursor) && clock.isOfOldTime(cursor.at);
+  }
+
+  /** The same place in the log, as the clock tells it now; after the end of a run, where the next one began. */
+  function inNewTime({ ordinal }: Position, { startedAt }: Inspected): Position {
+    const { to } = clock.setBack()!;
+    const begun = moved(startedAt, -overlapSeconds);
+    return { at: ordinal === endOrdinal && begun < to ? begun : to, ordinal: -1 };
+  }
+
+  /** Whether the line was read before the clock was set back: it stands before the new ones, and has a later time. */
+  function wasReadInOldTime(stream: Stream, at: string): boolean {
+    const cursor = ofStream(oldTime, stream);
+    return cursor !== undefined && at <= cursor.at && at > moved(clock.present(), overlapSeconds);
   }
 
   async function read(seen: Inspected): Promise<void> {
     if (seen.driver === 'none') {
       throw new EngineError('unreadable', 'its logging driver is none, which keeps no log');
+    }
+    for (const stream of streams) {
+      const cursor = known[stream] ?? options.cursor(stream);
+      if (cursor && isOfOldTime(cursor)) oldTime[stream] = cursor;
     }
     let cursors = cursorsFor(seen);
     const strict = await hasSteppedBack(seen, cursors);
@@ -222,6 +251,7 @@ export function followContainer(options: FollowContainerOptions) {
     from.begin({
       cursors,
       strict,
+      wasRead: newestOf(oldTime) && wasReadInOldTime,
       startedAt: seen.startedAt,
       tty: seen.tty,
       jumpMs: follows && seen.rotatesAt !== undefined ? Math.ceil(seen.rotatesAt / fastestLog) : undefined,
@@ -422,7 +452,8 @@ export function followContainer(options: FollowContainerOptions) {
     return (
       stored.length > 0 &&
       // A start is told a little after it happened, when a short run may be over.
-      stored.every(({ at, ordinal }) => ordinal === endOrdinal && !((startedAt ?? '') > moved(at, 1)))
+      stored.every(({ at, ordinal }) => ordinal === endOrdinal && !((startedAt ?? '') > moved(at, 1))) &&
+      !(startedAt !== undefined && stored.some(isOfOldTime))
     );
   }
 
@@ -461,11 +492,14 @@ export function followContainer(options: FollowContainerOptions) {
   }
 
   /**
-   * Whether the log's last line is older than what was read of its stream: then the clock stepped back, and `since` would
-   * hide the new lines. The other stream's may be newer in any case: the last piece of a long line has the first one's time.
+   * Whether the clock has stepped back, so that times say nothing of the order: as when the log's last line is older than
+   * what was read of its stream, and `since` would hide the new lines. The other stream's may be newer in any case: the last piece of a long line has the first one's time.
    */
   async function hasSteppedBack(seen: Inspected, cursors: Cursors): Promise<boolean> {
-    if (!Object.values(cursors).some(isOwn)) return false;
+    const own = Object.values(cursors).filter(isOwn);
+    if (own.length === 0) return false;
+    // Lines of the old time stand before it, though theirs are later.
+    if (clock.setBack() && own.some(({ at }) => at <= clock.present())) return true;
     const line = await limits.short(() => lastLine(engine, seen, signal));
     const cursor = line && cursors[line.stream];
     return cursor !== undefined && line!.at < moved(cursor.at, -overlapSeconds);
@@ -476,8 +510,8 @@ export function followContainer(options: FollowContainerOptions) {
     log.warn({ container: name }, 'the clock has stepped back; reading the whole log to find where to go on');
     const found: Cursors = {};
     const hasLineAt = (stream: Stream, { at }: Position) => {
-      const time = unixTime(at);
-      const between = { since: time, until: time, after: at.slice(0, 29), before: nextInstant(at) };
+      // Without an end: the engine would end at the first line after it, which may stand before this one.
+      const between = { since: unixTime(at), after: at.slice(0, 29), before: nextInstant(at) };
       return limits.short(() => hasLinesBetween(engine, seen, stream, between, signal));
     };
     for (const stream of streams) {
@@ -625,6 +659,12 @@ export function followContainer(options: FollowContainerOptions) {
         log.info({ container: named, before: attributes.oldName }, 'renamed');
       }
       bell.ring();
+    },
+
+    /** The engine's clock was set back: what is known of instants says nothing of those to come. */
+    clockSetBack(): void {
+      startedAt = diedAt = allReadAt = undefined;
+      if (current?.seen.running) current.stop.abort('the clock was set back');
     },
 
     /** The list shows it. */

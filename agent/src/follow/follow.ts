@@ -3,16 +3,18 @@
 
 import { setMaxListeners } from 'node:events';
 import { everyAligned } from '../aligned.ts';
+import { streams } from '../streams.ts';
 import type { Container, ContainerState, Hole, Position, Stream } from '../types.ts';
 import { backoffMs, defer, pause } from './backoff.ts';
 import { type ContainerEvent, type Engine, EngineError, type Inspected, type Listed } from './engine.ts';
+import { createEngineClock, type SetBack } from './engine-clock.ts';
 import { type Followed, followContainer } from './follow-container.ts';
 import { createLimit } from './limits.ts';
 import type { Log } from './log.ts';
-import { endOrdinal, leftAt } from './resume.ts';
+import { endOrdinal, isOwn, leftAt } from './resume.ts';
 import { choose, type Selection } from './select.ts';
 import type { Sink } from './sink.ts';
-import { stampOf, unixTime } from './timestamps.ts';
+import { moved, stampOf, unixTime } from './timestamps.ts';
 
 /** A container of which a cursor is on disk. */
 export interface KnownContainer {
@@ -97,6 +99,7 @@ export function createFollower(options: FollowerOptions) {
   let lastEventAt: string | undefined;
   let watchedUntil: string | undefined;
   let lookedForLost = false;
+  const clock = createEngineClock({ now, onSetBack: goOnFrom });
 
   const link = {
     get losses() {
@@ -110,9 +113,34 @@ export function createFollower(options: FollowerOptions) {
     },
   };
 
-  /** The rule for a container never read: what was printed since the agent last looked; all of it when it is younger. */
+  /** What was watched until now is told in the new time, so that nothing waits until that comes to where the old one was. */
+  function goOnFrom({ to }: SetBack): void {
+    log.warn({ engine: engine.label, to }, 'the clock was set back; going on from there');
+    const inNewTime = (at: string | undefined) => (at !== undefined && at > to ? to : at);
+    since = inNewTime(since);
+    lastEventAt = inNewTime(lastEventAt);
+    watchedUntil = inNewTime(watchedUntil);
+    for (const one of followed.values()) one.clockSetBack();
+  }
+
+  /** The newest instant on disk that is no line's. */
+  function newestKnown(): string {
+    let newest = since!;
+    for (const { containerId } of options.known?.() ?? []) {
+      for (const stream of streams) {
+        const cursor = options.cursor(containerId, stream);
+        if (cursor && !isOwn(cursor) && cursor.at > newest) newest = cursor.at;
+      }
+    }
+    return newest;
+  }
+
+  /**
+   * The rule for a container never read: what was printed since the agent last looked; all of it when it is younger,
+   * which one of the time before the clock was set back is not.
+   */
   function beginAt({ createdAt }: Inspected): string {
-    return createdAt > since! ? '1970-01-01T00:00:00.000000000Z' : since!;
+    return createdAt > since! && !clock.isOfOldTime(createdAt) ? '1970-01-01T00:00:00.000000000Z' : since!;
   }
 
   function consider({ id, name, labels }: Pick<Listed, 'id' | 'name' | 'labels'>): Followed | undefined {
@@ -129,6 +157,7 @@ export function createFollower(options: FollowerOptions) {
       name,
       cursor: (stream) => options.cursor(id, stream),
       beginAt,
+      clock,
       absentUntil: watchedUntil ?? since,
       open: options.open,
       hole: options.hole,
@@ -154,7 +183,9 @@ export function createFollower(options: FollowerOptions) {
     if (recent.has(key)) return;
     recent.add(key);
     if (recent.size > 1000) for (const old of [...recent].slice(0, 500)) recent.delete(old);
-    if (lastEventAt === undefined || event.at > lastEventAt) lastEventAt = event.at;
+    // It may be the first of a new time, or of the old one and told again.
+    const isNewer = !clock.isOfOldTime(event.at) && event.at > (lastEventAt ?? '');
+    if (isNewer) lastEventAt = event.at;
     const begins = event.action === 'create' || event.action === 'start' || event.action === 'rename';
     const one = begins
       ? consider({ id: event.id, name: event.name, labels: event.attributes })
@@ -208,7 +239,9 @@ export function createFollower(options: FollowerOptions) {
     const { time, version } = await engine.connect(signal);
     const [major = 1, minor = 0] = version.split('.').map(Number);
     stumbles = major === 1 && minor < 42;
+    clock.told(time);
     since ??= time;
+    if (!lookedForLost) clock.wasAt(newestKnown(), since);
     // At first too: a command takes a while until it hears of what happens.
     const from = lastEventAt ?? since;
     const ending = new AbortController();
@@ -252,6 +285,7 @@ export function createFollower(options: FollowerOptions) {
   }
 
   function tick(): void {
+    clock.present();
     for (const one of followed.values()) one.tick();
     for (const [id, at] of goneAt) {
       if (now() - at < forgetMs) break;
@@ -281,7 +315,7 @@ export function createFollower(options: FollowerOptions) {
     status(): FollowerStatus {
       if (connected && [...followed.values()].every((one) => one.isAttached())) {
         // A second back, for events on their way; but those that came need not come again.
-        watchedUntil = [stampOf(now() - 1000), since ?? '', lastEventAt ?? ''].sort()[2];
+        watchedUntil = [moved(clock.present(), -1), since ?? '', lastEventAt ?? ''].sort()[2];
       }
       return {
         connected,

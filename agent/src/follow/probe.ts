@@ -34,7 +34,7 @@ export async function hasLinesBetween(
   engine: Engine,
   container: { id: string; tty: boolean },
   stream: Stream,
-  between: { since: string; until: string; after: string; before: string },
+  between: { since: string; until?: string; after: string; before: string },
   signal: AbortSignal,
 ): Promise<boolean> {
   const { since, until, after, before } = between;

@@ -27,6 +27,8 @@ export interface Reading {
   cursors: Cursors;
   /** See `createResume`. */
   strict?: boolean;
+  /** Whether a line was read before, though it lies after the cursors. */
+  wasRead?: ((stream: Stream, at: string) => boolean) | undefined;
   /** When the container was last started. */
   startedAt: string;
   /** A terminal's log is one stream. */
@@ -142,7 +144,7 @@ export function createReader(options: ReaderOptions) {
 
   const lines = createLines({
     maxLineBytes,
-    wanted: (stream, at, ordinal) => resume.takes(stream, at, ordinal),
+    wanted: (stream, at, ordinal) => !reading.wasRead?.(stream, at) && resume.takes(stream, at, ordinal),
     emit(stream, position, text, cut) {
       give(cut ? { stream, position, text, cut } : { stream, position, text });
     },

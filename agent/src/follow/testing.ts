@@ -31,16 +31,35 @@ export const stamped = (at: string, text: string) => `${at} ${text}`;
 export function engineLog() {
   const printed: { stream: Stream; at: string; text: string }[] = [];
   const followers = new Set<() => void>();
+  let breaks = 0;
   return {
     print(stream: Stream, at: string, text: string): void {
       printed.push({ stream, at, text });
       for (const goOn of followers) goOn();
     },
+    /** Lets those who follow see that the container has ended. */
+    end(): void {
+      for (const goOn of followers) goOn();
+    },
+    /** Ends the streams of those who follow, as a daemon does now and then. */
+    break(): void {
+      breaks++;
+      for (const goOn of followers) goOn();
+    },
     /** As Docker does it: every piece that is older than `since` is left out, whichever was printed before it. */
-    async logs({ since, until, tail, follow, signal, onBytes }: LogRequest): Promise<LogEnd> {
+    async logs({
+      since,
+      until,
+      tail,
+      follow,
+      signal,
+      onBytes,
+      isOver = () => false,
+    }: LogRequest & { isOver?(): boolean }): Promise<LogEnd> {
+      const breaksBefore = breaks;
       const first = tail === undefined ? 0 : Math.max(0, printed.length - tail);
       for (let next = first; ; next++) {
-        while (follow && next === printed.length) {
+        while (follow && next === printed.length && !isOver()) {
           await new Promise<void>((goOn) => {
             followers.add(goOn);
             signal.addEventListener('abort', () => goOn(), { once: true });
@@ -48,6 +67,7 @@ export function engineLog() {
           });
           followers.clear();
           signal.throwIfAborted();
+          if (breaks > breaksBefore) return 'ended';
         }
         const piece = printed[next];
         if (!piece) return 'ended';

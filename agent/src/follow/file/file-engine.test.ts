@@ -1,6 +1,14 @@
 // Two agents beside each other on one engine, one asking Docker and one reading its files: they find the same.
 
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DockerEngine, requires, startDockerEngine } from '@log-detector/test-kit';
@@ -8,12 +16,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readDetection, stagesFor } from '../../detection.ts';
 import { createPipeline } from '../../pipeline.ts';
 import { readAgentSettings } from '../../settings.ts';
-import type { Line, MatchedRecord, Position } from '../../types.ts';
+import type { ContainerEvent, Line, MatchedRecord, Position } from '../../types.ts';
 import { pause } from '../backoff.ts';
 import type { Engine } from '../engine.ts';
 import { createEngineApi } from '../engine-api.ts';
 import { createFollower } from '../follow.ts';
 import { silentLog } from '../log.ts';
+import { jsonLine } from '../testing.ts';
 import { stampOf } from '../timestamps.ts';
 import { createFileEngine } from './file-engine.ts';
 
@@ -265,3 +274,52 @@ describe.skipIf(missing !== undefined)(
     }, 60_000);
   },
 );
+
+it('reads on in a run that began before the one before it, for the clock was set back between them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'set-back-'));
+  const logPath = join(folder, 'a1-json.log');
+  writeFileSync(logPath, jsonLine('stdout', '2026-11-22T10:00:01.000000000Z', 'second run\n'));
+  const seen = { id: 'a1', name: 'api', driver: 'json-file', logPath, running: true, startedAt: '' };
+  let tell: (event: ContainerEvent) => void = () => {};
+  const files = createFileEngine({
+    engine: {
+      inspect: async () => ({ ...seen }),
+      events: async ({ onEvent }: Parameters<Engine['events']>[0]) => {
+        tell = onEvent;
+      },
+    } as unknown as Engine,
+    choice: 'file',
+    log: silentLog,
+  });
+  const ending = new AbortController();
+  await files.events({ signal: ending.signal, onEvent() {} });
+  const happened = (action: ContainerEvent['action'], at: string) =>
+    tell({ id: 'a1', name: 'api', action, at, attributes: {} });
+  seen.startedAt = '2026-11-22T12:00:00.000000000Z';
+  happened('start', seen.startedAt);
+  await files.inspect('a1', ending.signal);
+  happened('die', '2026-11-22T12:00:05.000000000Z');
+  seen.startedAt = '2026-11-22T10:00:00.000000000Z';
+  happened('start', seen.startedAt);
+  await files.inspect('a1', ending.signal);
+  let read = '';
+  const end = await files.logs({
+    id: 'a1',
+    tty: false,
+    follow: true,
+    signal: ending.signal,
+    onBytes(_source, bytes, from, to) {
+      if (read === '') {
+        setImmediate(() => {
+          appendFileSync(logPath, jsonLine('stdout', '2026-11-22T10:00:04.000000000Z', 'its end\n'));
+          happened('die', '2026-11-22T10:00:05.000000000Z');
+        });
+      }
+      read += bytes.toString('utf8', from, to);
+      return undefined;
+    },
+  });
+  expect(end).toBe('all');
+  expect(read).toContain('its end');
+  rmSync(folder, { recursive: true });
+});

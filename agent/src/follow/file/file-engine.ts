@@ -55,8 +55,11 @@ export function createFileEngine({ engine, choice, log, room }: FileEngineOption
 
   function note(seen: Inspected): Inspected {
     const known = of(seen.id);
+    // The clock was set back between two runs.
+    const isSetBack = seen.running && seen.startedAt < (known.seen?.startedAt ?? '');
+    if (isSetBack) known.stoppedAt = '';
+    if (isSetBack || seen.startedAt > known.startedAt) known.startedAt = seen.startedAt;
     known.seen = seen;
-    if (seen.startedAt > known.startedAt) known.startedAt = seen.startedAt;
     if (seen.logPath.includes(seen.id)) pattern = seen.logPath.replaceAll(seen.id, '*');
     return seen;
   }
