@@ -3,6 +3,7 @@
 // pieces come glued, each with its timestamp, and its own errors come on stderr without one.
 
 import { streams } from '../streams.ts';
+import { abortWith } from './abort-with.ts';
 import {
   type ContainerEvent,
   type Engine,
@@ -62,9 +63,11 @@ export function createEngineCommand({
 
   async function output(args: string[], signal: AbortSignal): Promise<string> {
     let text = '';
-    await run(args, AbortSignal.any([signal, AbortSignal.timeout(answerMs)]), (part) => {
+    const { controller, release } = abortWith(signal, answerMs);
+    const take = (part: string) => {
       text += part;
-    });
+    };
+    await run(args, controller.signal, take).finally(release);
     return text;
   }
 

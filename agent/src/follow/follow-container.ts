@@ -8,7 +8,9 @@
 
 import { ofStream, streams } from '../streams.ts';
 import type { Container, Hole, Position, Stream } from '../types.ts';
-import { backoffMs, defer, pause } from './backoff.ts';
+import { Wakeup } from '../wakeup.ts';
+import { abortWith } from './abort-with.ts';
+import { backoffMs, pause } from './backoff.ts';
 import { type ContainerEvent, type Engine, EngineError, type Inspected } from './engine.ts';
 import type { EngineClock } from './engine-clock.ts';
 import { InBandError } from './frames.ts';
@@ -126,7 +128,9 @@ export function followContainer(options: FollowContainerOptions) {
   /** When polling: the pause before the next poll, and whether its tail will do (the last one was read to its end). */
   let pollInMs = pollMs.busy;
   let isTailEnough = false;
-  const bell = newBell();
+  /** Rung when something happened, and how often it was. */
+  const bell = new Wakeup();
+  let rings = 0;
   let current: Current | undefined;
 
   const container = (seen: Inspected): Container => ({
@@ -137,23 +141,28 @@ export function followContainer(options: FollowContainerOptions) {
     tty: seen.tty,
   });
 
+  function ring(): void {
+    rings++;
+    bell.wake();
+  }
+
   async function run(): Promise<void> {
     while (!signal.aborted) {
       try {
         state = 'looking';
-        const rung = bell.rung;
+        const rung = rings;
         const seen = justStarted() ?? (await limits.short(() => engine.inspect(id, signal)));
         renamed(seen);
         last = seen;
         options.inspected?.(seen);
         if (seen.removing) {
-          await Promise.race([bell.wait(signal), pause(options.retryMs, signal)]);
+          await bell.wait({ ms: options.retryMs, signal });
           continue;
         }
         if (!hasMore(seen)) {
           attached = true;
           state = 'waiting';
-          if (bell.rung === rung) await bell.wait(signal);
+          if (rung === rings) await bell.wait({ signal });
           continue;
         }
         everStarted = true;
@@ -231,8 +240,10 @@ export function followContainer(options: FollowContainerOptions) {
     if (strict) cursors = await onlyFound(seen, cursors);
     const from = openReader(seen, cursors);
 
+    const { controller: stop, release } = abortWith(signal);
+    const given = stop.signal;
     const me: Current = {
-      stop: new AbortController(),
+      stop,
       seen,
       silence: options.silenceMs,
       checkedAt: now(),
@@ -241,7 +252,6 @@ export function followContainer(options: FollowContainerOptions) {
       jumps: 0,
     };
     current = me;
-    const given = AbortSignal.any([signal, me.stop.signal]);
     const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumbles && !engine.readsFile?.(id);
     // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
     const polls = stumbles && hasLine(cursors);
@@ -304,6 +314,9 @@ export function followContainer(options: FollowContainerOptions) {
       log.debug({ container: name, why: String(me.stop.signal.reason) }, 'asking for the log again');
     } finally {
       clearTimeout(me.endTimer);
+      release();
+      // A look into its silence is over with it.
+      stop.abort('the request is over');
       current = undefined;
       known = from.cursors;
       if (!polls) sink?.readTo(now());
@@ -313,7 +326,7 @@ export function followContainer(options: FollowContainerOptions) {
       const after = newestOf(known);
       const hasGrown = after !== undefined && (!before || comparePositions(after, before) > 0);
       pollInMs = hasGrown ? pollMs.busy : Math.min(pollMs.calm, pollInMs * 1.5);
-      await Promise.race([bell.wait(signal), pause(pollInMs, signal)]);
+      await bell.wait({ ms: pollInMs, signal });
       return;
     }
     // A stream that ends at once, though the container runs, must not be asked for in a hot loop.
@@ -433,8 +446,10 @@ export function followContainer(options: FollowContainerOptions) {
    * Undefined when the log is gone already.
    */
   async function askLastWords(seen: Inspected): Promise<Probed | undefined> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
-    return lastLine(engine, seen, limit).catch(() => undefined);
+    const { controller, release } = abortWith(signal, 5000);
+    return lastLine(engine, seen, controller.signal)
+      .catch(() => undefined)
+      .finally(release);
   }
 
   /** When the last line could not be asked for: whether a stream that came to its end can be believed to have given all. */
@@ -476,7 +491,7 @@ export function followContainer(options: FollowContainerOptions) {
       { container: name, driver: last?.driver },
       'its logging driver gives no log back; start the container with json-file, local or journald to have it followed',
     );
-    while (destroyedAt === undefined && !signal.aborted) await bell.wait(signal);
+    while (destroyedAt === undefined && !signal.aborted) await bell.wait({ signal });
     state = 'gone';
   }
 
@@ -589,7 +604,7 @@ export function followContainer(options: FollowContainerOptions) {
   async function checkSilence(me: Current, from: Reader): Promise<void> {
     me.checking = true;
     try {
-      const given = AbortSignal.any([signal, me.stop.signal]);
+      const given = me.stop.signal;
       const hasNewer = async () => {
         const line = await limits.short(() => lastLine(engine, me.seen, given));
         if (!line) return newestOf(from.cursors)?.ordinal !== -1;
@@ -658,7 +673,7 @@ export function followContainer(options: FollowContainerOptions) {
         last = { ...last, name: named };
         log.info({ container: named, before: attributes.oldName }, 'renamed');
       }
-      bell.ring();
+      ring();
     },
 
     /** The engine's clock was set back: what is known of instants says nothing of those to come. */
@@ -670,17 +685,17 @@ export function followContainer(options: FollowContainerOptions) {
     /** The list shows it. */
     listed({ running }: { running: boolean }): void {
       absentAt = undefined;
-      if (running && state === 'waiting') bell.ring();
+      if (running && state === 'waiting') ring();
     },
 
     /** The list does not show it. */
     missing(): void {
       // Its log may be read for a while yet.
       absentAt ??= stampOf(now());
-      if (state === 'waiting') bell.ring();
+      if (state === 'waiting') ring();
       if (state === 'unreadable') {
         destroyedAt ??= stampOf(now());
-        bell.ring();
+        ring();
       }
       if (current) expectEnd(current);
     },
@@ -724,27 +739,4 @@ interface Current {
 function hasLine(cursors: Cursors): boolean {
   const newest = newestOf(cursors);
   return newest !== undefined && newest.ordinal !== -1;
-}
-
-/** Rung when something happened; waiting resolves at the next ring. */
-function newBell() {
-  let rung = 0;
-  let next = defer();
-  return {
-    get rung() {
-      return rung;
-    },
-    ring() {
-      rung++;
-      next.resolve();
-      next = defer();
-    },
-    async wait(signal: AbortSignal): Promise<void> {
-      if (signal.aborted) return;
-      const aborted = defer();
-      signal.addEventListener('abort', aborted.resolve, { once: true });
-      await Promise.race([next.promise, aborted.promise]);
-      signal.removeEventListener('abort', aborted.resolve);
-    },
-  };
 }

@@ -5,6 +5,8 @@ import { setMaxListeners } from 'node:events';
 import { everyAligned } from '../aligned.ts';
 import { streams } from '../streams.ts';
 import type { Container, ContainerState, Hole, Position, Stream } from '../types.ts';
+import { Wakeup } from '../wakeup.ts';
+import { abortWith } from './abort-with.ts';
 import { backoffMs, defer, pause } from './backoff.ts';
 import { type ContainerEvent, type Engine, EngineError, type Inspected, type Listed } from './engine.ts';
 import { createEngineClock, type SetBack } from './engine-clock.ts';
@@ -94,7 +96,7 @@ export function createFollower(options: FollowerOptions) {
   /** Attempts to connect since the last that succeeded. */
   let failures = 0;
   let connected = false;
-  let up = defer();
+  const up = new Wakeup();
   let since = options.knownSince?.();
   let lastEventAt: string | undefined;
   let watchedUntil: string | undefined;
@@ -109,7 +111,7 @@ export function createFollower(options: FollowerOptions) {
       return stumbles;
     },
     async whenUp(until: AbortSignal): Promise<void> {
-      while (!connected && !until.aborted) await Promise.race([up.promise, pause(1000, until)]);
+      while (!connected && !until.aborted) await up.wait({ signal: until });
     },
   };
 
@@ -244,8 +246,8 @@ export function createFollower(options: FollowerOptions) {
     if (!lookedForLost) clock.wasAt(newestKnown(), since);
     // At first too: a command takes a while until it hears of what happens.
     const from = lastEventAt ?? since;
-    const ending = new AbortController();
-    const given = AbortSignal.any([signal, ending.signal]);
+    const { controller: ending, release } = abortWith(signal);
+    const given = ending.signal;
     const opened = defer();
     const events = engine.events({
       // What happened meanwhile, as far as the engine remembers it; what comes twice is known.
@@ -254,24 +256,27 @@ export function createFollower(options: FollowerOptions) {
       onOpen: opened.resolve,
       onEvent,
     });
+    // Once, not in each round: a promise keeps whatever waits for it.
+    const end = () => ending.abort();
+    events.then(end, end);
     try {
       await Promise.race([opened.promise, events]);
       await reconcile();
       connected = true;
       failures = 0;
-      up.resolve();
+      up.wake();
       log.info({ engine: engine.label, api: version, containers: followed.size }, 'connected to Docker');
       for (;;) {
-        const over = await Promise.race([events.then(() => true), pause(reconcileMs, given)]);
-        if (over || given.aborted) return;
+        await pause(reconcileMs, given);
+        if (signal.aborted) return;
+        if (given.aborted) return await events;
         await reconcile();
       }
     } finally {
+      release();
       ending.abort();
-      events.catch(() => {});
       connected = false;
       losses++;
-      up = defer();
     }
   }
 

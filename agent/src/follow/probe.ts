@@ -2,6 +2,7 @@
 // ended, and the last is found from the end of the file.
 
 import type { Position, Stream } from '../types.ts';
+import { abortWith } from './abort-with.ts';
 import type { Engine, LogRequest } from './engine.ts';
 import { createReader } from './reader.ts';
 import type { Sink } from './sink.ts';
@@ -67,7 +68,7 @@ async function read(
   signal: AbortSignal,
   onLine: (line: Probed) => boolean,
 ): Promise<void> {
-  const enough = new AbortController();
+  const { controller: enough, release } = abortWith(signal);
   const take = (stream: Stream, { at }: Position) => {
     if (!enough.signal.aborted && !onLine({ stream, at })) enough.abort(enoughRead);
   };
@@ -87,12 +88,14 @@ async function read(
   try {
     await engine.logs({
       ...request,
-      signal: AbortSignal.any([signal, enough.signal]),
+      signal: enough.signal,
       onBytes: (source, bytes, from, to) => reader.bytes(source, bytes, from, to),
     });
     reader.flush();
   } catch (error) {
     if (error !== enoughRead) throw error;
+  } finally {
+    release();
   }
 }
 

@@ -7,6 +7,7 @@
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Cursor, Hole, MatchedRecord, Position, Stream } from '../types.ts';
+import { Wakeup } from '../wakeup.ts';
 import { Backlog } from './backlog.ts';
 import { type Batch, BatchReader, type SpooledHole } from './batch-reader.ts';
 import type { BoundedFolder } from './bounded-folder.ts';
@@ -21,7 +22,6 @@ import { SegmentWriter } from './segment-writer.ts';
 import type { BatchBounds, Spool, SpoolOptions, SpoolStats } from './spool.ts';
 import { Standstill } from './standstill.ts';
 import { addAll, type Tally } from './tally.ts';
-import { Wakeup } from './wakeup.ts';
 
 /** What one call wants written. */
 interface Write {

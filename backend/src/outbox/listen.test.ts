@@ -1,6 +1,7 @@
+import { getEventListeners } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { listen } from './listen.ts';
 import { until } from './test-help.ts';
@@ -77,6 +78,23 @@ describe('listen', () => {
       onTrouble: (error) => troubles.push(error),
     });
     await until(() => troubles.length > 1, 'it tried again');
+    await listener.close();
+  });
+
+  it('leaves nothing with its signal for each connection that failed', async () => {
+    const heard = vi.spyOn(EventTarget.prototype, 'addEventListener');
+    const troubles: Error[] = [];
+    const listener = listen({
+      connectionString: 'postgresql://nobody@127.0.0.1:1/none',
+      channel: 'test_wake',
+      onWake: () => {},
+      onTrouble: (error) => troubles.push(error),
+    });
+    await until(() => troubles.length > 2, 'it tried again');
+    const signal = heard.mock.contexts.find((target) => target instanceof AbortSignal) as AbortSignal;
+    heard.mockRestore();
+    // That of the pause.
+    expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(1);
     await listener.close();
   });
 });

@@ -67,9 +67,11 @@ async function listenOnce(options: ListenOptions, stop: AbortSignal): Promise<vo
     client.on('end', () => reject(new Error('the connection was closed')));
   });
   broken.catch(() => {}); // it may break when nobody waits for it any more
+  let endWait = () => {};
   const stopped = new Promise<void>((resolve) => {
-    stop.addEventListener('abort', () => resolve(), { once: true });
+    endWait = resolve;
   });
+  stop.addEventListener('abort', endWait, { once: true });
   let heartbeat: NodeJS.Timeout | undefined;
   try {
     await Promise.race([client.connect(), broken, stopped]);
@@ -92,6 +94,7 @@ async function listenOnce(options: ListenOptions, stop: AbortSignal): Promise<vo
     await Promise.race([broken, silent, stopped]);
   } finally {
     clearInterval(heartbeat);
+    stop.removeEventListener('abort', endWait);
     // Not awaited to its end: a server that is gone never says goodbye.
     void client.end().catch(() => {});
   }
