@@ -302,6 +302,15 @@ export function createLines(options: LinesOptions) {
     isOpen: (stream: Stream) =>
       ofStream(tracks, stream).open !== undefined || ofStream(tracks, stream).carried.length > 0,
 
+    /** What is open may go on from now on: nothing was read for a while. */
+    touch(at: number): void {
+      now = at;
+      for (const track of [tracks.stdout, tracks.stderr]) {
+        track.carriedAt = now;
+        if (track.open) track.open.touchedAt = now;
+      }
+    },
+
     /** Gives out a last piece whose newline does not come, because the program closed its output. */
     tick(at: number): void {
       now = at;

@@ -90,6 +90,76 @@ describe('reader', () => {
     expect(reader.cursors).toEqual(cursors);
   });
 
+  describe('of two pipes, of which one may be read far ahead of the other', () => {
+    function pipes() {
+      const sink = collectingSink();
+      let clock = Date.parse(at(50));
+      let goOn: (() => void) | undefined;
+      sink.ready = () =>
+        new Promise((resolve) => {
+          goOn = resolve;
+        });
+      const reader = createReader({ sink, maxLineBytes: 1000, now: () => clock });
+      const begin = { at: at(1), ordinal: -1 };
+      reader.begin({ cursors: { stdout: begin, stderr: begin }, startedAt: '', tty: false });
+      return {
+        sink,
+        reader,
+        begin,
+        read(stream: Stream, text: string) {
+          const bytes = Buffer.from(text);
+          return reader.bytes(stream, bytes, 0, bytes.length);
+        },
+        pass(seconds: number) {
+          clock += seconds * 1000;
+          reader.tick();
+        },
+        goOn: () => goOn?.(),
+      };
+    }
+
+    it('takes neither for read because of what the other had, while it cannot read on', async () => {
+      const { sink, reader, begin, read, pass, goOn } = pipes();
+      const waiting = read('stdout', stamped(at(40), 'far ahead\n'));
+      for (let second = 0; second < 10; second++) pass(1);
+      expect(reader.cursors.stderr).toEqual(begin);
+      goOn();
+      await waiting;
+      pass(1);
+      expect(reader.cursors.stderr).toEqual(begin);
+      expect(sink.seenUpTo.stderr).toBeUndefined();
+    });
+
+    it('takes both for read when it could read on, and nothing came', async () => {
+      const { reader, read, pass, goOn } = pipes();
+      const waiting = read('stdout', stamped(at(40), 'the last\n'));
+      goOn();
+      await waiting;
+      for (let second = 0; second < 5; second++) pass(1);
+      expect(reader.cursors.stderr).toEqual({ at: at(39), ordinal: -1 });
+    });
+
+    it('does not after a standstill, of which only the clock tells', async () => {
+      const { reader, begin, read, pass, goOn } = pipes();
+      const waiting = read('stdout', stamped(at(40), 'far ahead\n'));
+      goOn();
+      await waiting;
+      pass(3600);
+      expect(reader.cursors.stderr).toEqual(begin);
+    });
+
+    it('keeps a line together of which it could not read the end for a while', async () => {
+      const { sink, read, pass, goOn } = pipes();
+      const waiting = read('stdout', stamped(at(40), 'begun '));
+      pass(10);
+      goOn();
+      await waiting;
+      pass(1);
+      read('stdout', 'and ended\n');
+      expect(sink.lines.map(({ text }) => text)).toEqual(['begun and ended']);
+    });
+  });
+
   describe('when the time of the lines jumps ahead of the clock', () => {
     // Far enough ahead for lines that were printed after the connection was made.
     const later = (ms: number) => `2099-11-22T10:00:00.${String(ms).padStart(3, '0')}000000Z`;

@@ -58,6 +58,9 @@ export interface ReaderOptions {
 
 export type Reader = ReturnType<typeof createReader>;
 
+/** A log is silent when nothing came for so many ticks. */
+const silentAfter = 3;
+
 /** Makes the reader of one container, used for one request after another. */
 export function createReader(options: ReaderOptions) {
   const { sink, maxLineBytes, now: clock = Date.now } = options;
@@ -66,6 +69,10 @@ export function createReader(options: ReaderOptions) {
   let now = clock();
   let connectedMs = 0;
   let lastBytesAt = 0;
+  /** What can be read waits until the sink can take more, or what is held is released. */
+  let isPaused = false;
+  /** Ticks since bytes came. Not by the clock: after a standstill the time is over, and what waited is read only then. */
+  let silentTicks = 0;
   let unstampedText = '';
   /** Lines that wait for `onGap` or `onJump`: were they taken, and the agent killed, nobody would look for those before. */
   let held: Line[] | undefined;
@@ -140,6 +147,16 @@ export function createReader(options: ReaderOptions) {
     released = undefined;
     for (const line of waiting) give(line);
     await sink.ready();
+  }
+
+  /** Time in which nothing is read tells nothing of what comes. */
+  function pauseFor(waiting: Promise<void>): void {
+    isPaused = true;
+    const goOn = () => {
+      isPaused = false;
+      lines.touch(clock());
+    };
+    waiting.then(goOn, goOn);
   }
 
   const lines = createLines({
@@ -328,7 +345,7 @@ export function createReader(options: ReaderOptions) {
 
   /**
    * A stream that prints nothing moves along with the other one, a second behind it, so that a restart need not read the
-   * whole log again to look for its lines. Good only where the order of the log is the order of reading.
+   * whole log again to look for its lines. Good only where the order of the log is the order of reading, or all of it was read.
    */
   function noteQuiet(): void {
     if (reading.tty || reading.strict || held) return;
@@ -369,6 +386,8 @@ export function createReader(options: ReaderOptions) {
       reading = next;
       connectedMs = now;
       lastBytesAt = now;
+      isPaused = false;
+      silentTicks = 0;
       resume = createResume(next.cursors, { strict: next.strict });
       lines.begin({ startedAt: next.startedAt, now });
       frames = makeFrames();
@@ -390,6 +409,7 @@ export function createReader(options: ReaderOptions) {
     bytes(source: Source, chunk: Buffer, from: number, to: number): Promise<void> | undefined {
       now = clock();
       lastBytesAt = now;
+      silentTicks = 0;
       lines.now = now;
       for (const stream of streams) {
         const state = ofStream(told, stream);
@@ -401,18 +421,21 @@ export function createReader(options: ReaderOptions) {
         noteQuiet();
       } else if (source === 'mux') frames.push(chunk, from, to);
       else lines.raw(source, chunk, from, to);
-      if (!held) return sink.ready();
-      released ??= release();
-      return released;
+      if (held) released ??= release();
+      const waiting = held ? released : sink.ready();
+      if (waiting) pauseFor(waiting);
+      return waiting;
     },
 
     /** Call about once a second. */
     tick(): void {
       now = clock();
+      if (isPaused) return;
       lines.tick(now);
       // Quiet for a moment: the container may have ended, and these are its last lines.
       if (now - lastBytesAt >= 500 && !held) tellRecent(near?.last ?? 0);
-      if (now - lastBytesAt < 2000) return;
+      silentTicks++;
+      if (silentTicks < silentAfter) return;
       noteQuiet();
       tellAllSeen();
     },
