@@ -269,3 +269,25 @@ describe('the log of a container of which one stream printed nothing since the a
     expect(texts).toEqual(['after the step', 'ERROR after the step', 'done']);
   });
 });
+
+it('ends the sink of a container whose driver gives no log back', async () => {
+  const ending = new AbortController();
+  const told: string[] = [];
+  await holesOf([], {
+    engine: {
+      label: 'an engine',
+      inspect: () => Promise.resolve({ ...stopped, running: true, status: 'running' }),
+      logs: () => Promise.reject(new EngineError('unreadable', 'cache-disabled')),
+    } as unknown as FollowContainerOptions['engine'],
+    hole: ({ reason }) => told.push(reason),
+    open: () => ({
+      ...quietSink,
+      end: async () => {
+        told.push('end');
+        ending.abort();
+      },
+    }),
+    signal: AbortSignal.any([ending.signal, AbortSignal.timeout(5000)]),
+  });
+  expect(told).toEqual(['unreadable-driver', 'end']);
+});

@@ -379,10 +379,14 @@ export function followContainer(options: FollowContainerOptions) {
       known = { stdout: { at: end, ordinal: endOrdinal }, stderr: { at: end, ordinal: endOrdinal } };
       for (const stream of streams) sink.seen(stream, known[stream]!);
     }
+    await closeSink();
+  }
+
+  async function closeSink(): Promise<void> {
     const ending = sink;
     sink = undefined;
     reader = undefined;
-    await ending.end(now());
+    await ending?.end(now());
   }
 
   async function gone(): Promise<void> {
@@ -491,6 +495,8 @@ export function followContainer(options: FollowContainerOptions) {
       { container: name, driver: last?.driver },
       'its logging driver gives no log back; start the container with json-file, local or journald to have it followed',
     );
+    // Nothing will be given to it.
+    await closeSink();
     while (destroyedAt === undefined && !signal.aborted) await bell.wait({ signal });
     state = 'gone';
   }
