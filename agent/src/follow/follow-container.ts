@@ -237,7 +237,13 @@ export function followContainer(options: FollowContainerOptions) {
     }
     let cursors = cursorsFor(seen);
     const strict = await hasSteppedBack(seen, cursors);
-    if (strict) cursors = await onlyFound(seen, cursors);
+    const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumbles && !engine.readsFile?.(id);
+    // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
+    const polls = stumbles && hasLine(cursors);
+    const follows = seen.running && !polls;
+    const tail = polls && isTailEnough ? pollTail : undefined;
+    isTailEnough = false;
+    if (strict && tail === undefined) cursors = await onlyFound(seen, cursors);
     const from = openReader(seen, cursors);
 
     const { controller: stop, release } = abortWith(signal);
@@ -252,12 +258,13 @@ export function followContainer(options: FollowContainerOptions) {
       jumps: 0,
     };
     current = me;
-    const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumbles && !engine.readsFile?.(id);
-    // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
-    const polls = stumbles && hasLine(cursors);
-    const follows = seen.running && !polls;
-    const tail = polls && isTailEnough && !strict ? pollTail : undefined;
-    isTailEnough = false;
+    // In the order of the log times show no gap: there the tail is enough when the cursor's line is in it.
+    const isByOrder = strict && tail !== undefined;
+    const onGap = async (firstAt: string): Promise<void> => {
+      if (tail === undefined) return checkGap(seen, cursors, firstAt, given);
+      me.stop.abort('more was printed than the tail holds');
+      throw given.reason;
+    };
     from.begin({
       cursors,
       strict,
@@ -265,11 +272,7 @@ export function followContainer(options: FollowContainerOptions) {
       startedAt: seen.startedAt,
       tty: seen.tty,
       jumpMs: follows && seen.rotatesAt !== undefined ? Math.ceil(seen.rotatesAt / fastestLog) : undefined,
-      async onGap(firstAt) {
-        if (tail === undefined) return checkGap(seen, cursors, firstAt, given);
-        me.stop.abort('more was printed than the tail holds');
-        throw given.reason;
-      },
+      onGap: isByOrder ? undefined : onGap,
       onJump: (stream, before, afterAt) => checkJump(me, stream, before, afterAt, given),
     });
     attached = true;
@@ -305,7 +308,7 @@ export function followContainer(options: FollowContainerOptions) {
       if (end === 'all') allReadAt = (diedAt ?? '') > seen.startedAt ? diedAt : stampOf(now());
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
       if (!polls) endedByItself = { losses, stopped: !seen.running };
-      isTailEnough = polls;
+      isTailEnough = polls && !(isByOrder && from.isWaiting);
       if (polls) sink?.readTo(began);
       if (failures > 0) log.info({ container: name }, 'reading the log again');
       failures = 0;

@@ -39,7 +39,7 @@ export interface Reading {
    */
   jumpMs?: number;
   /** The log no longer reaches back to the cursors, or so it seems: what was read waits until this resolves. */
-  onGap?(firstAt: string): Promise<void>;
+  onGap?: ((firstAt: string) => Promise<void>) | undefined;
   /**
    * Lines between these two of a stream may have been missed: what was read after `before` waits until this resolves. It
    * rejects when they were missed, and the request is given up.
@@ -455,6 +455,11 @@ export function createReader(options: ReaderOptions) {
 
     /** The timestamp of the line that was begun last, whether it was new or not. */
     begunAt: (stream: Stream) => lines.begunAt(stream),
+
+    /** Whether a cursor's line has not come yet. */
+    get isWaiting(): boolean {
+      return streams.some((stream) => resume.isWaiting(stream));
+    },
 
     /** When bytes last came, in ms since the epoch. */
     get lastBytesAt(): number {

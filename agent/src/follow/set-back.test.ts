@@ -4,7 +4,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Container, Hole, Position, Stream } from '../types.ts';
 import { pause } from './backoff.ts';
-import { type ContainerEvent, type Engine, EngineError, type Inspected } from './engine.ts';
+import { type ContainerEvent, type Engine, EngineError, type Inspected, type LogRequest } from './engine.ts';
 import { createFollower } from './follow.ts';
 import { silentLog } from './log.ts';
 import { collectingSink, engineLog } from './testing.ts';
@@ -18,11 +18,12 @@ afterEach(async () => {
 });
 
 /** A host with one container, whose clock goes on by itself and can be set. */
-function startHost() {
+function startHost({ version = '1.45', rotatesAt = undefined as number | undefined } = {}) {
   let aheadMs = 2 * hourMs;
   const begunMs = performance.now();
   const now = () => Date.parse('2026-11-22T10:00:00Z') + aheadMs + performance.now() - begunMs;
   const log = engineLog();
+  const asked: LogRequest[] = [];
   let container: Inspected | undefined;
   let onEvent: (event: ContainerEvent) => void = () => {};
 
@@ -36,7 +37,7 @@ function startHost() {
   };
   const engine: Engine = {
     label: 'an engine',
-    connect: async () => ({ version: '1.45', time: stampOf(now()) }),
+    connect: async () => ({ version, time: stampOf(now()) }),
     list: async () => (container ? [container] : []),
     inspect: async (id) => ({ ...find(id) }),
     events: (options) => {
@@ -46,17 +47,21 @@ function startHost() {
         options.signal.addEventListener('abort', () => reject(options.signal.reason), { once: true });
       });
     },
-    logs: (request) => log.logs({ ...request, isOver: () => !find(request.id).running }),
+    logs(request) {
+      asked.push(request);
+      return log.logs({ ...request, isOver: () => !find(request.id).running });
+    },
   };
 
   return {
     engine,
+    asked,
     now,
     setRight() {
       aheadMs = 0;
     },
     create() {
-      container = { ...madeAt(stampOf(now())) };
+      container = { ...madeAt(stampOf(now())), rotatesAt };
       tell('create');
     },
     start() {
@@ -234,6 +239,28 @@ describe('after the clock was set back', () => {
     const second = await startAgent(host, first.disk);
     await second.until('the second run', () => second.state() === 'waiting');
     expect(second.texts).toEqual(['ERROR run 2']);
+  });
+
+  it('reads on in a container with lines of before, and asks an old engine for no more than the end of a log', async () => {
+    const host = startHost({ version: '1.41', rotatesAt: 1_000_000 });
+    const agent = await startAgent(host);
+    host.create();
+    host.start();
+    host.print('ERROR one');
+    await agent.until('its line', () => agent.texts.length === 1);
+    host.setRight();
+    await agent.until('the change was seen', () => agent.warnings > 0);
+    host.print('ERROR two');
+    await agent.until('the next', () => agent.texts.includes('ERROR two'));
+    let from = host.asked.length;
+    const tails = () => host.asked.slice(from).map(({ tail = Number.POSITIVE_INFINITY }) => tail);
+    const ends = () => tails().filter((tail) => tail > 1 && Number.isFinite(tail)).length;
+    await agent.until('a poll of its end', () => ends() > 0);
+    from = host.asked.length;
+    host.print('ERROR three');
+    await agent.until('some polls', () => ends() >= 3 && agent.texts.includes('ERROR three'));
+    expect(agent.texts).toEqual(['ERROR one', 'ERROR two', 'ERROR three']);
+    expect(tails().every(Number.isFinite)).toBe(true);
   });
 
   it('declares what a container may have printed that was started and removed before it could be read', async () => {
