@@ -15,7 +15,7 @@ import { alertsChannel } from './keep-alerts.ts';
 import { signingKey } from './links/keys.ts';
 import { type MailLinks, mailLinks } from './links/links.ts';
 import { dueAt, noiseReason, noiseWaitMs, type Waits } from './noise-alerts.ts';
-import { closingMessages, endedThreads, isAllOver, maxEnded } from './pager-threads.ts';
+import { closingMessages, endedThreads, isAllOver, maxEnded, withoutEarlyEnds } from './pager-threads.ts';
 import { plainMail } from './plain-mail.ts';
 import { planMail } from './plan-mail.ts';
 import { type AlertPolicy, mailLimits } from './policy.ts';
@@ -315,14 +315,15 @@ async function messagesFor(
 ): Promise<{ messages: NewNotification[]; isMoreWaiting: boolean }> {
   const { channel, toAddress } = target;
   const waiting = await takeWaiting(client, target, only);
-  const gathered = gather(waiting);
+  const toPager = isPager(channel, settings.channels);
+  const due = toPager ? withoutEarlyEnds(waiting) : waiting;
+  const gathered = gather(due);
   const subjects = await beginEpisodes(
     client,
     gathered.shown.map(({ alert }) => alert),
   );
   const carried = [...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds);
-  const isMoreWaiting = gathered.later.length > 0;
-  const toPager = isPager(channel, settings.channels);
+  const isMoreWaiting = gathered.later.length > 0 || due.length < waiting.length;
   const allEnded = toPager ? await endedThreads(client, target, gathered) : [];
   if (toPager && allEnded.length === 0 && isAllOver(gathered)) {
     await client.query(`update alerts set status = 'dropped' where id = any($1::uuid[])`, [carried]);

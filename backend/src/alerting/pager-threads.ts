@@ -6,7 +6,8 @@ import { messageId } from '../channels/mail-headers.ts';
 import type { PoolClient } from '../db/pool.ts';
 import type { NewNotification } from '../ingest/types.ts';
 import { noFacts } from './facts.ts';
-import type { Gathered } from './gather.ts';
+import type { Gathered, WaitingAlert } from './gather.ts';
+import { isOwnIssue } from './own-records.ts';
 import { counted } from './states.ts';
 import type { Target } from './targets.ts';
 
@@ -29,6 +30,18 @@ export async function endedThreads(
     ...(await withOwnThread(client, target, episodes)),
     ...(await endedRollUps(client, target, episodes)),
   ];
+}
+
+/**
+ * What a pager is told now of what waits for it. An end alone shows nothing there, so that of an episode that it was not told
+ * of yet waits for the next message. What was amiss with Log Detector itself, and is in order again, wakes nobody.
+ */
+export function withoutEarlyEnds(waiting: readonly WaitingAlert[]): WaitingAlert[] {
+  const beginning = waiting.filter(
+    ({ reason, fingerprint }) => (reason === 'new' || reason === 'regressed') && !isOwnIssue(fingerprint),
+  );
+  const untold = new Set(beginning.map(({ episode }) => episode));
+  return waiting.filter(({ reason, episode }) => reason !== 'over' || !untold.has(episode));
 }
 
 /** Whether it tells a pager of nothing but ends. */
