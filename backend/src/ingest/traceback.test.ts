@@ -153,6 +153,24 @@ describe('readTraceback', () => {
     expect(told(message)).toEqual(expected);
   });
 
+  it.each([
+    ['docker compose', () => 'web-1  | '],
+    ['CRI', (line: number) => `2026-11-22T10:00:00.00000${line}Z stderr F `],
+    ['docker logs -t', (line: number) => `2026-11-22T10:00:00.${123456789 + line}Z `],
+    ['syslog', (line: number) => `Nov 22 10:00:0${line % 10} host shop[${line}]: `],
+    ['a logger', () => '2026-11-22 10:00:00,123 ERROR app: '],
+    ['a request id', () => '[8a4c2e3f-1111-4222-8333-444455556666] '],
+    ['torchrun', () => '[rank0]: '],
+    ['Ray', () => '(f pid=123) '],
+  ])('reads every language behind the prefix of %s', (_writer, prefix) => {
+    for (const [, message, expected] of cases) {
+      const lines = message.split('\n').map((line, at) => prefix(at) + line);
+      expect(told(lines.join('\n'))).toEqual(expected);
+      expect(told(lines.map((line) => line.trimEnd()).join('\n'))).toEqual(expected);
+      expect(told(['order 7 failed', ...lines].join('\n'))?.types).toEqual(expected?.types);
+    }
+  });
+
   it.each(['one line', 'two\nlines', 'Validation failed:\n  - name is missing\n  - age is missing', ''])(
     'finds none in %j',
     (message) => {

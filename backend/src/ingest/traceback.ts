@@ -2,6 +2,7 @@
 // that a fingerprint needs; line numbers, addresses and arguments are gone.
 
 import { createFrameReader, type Frame } from './frames.ts';
+import { withoutSharedPrefix } from './shared-prefix.ts';
 
 export interface TracedException {
   /** `ValueError`, `com.example.BadThing`, `panic`. */
@@ -99,12 +100,19 @@ const typeInside = new RegExp(
 );
 
 /**
- * Reads a traceback out of a message of several lines; undefined when it holds no frame of any known shape. Linear in
- * the message; at most 2,000 lines are read.
+ * Reads a traceback out of a message of several lines, each perhaps behind the same prefix; undefined when it holds no frame
+ * of any known shape. Linear in the message; at most 2,000 lines are read.
  */
 export function readTraceback(message: string): Traceback | undefined {
   if (message.indexOf('\n') === -1) return undefined;
   const lines = message.split('\n', maxLines);
+  const traceback = readLines(lines);
+  if (traceback) return traceback;
+  const unwrapped = withoutSharedPrefix(lines);
+  return unwrapped && readLines(unwrapped);
+}
+
+function readLines(lines: readonly string[]): Traceback | undefined {
   const reader = createFrameReader();
   const exceptions: TracedException[] = [];
   let current: TracedException | undefined;
