@@ -157,6 +157,25 @@ describe('understand', () => {
     expect(identityOf(one.replace('web.Servlet.run', 'web.Filter.walk'))).toBe(identityOf(one));
   });
 
+  it('tells by its message what was thrown in Node itself, where no frame is of own code', () => {
+    const refused = (message: string): string =>
+      `Error: ${message}\n    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1555:16) {\n  errno: -111\n}`;
+    const looked = (code: string): string =>
+      `Error: getaddrinfo ${code} db\n    at GetAddrInfoReqWrap.onlookupall [as oncomplete] (node:dns:120:26)`;
+    const listened = (problem: string): string =>
+      `Error: listen ${problem} 0.0.0.0:80\n    at Server.setupListenHandle [as _listen2] (node:net:1817:16)\n    at node:internal/main:1:2`;
+    const each = [
+      refused('connect ECONNREFUSED 10.0.0.1:5432'),
+      refused('connect ETIMEDOUT 10.0.0.1:5432'),
+      looked('ENOTFOUND'),
+      looked('EAI_AGAIN'),
+      listened('EADDRINUSE: address already in use'),
+      listened('EACCES: permission denied'),
+    ].map(identityOf);
+    expect(new Set(each).size).toBe(each.length);
+    expect(identityOf(refused('connect ECONNREFUSED 10.0.0.9:5433'))).toBe(each[0]);
+  });
+
   it('counts the turns of a recursion once', () => {
     const turn = '\n    at walk (/srv/app/tree.js:5:3)';
     const trace = (turns: number): string =>

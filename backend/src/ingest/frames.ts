@@ -31,10 +31,10 @@ const shapes: Record<string, Shape> = {
   javascript: {
     hint: 'at ',
     pattern: new RegExp(
-      `^\\s*at (?:async )?(?:(?<name>[^()]{1,200}?) )?\\(?(?:(?:file|webpack(?:-internal)?|https?|app|node):/{0,3})?(?:(?<file>${place}?):\\d+:\\d+|native|<anonymous>)\\)?,?(?: \\{)?$`,
+      `^\\s*at (?:async )?(?:(?<name>[^()]{1,200}?) )?\\(?(?:(?:file|webpack(?:-internal)?|https?|app):/{0,3})?(?:(?<file>${place}?):\\d+:\\d+|native|<anonymous>)\\)?,?(?: \\{)?$`,
     ),
     library:
-      /node_modules|^node:|^internal\/|^<anonymous>|\bnative\b|webpack\/(?:runtime|bootstrap)|^(?:_stream_|events|net|module|fs|timers)\.js$|\/internal\/|node:internal/,
+      /node_modules|^(?:node|ext|deno|bun):|^internal\/|^<anonymous>|\bnative\b|webpack\/(?:runtime|bootstrap)|^(?:_stream_|events|net|module|fs|timers)\.js$|\/internal\//,
   },
   browser: {
     hint: '@',
