@@ -170,6 +170,17 @@ function isMinified(name: string, file: string): boolean {
   return minifiedFile.test(file) || /^(?:[a-zA-Z_$]{1,2}\d?\.)*[a-zA-Z_$]{1,2}\d?$/.test(name);
 }
 
+/** Not a cause that anyhow and eyre number like frames: a symbol has its spaces within brackets, and hardly is one bare word. */
+function isRustSymbol(name: string): boolean {
+  let depth = 0;
+  for (const char of name.replaceAll('->', '')) {
+    if ('<({['.includes(char)) depth++;
+    else if ('>)}]'.includes(char)) depth--;
+    else if (char === ' ' && depth <= 0) return false;
+  }
+  return /::|_|^main$/.test(name);
+}
+
 export interface FrameReader {
   /** The frame that this line names; 'part' when it belongs to the frame before; undefined when it is no frame. */
   read(line: string): Frame | 'part' | undefined;
@@ -215,7 +226,7 @@ export function createFrameReader(): FrameReader {
       }
       for (const [language, shape] of order) {
         const found = text.includes(shape.hint) ? shape.pattern.exec(text) : null;
-        if (!found) continue;
+        if (!found || (language === 'rust' && !isRustSymbol(found.groups!.name!))) continue;
         if (order[0]?.[0] !== language && language !== 'dotnetBare')
           order = [[language, shape], ...Object.entries(shapes).filter(([other]) => other !== language)];
         const { name = '', file = '' } = found.groups as { name?: string; file?: string };

@@ -130,6 +130,26 @@ stack backtrace:
     },
   ],
   [
+    'Rust, an error of anyhow with its causes and a backtrace',
+    `2026-11-22T10:00:02.000000Z ERROR shop::orders: order failed
+
+Caused by:
+    0: user alice has no order
+    1: timeout
+    2: error trying to connect to db-1:5432: Connection refused (os error 111)
+
+Stack backtrace:
+   0: anyhow::error::<impl core::convert::From<E> for anyhow::Error>::from
+   1: std::panicking::try::do_call::<fn() -> shop::Order, ()>
+   2: shop::place
+             at ./src/shop.rs:9:9`,
+    {
+      types: [''],
+      said: '2026-11-22T10:00:02.000000Z ERROR shop::orders: order failed',
+      own: ['shop::place src/shop.rs'],
+    },
+  ],
+  [
     'Elixir',
     `** (ArithmeticError) bad argument in arithmetic expression
     (shop 0.1.0) lib/shop/cart.ex:12: Shop.Cart.total/1
@@ -171,10 +191,13 @@ describe('readTraceback', () => {
     }
   });
 
-  it.each(['one line', 'two\nlines', 'Validation failed:\n  - name is missing\n  - age is missing', ''])(
-    'finds none in %j',
-    (message) => {
-      expect(readTraceback(message)).toBeUndefined();
-    },
-  );
+  it.each([
+    'one line',
+    'two\nlines',
+    'Validation failed:\n  - name is missing\n  - age is missing',
+    'Error: no start\n\nCaused by:\n    0: reading a.toml\n    1: timeout',
+    '',
+  ])('finds none in %j', (message) => {
+    expect(readTraceback(message)).toBeUndefined();
+  });
 });

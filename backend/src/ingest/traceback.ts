@@ -54,7 +54,7 @@ const phpOld = new RegExp(
 );
 /** Lines of a dump that say nothing of what happened. */
 const idle =
-  /^(?:goroutine \d+ |Stack trace:|stack backtrace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
+  /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
 const pythonStart =
   /^[\s|+]*(?:.{0,200}\s)?Traceback \(most recent call last\):\s*$|^[\s|+]*\+? Exception Group Traceback/;
 const endOfInner = /^\s*-{3} (?:End of inner|Fin de)/;
@@ -122,6 +122,8 @@ function readLines(lines: readonly string[]): Traceback | undefined {
   let pythonSeen = false;
   let frameCount = 0;
   let lastText: string | undefined;
+  /** Below `Caused by:` alone, where anyhow and eyre list causes. */
+  let isCause = false;
   let awaitsMessage = false;
   let goroutines = 0;
   let searched = 0;
@@ -214,7 +216,8 @@ function readLines(lines: readonly string[]): Traceback | undefined {
         current = { type: inside.type, message: inside.message ?? '', frames: [] };
         exceptions.push(current);
       } else {
-        if (idle.test(line)) continue;
+        if (line === 'Caused by:') isCause = true;
+        if (isCause || idle.test(line)) continue;
         const died = exceptions.length === 0 ? perlDied.exec(line)?.groups : undefined;
         lastText = died?.message ?? line.trim();
       }
