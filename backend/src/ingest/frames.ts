@@ -97,6 +97,13 @@ const shapes: Record<string, Shape> = {
       /^\s*#\d+ 0x[\da-f]{1,16} (?:in )?(?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?)(?: (?<file>\/[^\s:]{1,400})(?::\d+){0,2}| \((?:[^()]{1,300})\))?/,
     library: /libc\b|\/usr\/(?:lib|include)|\.\.\/sysdeps|sanitizer|asan|tsan|__libc|_start$|libstdc\+\+/,
   },
+  // ThreadSanitizer names a frame by its place, and gives the address within the module.
+  tsan: {
+    hint: '+0x',
+    pattern:
+      /^\s*#\d+ (?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?) (?:<null>|(?<file>[^\s:()<]{1,400}):\d+(?::\d+)?) \([^()]{1,300}\+0x[\da-f]{1,16}\)/,
+    library: /^$|\/usr\/(?:lib|include)|\.\.\/|sanitizer/,
+  },
   rust: {
     hint: ': ',
     pattern: /^\s*\d+:\s+(?:0x[\da-f]{1,16} - )?(?<name>[\w<>:{}$&*',.[\]() -]{1,400})$/,

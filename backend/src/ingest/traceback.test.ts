@@ -83,6 +83,44 @@ main.other()
     },
   ],
   [
+    'a data race of Go',
+    `==================
+WARNING: DATA RACE
+Read at 0x00c00001c0a8 by goroutine 7:
+  main.(*Cache).Get()
+      /srv/app/cache.go:10 +0x30
+
+Previous write at 0x00c00001c0a8 by main goroutine:
+  main.main()
+      /srv/app/main.go:12 +0xae
+==================`,
+    { types: ['DATA RACE'], said: '', own: ['main.(*Cache).Get app/cache.go', 'main.main app/main.go'] },
+  ],
+  [
+    'ThreadSanitizer',
+    `==================
+WARNING: ThreadSanitizer: data race (pid=7)
+  Write of size 4 at 0x7ba000000f88 by thread T1:
+    #0 increment /srv/app/race.c:8:12 (race+0x4b2f1)
+    #1 pthread_create <null> (libtsan.so.0+0x2cafd)
+  Previous write of size 4 at 0x7ba000000f88 by main thread:
+    #0 main /srv/app/main.c:20 (race+0x4b3f1)`,
+    {
+      types: ['ThreadSanitizer: data race'],
+      said: '',
+      own: ['increment app/race.c', 'main app/main.c'],
+    },
+  ],
+  [
+    'AddressSanitizer',
+    `=================================================================
+==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010 at pc 0x55d0c0de1233
+READ of size 4 at 0x602000000010 thread T0
+    #0 0x55d0c0de1233 in sum /srv/app/a.c:12:10
+    #1 0x7f1c2a3b4c5d in __libc_start_main (/lib/x86_64-linux-gnu/libc.so.6+0x2a28f)`,
+    { types: ['AddressSanitizer: heap-use-after-free'], said: '', own: ['sum app/a.c'] },
+  ],
+  [
     'Ruby',
     `/srv/app/pay.rb:12:in \`charge': card declined (PaymentError)
 \tfrom /srv/app/orders.rb:4:in \`block in place'

@@ -43,7 +43,8 @@ const rubyFirst =
 const railsFirst = /^(?<type>[A-Z]\w*(?:::[A-Z]\w*)*) \((?<message>.{0,2000})\):?\s*$/;
 const elixirFirst = /^\*\* \((?<type>[A-Z][\w.]{0,200}|exit|throw|EXIT[^)]{0,60})\) ?(?<message>.*)$/;
 const sanitizerFirst =
-  /^(?:==\d+==)?\s*(?:ERROR|WARNING): (?<type>(?:Address|Thread|Memory|Leak|UndefinedBehavior)Sanitizer): (?<message>.*)$/;
+  /^(?:==\d+==)?\s*(?:ERROR|WARNING): (?<type>(?:Address|Thread|Memory|Leak|UndefinedBehavior)Sanitizer: [A-Za-z-]+(?: (?!on\b)[a-z-]+){0,4})/;
+const goRace = /^WARNING: (?<type>DATA RACE)$/;
 const dartFirst = /^Unhandled exception:\s*$/;
 const perlDied = /^(?<message>.{1,500}?) at (?<file>\S{1,300}) line \d+\.?$/;
 const phpUncaught = new RegExp(
@@ -68,6 +69,7 @@ const exceptionShapes: { hint?: string; pattern: RegExp }[] = [
   { pattern: typeLike },
   { hint: '** (', pattern: elixirFirst },
   { hint: 'Sanitizer', pattern: sanitizerFirst },
+  { hint: 'DATA RACE', pattern: goRace },
   { hint: ' (', pattern: railsFirst },
 ];
 
@@ -139,7 +141,9 @@ function readLines(lines: readonly string[]): Traceback | undefined {
       continue;
     }
     if (/^goroutine \d+ /.test(line) && ++goroutines > 1) break; // the others did nothing wrong
-    const frame = frameCount < maxFrames ? reader.read(line) : undefined;
+    // Go indents the frames of a race, and of nothing else.
+    const unindented = current?.type === 'DATA RACE' ? line.replace(/^ {2}/, '') : line;
+    const frame = frameCount < maxFrames ? reader.read(unindented) : undefined;
     if (frame === 'part') continue;
     if (frame) {
       frameCount++;
