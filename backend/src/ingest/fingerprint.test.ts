@@ -176,6 +176,29 @@ describe('understand', () => {
     expect(identityOf(refused('connect ECONNREFUSED 10.0.0.9:5433'))).toBe(each[0]);
   });
 
+  it('tells what ended a C++ program by its type and by what it says', () => {
+    const terminated = (type: string, what: string): string =>
+      `terminate called after throwing an instance of '${type}'\n  what():  ${what}`;
+    const each = [
+      terminated(
+        'std::out_of_range',
+        'vector::_M_range_check: __n (which is 7) >= this->size() (which is 3)',
+      ),
+      terminated('std::runtime_error', 'cannot open config file'),
+      terminated('std::runtime_error', 'database is locked by another process'),
+      terminated('std::logic_error', 'cannot open config file'),
+    ].map(identityOf);
+    expect(new Set(each).size).toBe(each.length);
+    expect(
+      identityOf(
+        terminated(
+          'std::out_of_range',
+          'vector::_M_range_check: __n (which is 12) >= this->size() (which is 4)',
+        ),
+      ),
+    ).toBe(each[0]);
+  });
+
   it('counts the turns of a recursion once', () => {
     const turn = '\n    at walk (/srv/app/tree.js:5:3)';
     const trace = (turns: number): string =>

@@ -157,6 +157,9 @@ function firstMessage(text: string): FirstMessage {
   // java.util.logging prints the time, the class and the method above the message.
   if (header > 0 && /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /.test(second))
     return { line: second, header: endOfHeader(second) };
+  // C++ prints what an exception says below its type.
+  if (second.startsWith('what():') && first.includes('instance of '))
+    return { line: `${first} ${second}`, header };
   const letters = first.slice(header).replace(/[^A-Za-z]/g, '').length;
   return { line: second !== '' && letters < 4 ? `${first} ${second}` : first, header };
 }

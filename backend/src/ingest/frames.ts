@@ -117,6 +117,12 @@ const shapes: Record<string, Shape> = {
     library:
       /^\s*\((?:elixir|stdlib|kernel|erts|phoenix\w*|plug\w*|cowboy\w*|ecto\w*|bandit|thousand_island|ex_unit|logger|mix|iex|db_connection|postgrex)\b|^(?:gen_server|proc_lib|gen_statem|erl_eval)/,
   },
+  ocaml: {
+    hint: ' file "',
+    pattern:
+      /^(?:Raised (?:by primitive operation )?at|Called from|Re-raised at) (?:(?<name>[\w.']{1,200}) in )?file "(?<file>[^"]{1,400})"(?: \(inlined\))?, lines? \d/,
+    library: /^(?:Stdlib|Camlinternal\w{0,40}|Base|Core|Lwt\w{0,40}|Async\w{0,40})(?:__|\.)/,
+  },
   perl: {
     hint: ' called at ',
     pattern: /^\s*(?<name>[\w:]{1,200})\(.{0,400}\) called at (?<file>[^\s]{1,300}) line \d+/,

@@ -74,6 +74,9 @@ const domain =
   /^[a-z\d][a-z\d-]*\.(?:com|org|net|io|dev|app|edu|gov|local|internal|lan|cn|de|fr|uk|jp|ru|in|br|nl|us|eu|info|biz|co|me|cloud|svc)$/i;
 /** Exception types tell errors apart, whatever digits are in them: `Http404Error`. */
 const errorType = /^[A-Za-z_$][\w$.]*(?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
+/** Words that say that a type follows, and the type: one piece. */
+const namedType =
+  /(?:exception|instance of) (?:'[A-Za-z_][^'\n]{0,200}'|[A-Z]\w{0,100}(?:\.[A-Z]\w{0,100}){0,8}(?![\w.]))/y;
 const objectId = /^([A-Za-z_$][\w.$]*)@[\da-f]{1,16}$/;
 const opaque = /^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w+/=-]{16,}$/;
 const booleanWord = /^(?:true|false|True|False|TRUE|FALSE)$/;
@@ -273,7 +276,8 @@ function maskQuotes(text: string): string {
     (whole, quote: string, inner: string, at: number) => {
       if (inner === '') return `${quote}<str>${quote}`;
       if (httpRequest.test(inner) || errorType.test(inner)) return whole;
-      if (messageKey.test(text.slice(Math.max(0, at - 24), at))) return whole;
+      const before = text.slice(Math.max(0, at - 24), at);
+      if (messageKey.test(before) || before.endsWith('instance of ')) return whole;
       if (/^[A-Za-z_]\w*$/.test(inner) && text[at + whole.length] === ':') return whole; // a JSON key
       const words = inner.split(/\s+/).filter((word) => /^[A-Za-z][a-z']{2,}[,.]?$/.test(word)).length;
       return words >= 4 ? whole : `${quote}<str>${quote}`;
@@ -355,6 +359,19 @@ function maskAll(message: string): Masked {
       continue;
     }
     const from = at;
+    const first = shown.length === 0;
+    const initial = text.charCodeAt(from);
+    // exception, instance of
+    if (initial === 101 || initial === 105) {
+      namedType.lastIndex = from;
+      if (namedType.test(text)) {
+        at = namedType.lastIndex;
+        const words = `${first ? '' : ' '}${text.slice(from, at)}`;
+        shown.push(words);
+        keys.push(words);
+        continue;
+      }
+    }
     let plain = true;
     let digits = true;
     for (; at < text.length; at++) {
@@ -363,7 +380,6 @@ function maskAll(message: string): Masked {
       if (!((code >= 97 && code <= 122) || (code >= 65 && code <= 90))) plain = false;
       if (code < 48 || code > 57) digits = false;
     }
-    const first = shown.length === 0;
     const length = at - from;
     if (digits) {
       shown.push(first ? '<num>' : ' <num>');

@@ -45,6 +45,19 @@ describe('template miner', () => {
     expect(new Set(ids.map((id) => miner.root(id))).size).toBe(10);
   });
 
+  it('keeps types apart that are known by the word before them alone', () => {
+    const miner = createTemplateMiner();
+    const messages = ['Not_found', 'Exit', 'Shop.Declined', 'Shop.Db.Gone', 'Failure("int_of_string")']
+      .map((type) => `Fatal error: exception ${type}`)
+      .concat(
+        ['shop::NoStock', 'shop::BadOrder', 'int'].map(
+          (type) => `terminate called after throwing an instance of '${type}'`,
+        ),
+      );
+    const ids = messages.map((message) => take(miner, message));
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(messages.length);
+  });
+
   it('never takes an exception type for a value, be the place known to vary or everything full', () => {
     for (const limits of [undefined, { maxTemplates: 400, maxSiblings: 2, maxOfLength: 2, maxKeys: 100 }]) {
       const miner = createTemplateMiner(limits);

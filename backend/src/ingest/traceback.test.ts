@@ -199,6 +199,13 @@ Stack backtrace:
     },
   ],
   [
+    'OCaml',
+    `Fatal error: exception Not_found
+Raised at Stdlib__Hashtbl.find in file "hashtbl.ml", line 539, characters 13-28
+Called from Dune__exe__Shop.load in file "bin/shop.ml" (inlined), line 12, characters 8-30`,
+    { types: ['Not_found'], said: '', own: ['Dune__exe__Shop.load bin/shop.ml'] },
+  ],
+  [
     'Perl',
     `no such order 7 at /srv/app/Shop.pm line 12.
 \tShop::place(HASH(0x55d)) called at /srv/app/main.pl line 3`,

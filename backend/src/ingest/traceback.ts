@@ -44,6 +44,7 @@ const railsFirst = /^(?<type>[A-Z]\w*(?:::[A-Z]\w*)*) \((?<message>.{0,2000})\):
 const elixirFirst = /^\*\* \((?<type>[A-Z][\w.]{0,200}|exit|throw|EXIT[^)]{0,60})\) ?(?<message>.*)$/;
 const sanitizerFirst =
   /^(?:==\d+==)?\s*(?:ERROR|WARNING): (?<type>(?:Address|Thread|Memory|Leak|UndefinedBehavior)Sanitizer: [A-Za-z-]+(?: (?!on\b)[a-z-]+){0,4})/;
+const ocamlFirst = /^Fatal error: exception (?<type>[A-Z][\w.']{0,200})(?<message>\(.{0,2000})?$/;
 const goRace = /^WARNING: (?<type>DATA RACE)$/;
 const dartFirst = /^Unhandled exception:\s*$/;
 const perlDied = /^(?<message>.{1,500}?) at (?<file>\S{1,300}) line \d+\.?$/;
@@ -70,6 +71,7 @@ const exceptionShapes: { hint?: string; pattern: RegExp }[] = [
   { hint: '** (', pattern: elixirFirst },
   { hint: 'Sanitizer', pattern: sanitizerFirst },
   { hint: 'DATA RACE', pattern: goRace },
+  { hint: 'Fatal error: exception ', pattern: ocamlFirst },
   { hint: ' (', pattern: railsFirst },
 ];
 

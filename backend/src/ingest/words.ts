@@ -53,11 +53,12 @@ const sentenceEnding =
 export type WordKind = 'mask' | 'name' | 'constant' | 'plain' | 'sentence' | 'type' | 'mark';
 
 const spelledNumber = /^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)$/;
-const exceptionType = /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
+const exceptionType =
+  /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$|^ ?(?:exception|instance of) \S/;
 
 const nameShape = /[\d./\\@$_#*~]|[a-z][A-Z]/;
 
-/** Whether a piece names an exception's type, as languages spell them; a leading space does not count. */
+/** Whether a piece names an exception's type, as languages spell them or with the words that say so. */
 export function isTypeWord(piece: string): boolean {
   return exceptionType.test(piece);
 }
@@ -70,8 +71,8 @@ export function kindOfWord(piece: string): WordKind {
   if (/^[A-Z][A-Z_-]+$/.test(word))
     return common.has(word.toLowerCase()) && !word.includes('_') ? 'sentence' : 'constant';
   if (isTypeWord(word)) return 'type';
-  // card_declined, too_many_requests: codes, which programs spell so
-  if (/^[a-z]{1,13}(?:_[a-z]{1,13})+$/.test(word)) return 'constant';
+  // card_declined, Not_found: codes, which programs spell so
+  if (/^[A-Z]?[a-z]{1,13}(?:_[a-z]{1,13})+$/.test(word)) return 'constant';
   // x, y+, B: the axes and ranks of a system, not its users.
   if (/^[A-Za-z]\W?$/.test(word)) return 'constant';
   if (nameShape.test(word)) return 'name';
