@@ -32,8 +32,17 @@ describe('mask', () => {
       'java.net.ConnectException: refused',
       `can't open it`,
       'msg="could not connect"',
+      '"Failed to start" err="timed out"',
+      '"Stopped"',
+      `job failed: RuntimeError('order failed')`,
     ])
       expect(maskText(message)).toBe(message);
+    for (const [message, masked] of [
+      ['"alice" not found', '"<str>" not found'],
+      [`job failed: KeyError('alice')`, `job failed: KeyError('<str>')`],
+      ['"Failed to start" pod="default/web-1"', '"Failed to start" pod="<str>"'],
+    ])
+      expect(maskText(message!)).toBe(masked);
     expect(maskText('"GET /a/b HTTP/1.1"')).toBe('"GET <path> HTTP/<num>"');
   });
 

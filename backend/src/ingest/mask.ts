@@ -74,6 +74,9 @@ const domain =
   /^[a-z\d][a-z\d-]*\.(?:com|org|net|io|dev|app|edu|gov|local|internal|lan|cn|de|fr|uk|jp|ru|in|br|nl|us|eu|info|biz|co|me|cloud|svc)$/i;
 /** Exception types tell errors apart, whatever digits are in them: `Http404Error`. */
 const errorType = /^[A-Za-z_$][\w$.]*(?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
+/** What follows a message that is in quotes: nothing, or a field. */
+const quotedMessage = /^(?:\s*$|\s+[\w.-]{1,60}=)/;
+const shownError = /(?:Error|Exception|Warning|Fault|Failure)\($/;
 /** Words that say that a type follows, and the type: one piece. */
 const namedType =
   /(?:exception|instance of) (?:'[A-Za-z_][^'\n]{0,200}'|[A-Z]\w{0,100}(?:\.[A-Z]\w{0,100}){0,8}(?![\w.]))/y;
@@ -278,6 +281,10 @@ function maskQuotes(text: string): string {
       if (httpRequest.test(inner) || errorType.test(inner)) return whole;
       const before = text.slice(Math.max(0, at - 24), at);
       if (messageKey.test(before) || before.endsWith('instance of ')) return whole;
+      // klog quotes the message, and fields follow; RuntimeError('no order') is how Python shows an exception.
+      if (at === 0 && quote === '"' && quotedMessage.test(text.slice(whole.length, whole.length + 64)))
+        return whole;
+      if (inner.includes(' ') && shownError.test(before)) return whole;
       if (/^[A-Za-z_]\w*$/.test(inner) && text[at + whole.length] === ':') return whole; // a JSON key
       const words = inner.split(/\s+/).filter((word) => /^[A-Za-z][a-z']{2,}[,.]?$/.test(word)).length;
       return words >= 4 ? whole : `${quote}<str>${quote}`;
