@@ -199,6 +199,26 @@ describe('understand', () => {
     ).toBe(each[0]);
   });
 
+  it('takes the message that .NET prints below level and category, and tells categories apart', () => {
+    const logged = (category: string, said: string, before = ''): string =>
+      `${before}fail: ${category}[0]\n      ${said}`;
+    const each = [
+      logged('Shop.Orders', 'Order 7 failed'),
+      logged('Shop.Orders', 'User missing in cache'),
+      logged('Shop.Users', 'Order 7 failed'),
+      logged('Shop.Api.Jobs.Worker', 'Order 7 failed'),
+      logged('Shop.Api.Jobs.Cleaner', 'Order 7 failed'),
+    ].map(identityOf);
+    expect(new Set(each).size).toBe(each.length);
+    for (const same of [
+      logged('Shop.Orders', 'Order 8 failed'),
+      logged('Shop.Orders', 'Order 8 failed', '2026-11-22 10:00:00 '),
+      logged('Shop.Orders', '=> SpanId:1f, TraceId:2e\n      Order 9 failed'),
+    ])
+      expect(identityOf(same)).toBe(each[0]);
+    expect(examine(logged('Shop.Orders', 'Order 8 failed')).masked()).toBe('Shop.Orders: Order <num> failed');
+  });
+
   it('counts the turns of a recursion once', () => {
     const turn = '\n    at walk (/srv/app/tree.js:5:3)';
     const trace = (turns: number): string =>

@@ -147,6 +147,17 @@ interface FirstMessage {
 
 const withoutHeader = ({ line, header }: FirstMessage): string => line.slice(header);
 
+/** .NET's console prints level and category, and the message indented below: `fail: Shop.Orders[0]`. */
+const consoleCategory =
+  /(?:^|\s)(?:trce|dbug|info|warn|fail|crit): (?<category>[\w.+`<>,[\]]{1,200}?)\[-?\d{1,10}\]$/;
+
+/** The first line below `first`, scopes (`=> …`) passed over, if it is indented. */
+function indentedBelow(lines: readonly string[], first: string): string | undefined {
+  const from = lines.findIndex((line) => line.trim() === first) + 1;
+  const line = lines.slice(from).find((each) => !/^\s*(?:=>|$)/.test(each));
+  return line !== undefined && /^\s/.test(line) ? line.trim() : undefined;
+}
+
 /** The first line that says something; a second line joins it when the first is hardly a word. */
 function firstMessage(text: string): FirstMessage {
   if (text.indexOf('\n') === -1) return { line: text, header: endOfHeader(text) };
@@ -157,6 +168,9 @@ function firstMessage(text: string): FirstMessage {
   // java.util.logging prints the time, the class and the method above the message.
   if (header > 0 && /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /.test(second))
     return { line: second, header: endOfHeader(second) };
+  const category = first.endsWith(']') ? consoleCategory.exec(first)?.groups?.category : undefined;
+  const below = category === undefined ? undefined : indentedBelow(lines, first);
+  if (below !== undefined) return { line: `${category}: ${below}`, header: 0 };
   // C++ prints what an exception says below its type.
   if (second.startsWith('what():') && first.includes('instance of '))
     return { line: `${first} ${second}`, header };
