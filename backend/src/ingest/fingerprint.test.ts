@@ -219,6 +219,16 @@ describe('understand', () => {
     expect(examine(logged('Shop.Orders', 'Order 8 failed')).masked()).toBe('Shop.Orders: Order <num> failed');
   });
 
+  it('takes the first sentence below a line that is all header, with its headings', () => {
+    const failed = (said: string): string =>
+      `2026-11-22T10:00:00.123Z ERROR 1 --- [main] o.s.b.d.LoggingFailureAnalysisReporter   : \n\n${'*'.repeat(27)}\nAPPLICATION FAILED TO START\n${'*'.repeat(27)}\n\nDescription:\n\n${said}\n\nAction:\n\nStop it.`;
+    expect(examine(failed('Port 8080 was already in use.')).masked()).toBe(
+      'APPLICATION FAILED TO START Description: Port <num> was already in use.',
+    );
+    expect(identityOf(failed('Port 8080 was in use.'))).not.toBe(identityOf(failed('No such bean.')));
+    expect(examine('2026-11-22 10:00:00 ERROR\n====').masked()).toContain('ERROR');
+  });
+
   it('counts the turns of a recursion once', () => {
     const turn = '\n    at walk (/srv/app/tree.js:5:3)';
     const trace = (turns: number): string =>

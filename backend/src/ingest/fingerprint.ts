@@ -158,6 +158,16 @@ function indentedBelow(lines: readonly string[], first: string): string | undefi
   return line !== undefined && /^\s/.test(line) ? line.trim() : undefined;
 }
 
+/** Any word after it would be the message. */
+const isAllHeader = (line: string): boolean => endOfHeader(`${line} x`) > line.length;
+
+/** The lines up to the first that is no heading; rules say nothing. */
+function firstSentence(lines: readonly string[]): string | undefined {
+  const worded = lines.filter((line) => /[^\W_]/.test(line));
+  const headings = worded.findIndex((line) => !line.endsWith(':') && /[a-z]/.test(line));
+  return worded.length === 0 ? undefined : worded.slice(0, headings === -1 ? 1 : headings + 1).join(' ');
+}
+
 /** The first line that says something; a second line joins it when the first is hardly a word. */
 function firstMessage(text: string): FirstMessage {
   if (text.indexOf('\n') === -1) return { line: text, header: endOfHeader(text) };
@@ -171,6 +181,8 @@ function firstMessage(text: string): FirstMessage {
   const category = first.endsWith(']') ? consoleCategory.exec(first)?.groups?.category : undefined;
   const below = category === undefined ? undefined : indentedBelow(lines, first);
   if (below !== undefined) return { line: `${category}: ${below}`, header: 0 };
+  const sentence = isAllHeader(first) ? firstSentence(said.slice(1)) : undefined;
+  if (sentence !== undefined) return { line: sentence, header: endOfHeader(sentence) };
   // C++ prints what an exception says below its type.
   if (second.startsWith('what():') && first.includes('instance of '))
     return { line: `${first} ${second}`, header };
