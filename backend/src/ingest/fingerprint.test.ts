@@ -229,6 +229,29 @@ describe('understand', () => {
     expect(examine('2026-11-22 10:00:00 ERROR\n====').masked()).toContain('ERROR');
   });
 
+  it('groups whatever the number of parts, and names a group and not its last part', () => {
+    const repeated = (times: number, make: (at: number) => string): string =>
+      Array.from({ length: times }, (_, at) => make(at)).join('');
+    const pythonGroup = (parts: number, inFunction = 'fetch'): string =>
+      `  + Exception Group Traceback (most recent call last):\n  |   File "/app/sync.py", line 31, in run\n  |     async with asyncio.TaskGroup() as tg:\n  | ExceptionGroup: unhandled errors in a TaskGroup (${parts} sub-exceptions)\n${repeated(
+        parts,
+        (at) =>
+          `  ${at ? '  ' : '+-'}+---------------- ${at + 1} ----------------\n    | Traceback (most recent call last):\n    |   File "/app/sync.py", line 12, in ${inFunction}\n    |     raise ValueError("bad")\n    | ValueError: bad\n`,
+      )}    +------------------------------------`;
+    const promises = (parts: number): string =>
+      `AggregateError: All promises were rejected\n    at async main (/app/a.js:3:3) {\n  [errors]: [\n${repeated(parts, () => '    Error: boom\n        at fetch (/app/a.js:1:1),\n')}  ]\n}`;
+    const suppressed = (parts: number): string =>
+      `java.lang.IllegalStateException: x\n\tat com.example.A.f(A.java:3)\n${repeated(parts, () => '\tSuppressed: java.io.IOException: close\n\t\tat com.example.R.close(R.java:1)\n')}`;
+    for (const make of [pythonGroup, promises, suppressed])
+      expect(identityOf(make(7))).toBe(identityOf(make(1)));
+    expect(understand(pythonGroup(2))).toMatchObject({
+      title: 'ExceptionGroup: unhandled errors in a TaskGroup (<num> sub-exceptions)',
+    });
+    expect(identityOf(pythonGroup(1))).not.toBe(identityOf(pythonGroup(1, 'serve')));
+    const wrapped = `${pythonGroup(2)}\n\nThe above exception was the direct cause of the following exception:\n\n${python('RuntimeError', 3, 'sync failed')}`;
+    expect(understand(wrapped)).toMatchObject({ title: 'RuntimeError: sync failed' });
+  });
+
   it('counts the turns of a recursion once', () => {
     const turn = '\n    at walk (/srv/app/tree.js:5:3)';
     const trace = (turns: number): string =>

@@ -94,17 +94,18 @@ export function titled(text: string): string {
 
 function understandTrace(traceback: Traceback): UnderstoodTrace {
   const { exceptions, reported } = traceback;
-  const parts = ['trace', ...exceptions.map((thrown) => thrown.type)];
+  // Each once: how many parts a group has, or causes an error, differs from run to run.
+  const parts = ['trace', ...new Set(exceptions.map((thrown) => thrown.type))];
   const frames = ownFrames(exceptions, reported);
   parts.push('frames', ...frames);
   // The message counts only where types and frames do not tell the error: nobody's own frame, or a language without types.
   if (frames.length === 0) parts.push('message', ...maskException(reported).keys);
-  for (const thrown of exceptions)
-    if (isTypeless(thrown)) parts.push('typeless', ...maskException(thrown).keys);
+  const said = exceptions.filter(isTypeless).map((thrown) => joined(maskException(thrown).keys));
+  for (const each of new Set(said)) parts.push('typeless', each);
   const id = createHash('sha256').update(parts.join('\u0000')).digest('hex').slice(0, 32);
-  const said = maskException(reported).shown.join('');
+  const shown = maskException(reported).shown.join('');
   const title = titled(
-    reported.type === '' ? said || 'traceback' : said === '' ? reported.type : `${reported.type}: ${said}`,
+    reported.type === '' ? shown || 'traceback' : shown === '' ? reported.type : `${reported.type}: ${shown}`,
   );
   return { kind: 'trace', fingerprint: versioned(id), title, frames };
 }
@@ -118,7 +119,9 @@ const isTypeless = (thrown: TracedException): boolean =>
 
 /** `name (file)` of the frames that count: of the exception reported, or of the first cause that has any. */
 function ownFrames(exceptions: TracedException[], reported: TracedException): string[] {
-  for (const thrown of [reported, ...exceptions]) {
+  // What failed in a group are its parts.
+  const parts = reported.type.endsWith('Group') ? exceptions.slice(exceptions.indexOf(reported) + 1) : [];
+  for (const thrown of [...parts, reported, ...exceptions]) {
     const own = thrown.frames.filter((frame) => frame.inApp);
     if (own.length > 0) {
       // Python prints the frame nearest to the fault last.

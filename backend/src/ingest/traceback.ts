@@ -13,6 +13,8 @@ export interface TracedException {
   frames: Frame[];
   /** Python prints the frame nearest to the fault last, everyone else first. */
   framesNearestLast?: boolean;
+  /** Where the `|` stands that Python prints before an exception group and, further right, before its parts. */
+  column?: number;
 }
 
 export interface Traceback {
@@ -187,7 +189,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
       if (/^[\s|+]*\s{4}/.test(line) && !/^[\s|]*\|/.test(line)) continue;
       const thrown = exceptionOf(line, true);
       if (thrown) {
-        exceptions.push({ ...thrown, frames, framesNearestLast: true });
+        exceptions.push({ ...thrown, frames, framesNearestLast: true, column: columnOf(line) });
         current = undefined;
         frames = [];
         python = false;
@@ -197,6 +199,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
     const thrown = exceptionOf(line, false);
     if (thrown) {
       current = { ...thrown, frames: [] };
+      if (pythonSeen) current.column = columnOf(line);
       exceptions.push(current);
       const rust = rustPanic.exec(line)?.groups;
       awaitsMessage = rust !== undefined && thrown.message === '';
@@ -234,8 +237,18 @@ function readLines(lines: readonly string[]): Traceback | undefined {
   // What was named but has no frames (an ERROR line above the trace) counts only when nothing else is known of it.
   const told = exceptions.filter((thrown) => thrown.frames.length > 0 || thrown.type !== '');
   for (const thrown of told) thrown.frames = collapse(thrown.frames);
-  const reported = pythonSeen ? told.at(-1) : told[0];
+  const reported = pythonSeen ? reportedByPython(told) : told[0];
   return reported && { exceptions: told, reported };
+}
+
+const columnOf = (line: string): number => /^\s*\|/.exec(line)?.[0].length ?? 0;
+
+/** The last exception, or the group that it is a part of. */
+function reportedByPython(told: readonly TracedException[]): TracedException | undefined {
+  const lastAlone = told.findLastIndex(({ column = 0 }) => column === 0);
+  const grouped = told.slice(lastAlone + 1);
+  const outermost = Math.min(...grouped.map(({ column = 0 }) => column));
+  return grouped.findLast(({ column }) => column === outermost) ?? told.at(-1);
 }
 
 /** Each frame once: the turns of a recursion differ from run to run. */
