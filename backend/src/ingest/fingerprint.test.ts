@@ -252,6 +252,19 @@ describe('understand', () => {
     expect(understand(wrapped)).toMatchObject({ title: 'RuntimeError: sync failed' });
   });
 
+  it('tells by what they say why processes of Elixir ended', () => {
+    const ended = (reason: string, pid = 512): string =>
+      `10:00:01.000 [error] GenServer #PID<0.${pid}.0> terminating\n** (stop) exited in: GenServer.call(Shop.Repo, {:checkout, 7}, 5000)\n    ** (EXIT from #PID<0.${pid}.0>) ${reason}\n    (shop 0.1.0) lib/shop/worker.ex:12: Shop.Worker.handle_info/2`;
+    expect(identityOf(ended('time out'))).not.toBe(identityOf(ended('no process: it is not alive')));
+    expect(identityOf(ended('time out', 7))).toBe(identityOf(ended('time out')));
+    const raised = (type: string): string =>
+      `** (exit) an exception was raised:\n    ** (${type}) expected at least one\n        (shop 0.1.0) lib/shop/orders.ex:10: Shop.Orders.show/2`;
+    expect(understand(raised('Ecto.NoResultsError'))).toMatchObject({
+      title: 'Ecto.NoResultsError: expected at least one',
+    });
+    expect(identityOf(raised('Ecto.NoResultsError'))).not.toBe(identityOf(raised('RuntimeError')));
+  });
+
   it('counts the turns of a recursion once', () => {
     const turn = '\n    at walk (/srv/app/tree.js:5:3)';
     const trace = (turns: number): string =>

@@ -110,12 +110,9 @@ function understandTrace(traceback: Traceback): UnderstoodTrace {
   return { kind: 'trace', fingerprint: versioned(id), title, frames };
 }
 
-const isTypeless = (thrown: TracedException): boolean =>
-  thrown.type === '' ||
-  thrown.type === 'panic' ||
-  thrown.type === 'fatal error' ||
-  thrown.type === 'Fatal Python error' ||
-  thrown.type === 'exit';
+/** Of these the message tells what happened. */
+const typeless = new Set(['', 'panic', 'fatal error', 'Fatal Python error', 'exit', 'stop', 'throw', 'EXIT']);
+const isTypeless = (thrown: TracedException): boolean => typeless.has(thrown.type);
 
 /** `name (file)` of the frames that count: of the exception reported, or of the first cause that has any. */
 function ownFrames(exceptions: TracedException[], reported: TracedException): string[] {

@@ -43,7 +43,8 @@ const rustPanic =
 const rubyFirst =
   /^(?<frame>.{1,400}:\d+:in [`'][^'`]{1,200}'): (?<message>.*) \((?<type>[A-Z][\w:]{0,200})\)\s*$/;
 const railsFirst = /^(?<type>[A-Z]\w*(?:::[A-Z]\w*)*) \((?<message>.{0,2000})\):?\s*$/;
-const elixirFirst = /^\*\* \((?<type>[A-Z][\w.]{0,200}|exit|throw|EXIT[^)]{0,60})\) ?(?<message>.*)$/;
+const elixirFirst =
+  /^\*\* \((?<type>[A-Z][\w.]{0,200}|exit|stop|throw)(?: from [^)]{0,60})?\) ?(?<message>.*)$/;
 const sanitizerFirst =
   /^(?:==\d+==)?\s*(?:ERROR|WARNING): (?<type>(?:Address|Thread|Memory|Leak|UndefinedBehavior)Sanitizer: [A-Za-z-]+(?: (?!on\b)[a-z-]+){0,4})/;
 const ocamlFirst = /^Fatal error: exception (?<type>[A-Z][\w.']{0,200})(?<message>\(.{0,2000})?$/;
@@ -237,7 +238,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
   // What was named but has no frames (an ERROR line above the trace) counts only when nothing else is known of it.
   const told = exceptions.filter((thrown) => thrown.frames.length > 0 || thrown.type !== '');
   for (const thrown of told) thrown.frames = collapse(thrown.frames);
-  const reported = pythonSeen ? reportedByPython(told) : told[0];
+  const reported = pythonSeen ? reportedByPython(told) : reportedByOthers(told);
   return reported && { exceptions: told, reported };
 }
 
@@ -249,6 +250,11 @@ function reportedByPython(told: readonly TracedException[]): TracedException | u
   const grouped = told.slice(lastAlone + 1);
   const outermost = Math.min(...grouped.map(({ column = 0 }) => column));
   return grouped.findLast(({ column }) => column === outermost) ?? told.at(-1);
+}
+
+/** The first with frames: `** (exit) an exception was raised:` says nothing of what was. */
+function reportedByOthers(told: readonly TracedException[]): TracedException | undefined {
+  return told.find(({ frames }) => frames.length > 0) ?? told[0];
 }
 
 /** Each frame once: the turns of a recursion differ from run to run. */
