@@ -18,6 +18,10 @@ interface Shape {
   library: RegExp;
 }
 
+const dotnetLibrary =
+  /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|MySqlConnector|MongoDB|StackExchange|RabbitMQ|Confluent|MassTransit|Hangfire|Quartz|NHibernate|Azure|Amazon|Google|Castle|Autofac|FluentValidation|IdentityModel|OpenTelemetry|RestSharp|Refit|Swashbuckle|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|Moq|xunit|Xunit|NUnit)\./;
+/** Other people's crates, wherever `CARGO_HOME` is, and Rust's own. */
+export const rustLibrary = /\/rustc\/|\bcargo\/(?:registry|git)\/|(?:^|\/)library\/(?:std|core|alloc)\//;
 const place = '[^\\s()"]{0,400}';
 
 // Every pattern is anchored at the start and has one variable run per part, so a hostile line costs linear time.
@@ -47,8 +51,7 @@ const shapes: Record<string, Shape> = {
     hint: ':',
     pattern:
       /^\s*(?:at|en|bei|à) (?<name>(?:[\w`<>$|.,+[\]]|::){2,300})\((?:[^()]|\([^()]{0,200}\)){0,400}\)(?: (?:in|en|dans) (?<file>.{1,400}):(?:line|línea|ligne) \d+)$/,
-    library:
-      /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|xunit|NUnit)\./,
+    library: dotnetLibrary,
   },
   mono: {
     hint: 'at ',
@@ -61,13 +64,12 @@ const shapes: Record<string, Shape> = {
     pattern:
       /^\s*(?:at|@) (?:[\w.@-]{1,80}\/{1,2}(?:[\w.@-]{1,80}\/)?)?(?<name>[\w$.<>\u00a0-\uffff-]{1,300})\((?<file>[\w$.-]{1,200}\.(?:java|kts?|scala|groovy|cljc?|gen)|Native Method|Unknown Source|<generated>|[\w$-]{1,80})(?::-?\d+)?\)/,
     library:
-      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf)|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy/,
+      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|elasticsearch|opensearch|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy/,
   },
   dotnetBare: {
     hint: 'at ',
     pattern: /^\s*at (?<name>(?:[\w`<>$|.,+[\]]|::){2,300})\((?:[^()]|\([^()]{0,200}\)){0,400}\)\s*$/,
-    library:
-      /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|xunit|NUnit)\./,
+    library: dotnetLibrary,
   },
   ruby: {
     hint: ':in ',
@@ -139,7 +141,9 @@ const goFunction =
   /^(?<name>(?:[\w.$~%@-]{1,100}\/){0,10}[\w.$~%@-]{1,100}?\.(?:\(\*?[\w[\]., ]{1,100}\)\.)?[\w.$[\]-]{1,100})\((?:.{0,500})\)$/;
 const goCreated = /^created by (?<name>\S{1,300}?)(?: in goroutine \d+)?$/;
 const goPlace = /^\s+(?<file>\S{1,400}\.(?:go|s)):\d+(?: \+0x[\da-f]+)?\s*$/;
-const goLibrary = /\/usr\/local\/go\/|\/go\/src\/|\/pkg\/mod\/|\/vendor\/|\/libexec\/src\/|\/goroot\//i;
+/** `@v1.9.1/`: a module, whose version a build with -trimpath leaves in its path. */
+const goLibrary =
+  /\/usr\/local\/go\/|@v\d+\.\d+\.\d+[^/]*\/|\/go\/src\/|\/pkg\/mod\/|\/vendor\/|\/libexec\/src\/|\/goroot\//i;
 const rustPlace = /^\s+at (?<file>\S{1,400}?):\d+(?::\d+)?$/;
 
 /** The language's own hints in a name that change from build to build or run to run. */
@@ -211,11 +215,7 @@ export function createFrameReader(): FrameReader {
         const where = (goPlace.exec(text) ?? rustPlace.exec(text))?.groups?.file;
         if (where !== undefined) {
           pending.file = cleanFile(where);
-          if (
-            goLibrary.test(where) ||
-            /\/rustc\/|\.cargo\/registry|\/library\/(?:std|core|alloc)\//.test(where)
-          )
-            pending.inApp = false;
+          if (goLibrary.test(where) || rustLibrary.test(where)) pending.inApp = false;
           pending = undefined;
           return 'part';
         }

@@ -237,6 +237,62 @@ describe('readTraceback', () => {
   });
 
   it.each([
+    [
+      'a crate in the official Rust image',
+      `thread 'main' panicked at /usr/local/cargo/registry/src/index.crates.io-6f17/sqlx-0.7.4/src/pool.rs:44:5:
+boom
+stack backtrace:
+   1: sqlx_core::pool::acquire
+             at /usr/local/cargo/registry/src/index.crates.io-6f17/sqlx-0.7.4/src/pool.rs:44:5
+   2: shop::main
+             at ./src/main.rs:9:9`,
+      'shop::main src/main.rs',
+    ],
+    [
+      'a module of Go that was built with -trimpath',
+      `panic: boom
+
+goroutine 7 [running]:
+github.com/gin-gonic/gin.(*Context).Next(...)
+\tgithub.com/gin-gonic/gin@v1.9.1/context.go:174
+github.com/acme/shop/api.(*Handler).Get(0xc000012345)
+\tgithub.com/acme/shop/api/handler.go:12 +0x25`,
+      'github.com/acme/shop/api.(*Handler).Get api/handler.go',
+    ],
+    [
+      'drivers and effect systems of the JVM',
+      `java.sql.SQLException: x
+\tat oracle.jdbc.driver.T4CTTIoer.processError(T4CTTIoer.java:450)
+\tat slick.jdbc.JdbcBackend.run(JdbcBackend.scala:3)
+\tat cats.effect.IOFiber.run(IOFiber.java:3)
+\tat com.example.Main.run(Main.scala:3)`,
+      'com.example.Main.run Main.scala',
+    ],
+    [
+      'clients of .NET',
+      `StackExchange.Redis.RedisConnectionException: No connection
+   at StackExchange.Redis.ConnectionMultiplexer.ExecuteSyncImpl[T](Message message)
+   at MySqlConnector.Core.Connection.Open()
+   at Shop.Orders.Get() in /src/Orders.cs:line 3`,
+      'Shop.Orders.Get src/Orders.cs',
+    ],
+  ])('takes %s for libraries', (_library, message, own) => {
+    expect(told(message)?.own).toEqual([own]);
+  });
+
+  it('takes a class in a package for a type, where a type must stand', () => {
+    const trace = (thread: string, type: string, cause: string): string =>
+      `${thread}${type}: no order\n\tat com.example.A.f(A.java:3)\nCaused by: ${cause}: no funds\n\tat com.example.B.g(B.java:3)`;
+    expect(told(trace('', 'com.acme.StripeProblem', 'com.acme.Declined'))?.types).toEqual([
+      'com.acme.StripeProblem',
+      'com.acme.Declined',
+    ]);
+    expect(
+      told(trace('Exception in thread "main" ', 'clojure.lang.ExceptionInfo', 'a.NoStock'))?.types,
+    ).toEqual(['clojure.lang.ExceptionInfo', 'a.NoStock']);
+  });
+
+  it.each([
     'one line',
     'two\nlines',
     'Validation failed:\n  - name is missing\n  - age is missing',

@@ -1,7 +1,7 @@
 // Message -> traceback: the chain of exception types and the frames of each, whatever the language. What it gives is all
 // that a fingerprint needs; line numbers, addresses and arguments are gone.
 
-import { createFrameReader, type Frame } from './frames.ts';
+import { createFrameReader, type Frame, rustLibrary } from './frames.ts';
 import { withoutSharedPrefix } from './shared-prefix.ts';
 
 export interface TracedException {
@@ -34,7 +34,7 @@ const maxSearched = 50;
 const typeWord = '[A-Za-z_$][\\w$]*(?:(?:\\.|::|\\\\)[A-Za-z_$][\\w$]*)*';
 /** Exception types of the languages end so; anything dotted may be one too where the language says one must stand. */
 const typeLike = new RegExp(
-  `^(?:Exception in thread "[^"]{0,200}" |Uncaught |Unhandled exception\\. |Unhandled Exception: |Caused by: |Suppressed: |Wrapped by: |\\[cause\\]: |\\[errors\\]: |-{0,3}> |PHP (?:Fatal error|Warning|Notice|Parse error|Recoverable fatal error): {1,2}|Fatal error: |\\[)*(?:Uncaught )?(?<type>Error|Exception|Fatal Python error|${typeWord}(?:Error|Exception|Exit|Interrupt|Warning|Fault|Failure|Iteration|Throwable|Timeout|Group|Cancelled|NotFound|DoesNotExist|Invalid|Panic|Abort|Rejection)|java\\.[\\w.$]+|System\\.[\\w.]+|E[A-Z]{3,12})(?:\`\\d)?(?: \\[[\\w-]{1,40}\\])?(?: \\((?:0x)?[\\da-fA-F]{1,12}\\))?(?::\\s?(?<message>.*))?$`,
+  `^(?:Exception in thread "[^"]{0,200}" |Uncaught |Unhandled exception\\. |Unhandled Exception: |Caused by: |Suppressed: |Wrapped by: |\\[cause\\]: |\\[errors\\]: |-{0,3}> |PHP (?:Fatal error|Warning|Notice|Parse error|Recoverable fatal error): {1,2}|Fatal error: |\\[)*(?:Uncaught )?(?<type>Error|Exception|Fatal Python error|${typeWord}(?:Error|Exception|Exit|Interrupt|Warning|Fault|Failure|Iteration|Throwable|Timeout|Group|Cancelled|NotFound|DoesNotExist|Invalid|Panic|Abort|Rejection)|(?<=(?:Caused by|Suppressed|Wrapped by): |Exception in thread "[^"]{0,200}" )[a-z][\\w$]*(?:\\.[\\w$]+)+|java\\.[\\w.$]+|System\\.[\\w.]+|E[A-Z]{3,12})(?:\`\\d)?(?: \\[[\\w-]{1,40}\\])?(?: \\((?:0x)?[\\da-fA-F]{1,12}\\))?(?::\\s?(?<message>.*))?$`,
 );
 const pythonFinal = new RegExp(`^(?<type>${typeWord})(?::\\s?(?<message>.*))?$`);
 const goPanic = /^(?:panic|fatal error): (?<message>.*?)(?: \[recovered(?:, repanicked)?\])?$/;
@@ -106,6 +106,9 @@ const typeInside = new RegExp(
   `(?:^|[\\s:>|\\]])(?<type>${typeWord}(?:Error|Exception|Fault|Throwable))(?::\\s(?<message>.*))?$`,
 );
 
+/** What stands right above a frame is a type when it looks like a class in a package: `com.acme.Declined: no funds`. */
+const dottedType = /^(?<type>[A-Za-z_][\w$]*(?:\.[\w$]+){0,20}\.[A-Z][\w$]*)(?::\s(?<message>.*))?$/;
+
 /**
  * Reads a traceback out of a message of several lines, each perhaps behind the same prefix; undefined when it holds no frame
  * of any known shape. Linear in the message; at most 2,000 lines are read.
@@ -156,7 +159,10 @@ function readLines(lines: readonly string[]): Traceback | undefined {
       if (python) frames.push(frame);
       else {
         if (!current) {
-          const inside = lastText === undefined ? undefined : typeInside.exec(lastText)?.groups;
+          const inside =
+            lastText === undefined
+              ? undefined
+              : (typeInside.exec(lastText) ?? dottedType.exec(lastText))?.groups;
           current = {
             type: inside?.type ?? '',
             message: inside?.message ?? lastText ?? '',
@@ -213,7 +219,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
             .split('/')
             .slice(-2)
             .join('/'),
-          inApp: true,
+          inApp: !rustLibrary.test(rust.place),
         });
         frameCount++;
       }
