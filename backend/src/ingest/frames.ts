@@ -125,6 +125,17 @@ const shapes: Record<string, Shape> = {
       /^(?:Raised (?:by primitive operation )?at|Called from|Re-raised at) (?:(?<name>[\w.']{1,200}) in )?file "(?<file>[^"]{1,400})"(?: \(inlined\))?, lines? \d/,
     library: /^(?:Stdlib|Camlinternal\w{0,40}|Base|Core|Lwt\w{0,40}|Async\w{0,40})(?:__|\.)/,
   },
+  lua: {
+    hint: ': in ',
+    pattern:
+      /^\s+(?<file>\[C\]|[^\s:]{1,300})(?::\d+)?: in (?:[a-z ]{0,30}'(?<name>[^']{1,200})'|main chunk|function <[^>]{1,300}>|\?)$/,
+    library: /^\[C\]|\/lualib\/|\/share\/lua\//,
+  },
+  haskell: {
+    hint: ', called at ',
+    pattern: /^\s+(?<name>[\w.':]{1,200}), called at (?<file>[^\s:]{1,400}):\d+:\d+ in \S{1,300}$/,
+    library: /^libraries\//,
+  },
   perl: {
     hint: ' called at ',
     pattern: /^\s*(?<name>[\w:]{1,200})\(.{0,400}\) called at (?<file>[^\s]{1,300}) line \d+/,
@@ -139,6 +150,8 @@ const shapes: Record<string, Shape> = {
 
 const goFunction =
   /^(?<name>(?:[\w.$~%@-]{1,100}\/){0,10}[\w.$~%@-]{1,100}?\.(?:\(\*?[\w[\]., ]{1,100}\)\.)?[\w.$[\]-]{1,100})\((?:.{0,500})\)$/;
+/** As errors and zap print it, without arguments: known by the place below it alone. */
+const goBareFunction = /^(?=\S*\.)(?<name>[^\s()]{1,200}(?:\.\(\*?[^\s()]{1,100}\)\.[^\s()]{1,100})?)$/;
 const goCreated = /^created by (?<name>\S{1,300}?)(?: in goroutine \d+)?$/;
 const goPlace = /^\s+(?<file>\S{1,400}\.(?:go|s)):\d+(?: \+0x[\da-f]+)?\s*$/;
 /** `@v1.9.1/`: a module, whose version a build with -trimpath leaves in its path. */
@@ -200,7 +213,7 @@ function isRustSymbol(name: string): boolean {
 
 export interface FrameReader {
   /** The frame that this line names; 'part' when it belongs to the frame before; undefined when it is no frame. */
-  read(line: string): Frame | 'part' | undefined;
+  read(line: string, next?: string): Frame | 'part' | undefined;
 }
 
 /** Reads the lines of one traceback, in order: Go and Rust say a frame in two lines. */
@@ -209,7 +222,7 @@ export function createFrameReader(): FrameReader {
   /** The language of the last frame goes first: a traceback is nearly always of one. */
   let order = Object.entries(shapes);
   return {
-    read(line) {
+    read(line, next = '') {
       const text = line.length > 1000 ? line.slice(0, 1000) : line;
       if (pending) {
         const where = (goPlace.exec(text) ?? rustPlace.exec(text))?.groups?.file;
@@ -221,7 +234,9 @@ export function createFrameReader(): FrameReader {
         }
         pending = undefined;
       }
-      const go = goFunction.exec(text) ?? goCreated.exec(text);
+      const isGoPlaceNext = next.startsWith('\t') && next.includes('.go:') && goPlace.test(next);
+      const go =
+        goFunction.exec(text) ?? goCreated.exec(text) ?? (isGoPlaceNext ? goBareFunction.exec(text) : null);
       if (go?.groups?.name && !text.startsWith(' ')) {
         const name = go.groups.name;
         const standard = !name.split('/')[0]?.includes('.') || name.indexOf('/') === -1;

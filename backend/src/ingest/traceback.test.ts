@@ -206,6 +206,51 @@ Called from Dune__exe__Shop.load in file "bin/shop.ml" (inlined), line 12, chara
     { types: ['Not_found'], said: '', own: ['Dune__exe__Shop.load bin/shop.ml'] },
   ],
   [
+    'Go, an error with its stack, as errors and zap print it',
+    `2026-11-22T10:00:00.000Z	ERROR	shop/main.go:24	query failed	{"id": 7}
+main.(*Shop).place
+	/srv/app/shop.go:24
+github.com/acme/shop/api.Get[...]
+	/srv/app/api.go:31
+runtime.main
+	/usr/local/go/src/runtime/proc.go:267`,
+    {
+      types: [''],
+      said: '2026-11-22T10:00:00.000Z	ERROR	shop/main.go:24	query failed	{"id": 7}',
+      own: ['main.(*Shop).place app/shop.go', 'github.com/acme/shop/api.Get[...] app/api.go'],
+    },
+  ],
+  [
+    'Lua',
+    `lua: app.lua:3: attempt to index a nil value (global 'config')
+stack traceback:
+	[C]: in function 'error'
+	app.lua:3: in upvalue 'load'
+	app.lua:9: in main chunk
+	[C]: in ?`,
+    {
+      types: [''],
+      said: "lua: app.lua:3: attempt to index a nil value (global 'config')",
+      own: ['load app.lua', ' app.lua'],
+    },
+  ],
+  [
+    'Haskell',
+    `shop: Prelude.head: empty list
+CallStack (from HasCallStack):
+  error, called at libraries/base/GHC/List.hs:1646:3 in base:GHC.List
+  badHead, called at app/Orders.hs:12:8 in main:Orders`,
+    { types: [''], said: 'shop: Prelude.head: empty list', own: ['badHead app/Orders.hs'] },
+  ],
+  [
+    'Swift',
+    `App/shop.swift:12: Fatal error: Index out of range
+Current stack trace:
+0    libswiftCore.so                    0x00007f1c2a3b4c5d _swift_stdlib_reportFatalErrorInFile + 112
+1    shop                               0x000055d0c0de1234 main + 20`,
+    { types: [''], said: 'App/shop.swift:12: Fatal error: Index out of range', own: ['main shop'] },
+  ],
+  [
     'Perl',
     `no such order 7 at /srv/app/Shop.pm line 12.
 \tShop::place(HASH(0x55d)) called at /srv/app/main.pl line 3`,

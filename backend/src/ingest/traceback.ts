@@ -59,7 +59,7 @@ const phpOld = new RegExp(
 );
 /** Lines of a dump that say nothing of what happened. */
 const idle =
-  /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
+  /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|stack traceback:|CallStack \(from|Current stack trace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
 const pythonStart =
   /^[\s|+]*(?:.{0,200}\s)?Traceback \(most recent call last\):\s*$|^[\s|+]*\+? Exception Group Traceback/;
 const endOfInner = /^\s*-{3} (?:End of inner|Fin de)/;
@@ -138,7 +138,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
   let goroutines = 0;
   let searched = 0;
 
-  for (const raw of lines) {
+  for (const [at, raw] of lines.entries()) {
     const whole = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
     const line = whole.length > maxLineChars ? whole.slice(0, maxLineChars) : whole;
     if (line.trim() === '') continue;
@@ -151,7 +151,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
     if (/^goroutine \d+ /.test(line) && ++goroutines > 1) break; // the others did nothing wrong
     // Go indents the frames of a race, and of nothing else.
     const unindented = current?.type === 'DATA RACE' ? line.replace(/^ {2}/, '') : line;
-    const frame = frameCount < maxFrames ? reader.read(unindented) : undefined;
+    const frame = frameCount < maxFrames ? reader.read(unindented, lines[at + 1]) : undefined;
     if (frame === 'part') continue;
     if (frame) {
       frameCount++;
@@ -203,6 +203,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
       }
       continue;
     }
+    if (idle.test(line)) continue;
     const thrown = exceptionOf(line, false);
     if (thrown) {
       current = { ...thrown, frames: [] };
@@ -233,7 +234,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
         exceptions.push(current);
       } else {
         if (line === 'Caused by:') isCause = true;
-        if (isCause || idle.test(line)) continue;
+        if (isCause) continue;
         const died = exceptions.length === 0 ? perlDied.exec(line)?.groups : undefined;
         lastText = died?.message ?? line.trim();
       }
