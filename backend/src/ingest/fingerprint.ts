@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { Doorkeeper } from './doorkeeper.ts';
 import { endOfHeader } from './header.ts';
+import { textOfJson } from './json-record.ts';
 import { joined, mask, maskText } from './mask.ts';
 import { sentenceOf } from './sentence.ts';
 import { readTraceback, type Traceback, type TracedException } from './traceback.ts';
@@ -206,62 +207,4 @@ function textOf(message: string): string {
     }
   }
   return text;
-}
-
-const stackKeys = [
-  'stack',
-  'stack_trace',
-  'stackTrace',
-  'stacktrace',
-  'exc_info',
-  'traceback',
-  '@x',
-  'exception.stacktrace',
-  'error.stack',
-  'error.stack_trace',
-  'exception',
-  'Exception',
-  'trace',
-];
-const errorKeys = ['err', 'error', 'exception', 'Exception', 'cause'];
-const messageKeys = [
-  '@mt',
-  'MessageTemplate',
-  'message',
-  'msg',
-  '@m',
-  'Message',
-  'event',
-  'short_message',
-  'log',
-  'body',
-  'Body',
-  'text',
-  'RenderedMessage',
-];
-const typeKeys = ['type', 'name', 'class', 'kind', 'error.type'];
-
-function textOfJson(record: Record<string, unknown>): string | undefined {
-  const inner = errorKeys
-    .map((key) => record[key])
-    .find((value) => typeof value === 'object' && value !== null) as Record<string, unknown> | undefined;
-  for (const holder of inner ? [inner, record] : [record]) {
-    const stack = firstString(holder, stackKeys);
-    if (stack?.includes('\n')) return stack;
-  }
-  const said = firstString(record, messageKeys);
-  const type = inner && firstString(inner, typeKeys);
-  const detail = inner
-    ? firstString(inner, ['message', 'msg'])
-    : firstString(record, ['error', 'err', 'exception', 'reason']);
-  const parts = [said, type, detail].filter((part): part is string => part !== undefined && part !== '');
-  return parts.length > 0 ? [...new Set(parts)].join(': ') : undefined;
-}
-
-function firstString(record: Record<string, unknown>, keys: readonly string[]): string | undefined {
-  for (const key of keys) {
-    const value = record[key];
-    if (typeof value === 'string' && value !== '') return value;
-  }
-  return undefined;
 }
