@@ -29,6 +29,8 @@ export function joined(keys: readonly string[]): string {
 const anything = '<*>';
 const gluedAnything = ' <*>';
 const separators = new Set('=:,;()[]{}<>"\'|!?');
+/** What stands before the path of a request, in a chunk of its own or behind a quote. */
+const methodBefore = /(?:^|[^\w])(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) $/;
 const httpRequest = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) \S/;
 const messageKey =
   /(?:^|[\s,{"'])(?:msg|message|event|err|error|reason|cause|exception|detail|title|body|description|text)["']?\s?[=:]\s?$/i;
@@ -37,6 +39,8 @@ const messageKey =
 const ip4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:\/\d{1,2})?(?::\d{1,5})?$/;
 const ip6 =
   /^(?=[\da-f:.]*:[\da-f:.]*:)[\da-f]{0,4}(?::[\da-f]{0,4}){2,7}(?:\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,16})?(?:\/\d{1,3})?$/i;
+/** Colons that are an address's own: `::1`. */
+const startsIp6 = /^::(?=[\da-f:.]{0,40}\d)[\da-f:.]{1,45}(?![\w-])/i;
 const mac = /^[\da-f]{2}(?:[:-][\da-f]{2}){5,19}$/i;
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
 const url = /^[a-z][a-z\d+.-]{1,15}:\/\/\S+$/i;
@@ -181,6 +185,10 @@ function isSeparator(char: string): boolean {
   return separators.has(char);
 }
 
+function isIp6At(chunk: string, at: number): boolean {
+  return chunk.startsWith('::', at) && startsIp6.test(chunk.slice(at));
+}
+
 /** A chunk between white space, in pieces; the first piece gets the leading space. */
 function maskChunk(chunk: string, first: boolean): Masked {
   const shown: string[] = [];
@@ -210,7 +218,7 @@ function maskChunk(chunk: string, first: boolean): Masked {
   }
   let start = 0;
   let end = chunk.length;
-  while (start < end && isSeparator(chunk[start] as string))
+  while (start < end && isSeparator(chunk[start] as string) && !isIp6At(chunk, start))
     push(chunk[start] as string, chunk[start++] as string);
   const tail: string[] = [];
   while (
@@ -251,7 +259,7 @@ function maskChunk(chunk: string, first: boolean): Masked {
         if (char === "'" && /[A-Za-z]/.test(core[at - 1] ?? '') && /[A-Za-z]/.test(core[at + 1] ?? ''))
           continue;
         // A colon inside a path, an address or a time belongs to it.
-        if (char === ':' && /\d/.test(core[at + 1] ?? '')) {
+        if (char === ':' && (/\d/.test(core[at + 1] ?? '') || (at === from && core[at + 1] === ':'))) {
           const rest = core.slice(from).match(/^[\w./@:-]+/)?.[0] ?? '';
           const mask = rest.length > at - from ? maskPiece(rest, false) : undefined;
           if (mask !== undefined && wholeMask.has(mask)) {
@@ -388,6 +396,12 @@ function maskAll(message: string): Masked {
       if (code < 48 || code > 57) digits = false;
     }
     const length = at - from;
+    // The root, which is a path only where one must stand.
+    if (length === 1 && initial === 47 && methodBefore.test(text.slice(Math.max(0, from - 9), from))) {
+      shown.push(' <path>');
+      keys.push(gluedAnything);
+      continue;
+    }
     if (digits) {
       shown.push(first ? '<num>' : ' <num>');
       keys.push(first ? anything : gluedAnything);
@@ -461,9 +475,10 @@ function maskAroundStrings(chunk: string, first: boolean): Masked {
 
 const opensList = /^ ?[([{]$/;
 const closers: Record<string, string> = { '(': ')', '[': ']', '{': '}' };
-const listItem = /^ ?[\w<*>.$-]+$/;
+const listItem = /^ ?(?:[\w<*>.$-]+|["'`]<\*>["'`])$/;
+const quotedItem = /^["'`]<\*>["'`]$/;
 
-/** Where the list of two or more single words that opens at `from` closes, or -1. */
+/** Where the list of two or more single words, or of one in quotes, that opens at `from` closes, or -1. */
 function endOfList(keys: readonly string[], from: number): number {
   const closer = closers[(keys[from] as string).trim()];
   let items = 0;
@@ -472,7 +487,7 @@ function endOfList(keys: readonly string[], from: number): number {
     if (!listItem.test(item) || errorType.test(item.trimStart())) return -1;
     items++;
     const mark = keys[at + 1];
-    if (mark === closer) return items > 1 ? at + 1 : -1;
+    if (mark === closer) return items > 1 || (closer === ']' && quotedItem.test(item)) ? at + 1 : -1;
     if (mark !== ',') return -1;
   }
   return -1;
