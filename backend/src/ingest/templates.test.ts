@@ -37,6 +37,18 @@ describe('template miner', () => {
     expect(new Set(ids.map((id) => miner.root(id))).size).toBe(outcomes.length);
   });
 
+  it('keeps codes apart that a name calls so, whatever they look like', () => {
+    const miner = createTemplateMiner();
+    const ids = ['Unavailable', 'DeadlineExceeded', 'PermissionDenied'].flatMap((code) => [
+      take(miner, `rpc error: code = ${code} desc = failed`),
+      take(miner, `pod not started, reason: ${code}`),
+      take(miner, `answered error_code=${code} at last`),
+    ]);
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(9);
+    const users = ['aBc', 'dEf', 'gHi'].map((user) => take(miner, `rpc error: user = ${user} desc = failed`));
+    expect(new Set(users.map((id) => miner.root(id))).size).toBe(1);
+  });
+
   it('never makes two exception types one', () => {
     const miner = createTemplateMiner();
     const ids = Array.from({ length: 40 }, (_, i) =>

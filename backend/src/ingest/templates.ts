@@ -86,6 +86,9 @@ function linkNames(chunks: readonly string[]): string[] {
 const plainWord = /^[A-Za-z][a-z]+[,.:;]?$/;
 const valueChunk = /<\*>|<\?>|[\d./\\@_]|[a-z][A-Z]/;
 
+/** What tells outcomes apart, however it is spelled: `code = DeadlineExceeded`. */
+const codeName = /(?:^|[^A-Za-z])(?:code|status|reason)$/i;
+
 const valueName = /^[\w.-]+[=:(]/;
 
 /** Alike but for one or two words that are values in both, one of them masked. */
@@ -387,14 +390,16 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     const isSubject =
       keys.filter(isWord).length > 3 &&
       [...words].every((word) => word.split('.').length > 2 || word.includes('*'));
-    const isValue = keys[place - 1] === '=' || keys[place - 1] === ' =';
+    const mark = keys[place - 1]?.trim();
+    const isValue = mark === '=';
+    const isCode = (isValue || mark === ':') && codeName.test(keys[place - 2] ?? '');
     // Kind by kind, the surest first: three unknown words show that a place varies, whatever else was seen in it.
     let seen = masked ? 2 : 0;
     for (const kind of ['name', 'plain', 'constant', 'sentence'] as const) {
       const count = counts[kind];
       if (count === undefined) continue;
       seen += count;
-      let need = isValue ? 2 : needed[kind];
+      let need = isCode ? Math.max(needed.constant, needed[kind]) : isValue ? 2 : needed[kind];
       if (known > 0 && need > 2) need = Math.max(2, need - known);
       if (isFirst) need = Math.max(need, kind === 'name' && isSubject ? 4 : 12);
       if (places > 1) need++;
