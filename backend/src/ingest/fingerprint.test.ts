@@ -265,6 +265,20 @@ describe('understand', () => {
     expect(identityOf(raised('Ecto.NoResultsError'))).not.toBe(identityOf(raised('RuntimeError')));
   });
 
+  it('reads the stack that Monolog writes within one line', () => {
+    const logged = (type: string, calls: number, method = 'show'): string =>
+      `[2026-11-22T10:00:01.000000+00:00] request.CRITICAL: Uncaught PHP Exception ${type}: "boom" at Orders.php line 1${calls} {"exception":"[object] (App\\\\new\\\\${type}(code: 0): boom at /app/src/Orders.php:1${calls})\\n[stacktrace]\\n#0 /app/src/Orders.php(181): App\\\\new\\\\Orders->${method}()\\n${Array.from({ length: calls }, (_, at) => `#${at + 1} /app/vendor/x/Y${at}.php(${at}): Y->z()\\n`).join('')}#9 {main}\\n"} []`;
+    const once = logged('RuntimeException', 1);
+    expect(understand(once)).toMatchObject({
+      kind: 'trace',
+      title: 'App\\new\\RuntimeException: boom',
+      frames: ['App\\new\\Orders->show (src/Orders.php)'],
+    });
+    expect(identityOf(logged('RuntimeException', 5))).toBe(identityOf(once));
+    expect(identityOf(logged('LogicException', 1))).not.toBe(identityOf(once));
+    expect(identityOf(logged('RuntimeException', 1, 'list'))).not.toBe(identityOf(once));
+  });
+
   it('counts the turns of a recursion once', () => {
     const turn = '\n    at walk (/srv/app/tree.js:5:3)';
     const trace = (turns: number): string =>

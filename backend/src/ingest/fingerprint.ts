@@ -201,10 +201,16 @@ function textOf(message: string): string {
     try {
       const parsed: unknown = JSON.parse(text);
       if (typeof parsed === 'object' && parsed !== null)
-        return textOfJson(parsed as Record<string, unknown>) ?? text;
+        return withLineBreaks(textOfJson(parsed as Record<string, unknown>) ?? text);
     } catch {
       // Not JSON after all: it is read as it stands.
     }
   }
-  return text;
+  return withLineBreaks(text);
+}
+
+/** Monolog writes a stack within its line, the breaks escaped. */
+function withLineBreaks(text: string): string {
+  if (text.indexOf('\\n#0 ') === -1) return text;
+  return text.replace(/\\([\\n])/g, (_, escaped: string) => (escaped === 'n' ? '\n' : escaped));
 }

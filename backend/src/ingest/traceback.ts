@@ -57,6 +57,9 @@ const phpUncaught = new RegExp(
 const phpOld = new RegExp(
   `(?:Uncaught )?exception '(?<type>${typeWord})' with message '(?<message>.*)' in \\S{1,300}$`,
 );
+/** Monolog's formatter of lines, Laravel's and Symfony's too */
+const phpObject =
+  /\[object\] \((?<type>[A-Za-z_][\w\\]{0,200})\(code: [^)]{0,40}\): (?<message>(?:(?!\[object\]).)*?)(?: at [^\s:]{1,300}:\d{1,7})?\)?$/;
 /** Lines of a dump that say nothing of what happened. */
 const idle =
   /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|stack traceback:|CallStack \(from|Current stack trace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
@@ -67,6 +70,7 @@ const prefix = /^[\s|+-]*(?:\+-[+-]*)?[\s|]*/;
 
 /** In the order tried; `hint` is in every line of the shape. */
 const exceptionShapes: { hint?: string; pattern: RegExp }[] = [
+  { hint: '[object] (', pattern: phpObject },
   { hint: 'Uncaught ', pattern: phpUncaught },
   { hint: "exception '", pattern: phpOld },
   { hint: ':in ', pattern: rubyFirst },
