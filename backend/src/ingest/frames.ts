@@ -19,7 +19,7 @@ interface Shape {
 }
 
 const dotnetLibrary =
-  /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|MySqlConnector|MongoDB|StackExchange|RabbitMQ|Confluent|MassTransit|Hangfire|Quartz|NHibernate|Azure|Amazon|Google|Castle|Autofac|FluentValidation|IdentityModel|OpenTelemetry|RestSharp|Refit|Swashbuckle|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|Moq|xunit|Xunit|NUnit)\./;
+  /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|MySqlConnector|MongoDB|StackExchange|RabbitMQ|Confluent|MassTransit|Hangfire|Quartz|NHibernate|Azure|Amazon|Google|Castle|Autofac|FluentValidation|IdentityModel|OpenTelemetry|RestSharp|Refit|Swashbuckle|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|Moq|xunit|Xunit|NUnit)\.|^lambda_method\d/;
 /** Other people's crates, wherever `CARGO_HOME` is, and Rust's own. */
 export const rustLibrary = /\/rustc\/|\bcargo\/(?:registry|git)\/|(?:^|\/)library\/(?:std|core|alloc)\//;
 const place = '[^\\s()"]{0,400}';
@@ -64,7 +64,7 @@ const shapes: Record<string, Shape> = {
     pattern:
       /^\s*(?:at|@) (?:[\w.@-]{1,80}\/{1,2}(?:[\w.@-]{1,80}\/)?)?(?<name>[\w$.<>\u00a0-\uffff-]{1,300})\((?<file>[\w$.-]{1,200}\.(?:java|kts?|scala|groovy|cljc?|gen)|Native Method|Unknown Source|<generated>|[\w$-]{1,80})(?::-?\d+)?\)/,
     library:
-      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|elasticsearch|opensearch|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy/,
+      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy/,
   },
   dotnetBare: {
     hint: 'at ',

@@ -4,7 +4,7 @@ import { understand } from './fingerprint.ts';
 const dotnet = (type: string, method: string): object => ({
   LogLevel: 'Error',
   Message: 'An unhandled exception has occurred while executing the request.',
-  Exception: `${type}: Sequence contains no elements    at System.Linq.Enumerable.First()    at Shop.Api.Orders.${method}(Int32 id) in /src/Orders.cs:line 42`,
+  Exception: `${type}: Sequence contains no elements    at System.Linq.Enumerable.First()    at Shop.Api.Orders.${method}(Int32 id) in /src/Orders.cs:line 42    at lambda_method3(Closure, Object)`,
 });
 const structlog = (type: string, name: string): object => ({
   event: 'task failed',

@@ -71,7 +71,11 @@ export function textOfJson(record: Fields): string | undefined {
     const stack = firstString(holder, stackKeys);
     if (stack?.includes('\n')) return stack;
     // .NET's, without its line breaks
-    if (stack?.includes('   at ')) return stack.replace(/ {3}(?=at |--- )/g, '\n   ');
+    if (stack?.includes('   at '))
+      return stack
+        .split(/ {3}(?=at |--- )/)
+        .map((line) => line.trimEnd())
+        .join('\n   ');
   }
   const said = firstOf(holders, (holder) => firstString(holder, messageKeys));
   const detail = chain[0]

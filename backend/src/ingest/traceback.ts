@@ -62,7 +62,7 @@ const phpObject =
   /\[object\] \((?<type>[A-Za-z_][\w\\]{0,200})\(code: [^)]{0,40}\): (?<message>(?:(?!\[object\]).)*?)(?: at [^\s:]{1,300}:\d{1,7})?\)?$/;
 /** Lines of a dump that say nothing of what happened. */
 const idle =
-  /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|stack traceback:|CallStack \(from|Current stack trace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
+  /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|stack traceback:|CallStack \(from|HasCallStack backtrace:|Current stack trace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
 const pythonStart =
   /^[\s|+]*(?:.{0,200}\s)?Traceback \(most recent call last\):\s*$|^[\s|+]*\+? Exception Group Traceback/;
 const endOfInner = /^\s*-{3} (?:End of inner|Fin de)/;
