@@ -279,6 +279,23 @@ describe('understand', () => {
     expect(identityOf(logged('RuntimeException', 1, 'list'))).not.toBe(identityOf(once));
   });
 
+  it('takes what has no type and no own frame for a plain message, whose values templates find', () => {
+    const logged = (pod: string, frame: string): string =>
+      `2026-11-22T10:00:01Z\tERROR\tReconciler error\t{"controller": "shop", "error": "pods \\"${pod}\\" not found"}\n${frame}`;
+    const library =
+      'sigs.k8s.io/controller-runtime/pkg/internal/controller.(*Controller).Start\n\t/go/pkg/mod/sigs.k8s.io/controller-runtime@v0.17.2/pkg/internal/controller/controller.go:227';
+    const own = 'main.reconcile\n\t/app/main.go:24';
+    expect(understand(logged('alpha', library))).toMatchObject({ kind: 'plain' });
+    expect(understand(logged('alpha', own))).toMatchObject({ kind: 'trace', title: 'Reconciler error' });
+    expect(identityOf(logged('beta', own))).toBe(identityOf(logged('alpha', own)));
+  });
+
+  it('takes the first cause with the word that announces it', () => {
+    const message =
+      'Error:\n   0: cannot load config\n   1: No such file or directory\n\nLocation:\n   src/main.rs:12';
+    expect(examine(message).masked()).toBe('Error: cannot load config');
+  });
+
   it('counts the turns of a recursion once', () => {
     const turn = '\n    at walk (/srv/app/tree.js:5:3)';
     const trace = (turns: number): string =>

@@ -66,14 +66,13 @@ const seenOnce = new Doorkeeper();
 export function examine(message: string): { understood: Understood; masked: () => string } {
   const text = textOf(message);
   const traceback = readTraceback(text);
-  if (traceback) {
-    const understood = understandTrace(traceback);
+  const trace = traceback && understandTrace(traceback);
+  if (trace)
     return {
-      understood,
-      masked: () => [understood.title, ...understood.frames.map((frame) => `  at ${frame}`)].join('\n'),
+      understood: trace,
+      masked: () => [trace.title, ...trace.frames.map((frame) => `  at ${frame}`)].join('\n'),
     };
-  }
-  const { line, header } = firstMessage(text);
+  const { line, header } = firstMessage(traceback?.reported.message || text);
   const { keys, shown, joined } = mask(line.slice(header));
   return {
     understood:
@@ -93,11 +92,13 @@ export function titled(text: string): string {
   return line.length > maxTitleChars ? `${line.slice(0, maxTitleChars - 1)}…` : line;
 }
 
-function understandTrace(traceback: Traceback): UnderstoodTrace {
+/** Undefined when nothing but its message tells the error: then that is a plain message, whose values templates find. */
+function understandTrace(traceback: Traceback): UnderstoodTrace | undefined {
   const { exceptions, reported } = traceback;
   // Each once: how many parts a group has, or causes an error, differs from run to run.
   const parts = ['trace', ...new Set(exceptions.map((thrown) => thrown.type))];
   const frames = ownFrames(exceptions, reported);
+  if (frames.length === 0 && exceptions.every(({ type }) => type === '')) return undefined;
   parts.push('frames', ...frames);
   // The message counts only where types and frames do not tell the error: nobody's own frame, or a language without types.
   if (frames.length === 0) parts.push('message', ...maskException(reported).keys);
@@ -133,11 +134,9 @@ function ownFrames(exceptions: TracedException[], reported: TracedException): st
 }
 
 function maskException(thrown: TracedException) {
-  return mask(
-    thrown.type === ''
-      ? withoutHeader(firstMessage(thrown.message))
-      : thrown.message.split('\n', 1)[0]!.trim(),
-  );
+  if (thrown.type !== '') return mask(thrown.message.split('\n', 1)[0]!.trim());
+  // zap puts its fields behind a tab. With the place of the fault known, their values would only split it.
+  return mask(withoutHeader(firstMessage(thrown.message.split('\t{', 1)[0]!)));
 }
 
 interface FirstMessage {
@@ -187,6 +186,9 @@ function firstMessage(text: string): FirstMessage {
   // C++ prints what an exception says below its type.
   if (second.startsWith('what():') && first.includes('instance of '))
     return { line: `${first} ${second}`, header };
+  // Errors of Rust may begin with `Error:` alone, and number their causes.
+  if (second !== '' && /^\w+:$/.test(first))
+    return { line: `${first} ${second.replace(/^\d+: +/, '')}`, header };
   const letters = first.slice(header).replace(/[^A-Za-z]/g, '').length;
   return { line: second !== '' && letters < 4 ? `${first} ${second}` : first, header };
 }
