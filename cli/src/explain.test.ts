@@ -60,7 +60,7 @@ describe('explain', () => {
         masked: '<time> ERROR user <num> gone',
       },
     ]);
-    for (const { fingerprint } of objects) expect(fingerprint).toMatch(/^v1:[\da-f]{32}$/);
+    for (const { fingerprint } of objects) expect(fingerprint).toMatch(/^v2:[\da-f]{32}$/);
   });
 
   it('puts every line of every file into exactly one entry, in order', async () => {

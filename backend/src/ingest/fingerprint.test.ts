@@ -333,7 +333,7 @@ describe('understand', () => {
       kind: 'trace',
       title: 'shop.errors.PaymentError: order <num> declined',
     });
-    expect(understood.kind === 'trace' && understood.fingerprint).toMatch(/^v1:[\da-f]{32}$/);
+    expect(understood.kind === 'trace' && understood.fingerprint).toMatch(/^v2:[\da-f]{32}$/);
   });
 
   it('uses the first entry of an aggregate', () => {

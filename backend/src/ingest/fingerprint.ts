@@ -10,7 +10,7 @@ import { joined, mask, maskText } from './mask.ts';
 import { sentenceOf } from './sentence.ts';
 import { readTraceback, type Traceback, type TracedException } from './traceback.ts';
 
-export const fingerprintVersion = 'v1';
+export const fingerprintVersion = 'v2';
 
 /** Frames of one's own code that count, nearest to the fault first. */
 const framesThatCount = 4;
@@ -81,7 +81,7 @@ export function examine(message: string): { understood: Understood; masked: () =
   };
 }
 
-/** The version and a hash: `v1:` and 32 hexadecimal digits. */
+/** The version and a hash: `v2:` and 32 hexadecimal digits. */
 export function versioned(id: string): string {
   return `${fingerprintVersion}:${id}`;
 }

@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '@log-detector/test-kit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inTransaction } from '../db/pool.ts';
 import { recordOccurrences } from '../issues/record-occurrences.ts';
+import { versioned } from './fingerprint.ts';
 import { forgetTemplates } from './forget-templates.ts';
 import { createGrouping } from './group.ts';
 import type { Grouping, IncomingRecord } from './types.ts';
@@ -150,7 +151,7 @@ describe('grouping', () => {
     const [group] = await grouping.group([aRecord('nothing like it before')]);
     const { rows } = await database.pool.query('select id from templates where $1 like $2 || id', [
       group!.fingerprint,
-      'v1:',
+      versioned(''),
     ]);
     expect(rows).toHaveLength(1);
   });
