@@ -260,7 +260,7 @@ function maskChunk(chunk: string, first: boolean): Masked {
           continue;
         // A colon inside a path, an address or a time belongs to it.
         if (char === ':' && (/\d/.test(core[at + 1] ?? '') || (at === from && core[at + 1] === ':'))) {
-          const rest = core.slice(from).match(/^[\w./@:-]+/)?.[0] ?? '';
+          const rest = core.slice(from).match(/^[\w./@:-]{1,300}/)?.[0] ?? '';
           const mask = rest.length > at - from ? maskPiece(rest, false) : undefined;
           if (mask !== undefined && wholeMask.has(mask)) {
             push(mask, anything);

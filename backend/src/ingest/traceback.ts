@@ -85,10 +85,7 @@ const exceptionShapes: { hint?: string; pattern: RegExp }[] = [
 /** What the line says is thrown, or undefined. `inPython`: between the frames and the exception of a Python traceback. */
 function exceptionOf(line: string, inPython: boolean): { type: string; message: string } | undefined {
   const text = line.length > 3000 ? line.slice(0, 3000) : line;
-  const bare = text
-    .replace(prefix, '')
-    .replace(/\s+\{$/, '')
-    .trimEnd();
+  const bare = text.replace(prefix, '').replace(/\s\{$/, '').trimEnd();
   if (inPython) {
     const found = pythonFinal.exec(bare)?.groups;
     if (found?.type) return { type: found.type, message: found.message ?? '' };
