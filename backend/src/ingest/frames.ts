@@ -20,6 +20,9 @@ interface Shape {
 
 const dotnetLibrary =
   /^(?:System|Microsoft|Newtonsoft|Npgsql|MySql|MySqlConnector|MongoDB|StackExchange|RabbitMQ|Confluent|MassTransit|Hangfire|Quartz|NHibernate|Azure|Amazon|Google|Castle|Autofac|FluentValidation|IdentityModel|OpenTelemetry|RestSharp|Refit|Swashbuckle|Serilog|NLog|Grpc|Polly|Dapper|MediatR|AutoMapper|Moq|xunit|Xunit|NUnit)\.|^lambda_method\d/;
+/** What the C library (built in `../sysdeps/` …) and the sanitizers put on the stack; `<null>` is a place not known. */
+const nativeLibrary =
+  /^<null>|^\.\.\/(?:sysdeps|csu|nptl|stdlib)\/|\/usr\/(?:lib|include)|\blib(?:c|stdc\+\+|sanitizer|[a-z]{1,2}san)\b|^__interceptor_|^__libc|^_start$|^operator$/;
 /** Other people's crates, wherever `CARGO_HOME` is, and Rust's own. */
 export const rustLibrary = /\/rustc\/|\bcargo\/(?:registry|git)\/|(?:^|\/)library\/(?:std|core|alloc)\//;
 const place = '[^\\s()"]{0,400}';
@@ -96,15 +99,15 @@ const shapes: Record<string, Shape> = {
   sanitizer: {
     hint: ' 0x',
     pattern:
-      /^\s*#\d+ 0x[\da-f]{1,16} (?:in )?(?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?)(?: (?<file>\/[^\s:]{1,400})(?::\d+){0,2}| \((?:[^()]{1,300})\))?/,
-    library: /libc\b|\/usr\/(?:lib|include)|\.\.\/sysdeps|sanitizer|asan|tsan|__libc|_start$|libstdc\+\+/,
+      /^\s*#\d+ 0x[\da-f]{1,16} (?:in )?(?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?)(?: (?<file>\.{0,2}\/[^\s:]{1,400})(?::\d+){0,2}| \((?:[^()]{1,300})\))?/,
+    library: nativeLibrary,
   },
   // ThreadSanitizer names a frame by its place, and gives the address within the module.
   tsan: {
     hint: '+0x',
     pattern:
-      /^\s*#\d+ (?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?) (?:<null>|(?<file>[^\s:()<]{1,400}):\d+(?::\d+)?) \([^()]{1,300}\+0x[\da-f]{1,16}\)/,
-    library: /^$|\/usr\/(?:lib|include)|\.\.\/|sanitizer/,
+      /^\s*#\d+ (?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?) (?<file><null>|[^\s:()<]{1,400})(?::\d+){0,2} \([^()]{1,300}\+0x[\da-f]{1,16}\)/,
+    library: nativeLibrary,
   },
   rust: {
     hint: ': ',

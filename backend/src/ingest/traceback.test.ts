@@ -116,9 +116,12 @@ WARNING: ThreadSanitizer: data race (pid=7)
     `=================================================================
 ==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010 at pc 0x55d0c0de1233
 READ of size 4 at 0x602000000010 thread T0
-    #0 0x55d0c0de1233 in sum /srv/app/a.c:12:10
-    #1 0x7f1c2a3b4c5d in __libc_start_main (/lib/x86_64-linux-gnu/libc.so.6+0x2a28f)`,
-    { types: ['AddressSanitizer: heap-use-after-free'], said: '', own: ['sum app/a.c'] },
+    #0 0x55d0c0de1233 in sum /srv/asan/a.c:12:10
+    #1 0x7f1c2a3b4c5d in __libc_start_main (/lib/x86_64-linux-gnu/libc.so.6+0x2a28f)
+freed by thread T0 here:
+    #0 0x7f06604b76a8 in __interceptor_free ../../../../src/libsanitizer/asan/asan_malloc_linux.cpp:52
+    #1 0x7f0660245249 in __start ../sysdeps/nptl/libc_start_call_main.h:58`,
+    { types: ['AddressSanitizer: heap-use-after-free'], said: '', own: ['sum asan/a.c'] },
   ],
   [
     'Ruby',
