@@ -72,7 +72,7 @@ export function examine(message: string): { understood: Understood; masked: () =
       understood: trace,
       masked: () => [trace.title, ...trace.frames.map((frame) => `  at ${frame}`)].join('\n'),
     };
-  const { line, header } = firstMessage(traceback?.reported.message || text);
+  const { line, header } = firstMessage(text);
   const { keys, shown, joined } = mask(line.slice(header));
   return {
     understood:

@@ -62,7 +62,7 @@ const phpObject =
   /\[object\] \((?<type>[A-Za-z_][\w\\]{0,200})\(code: [^)]{0,40}\): (?<message>(?:(?!\[object\]).)*?)(?: at [^\s:]{1,300}:\d{1,7})?\)?$/;
 /** Lines of a dump that say nothing of what happened. */
 const idle =
-  /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|stack traceback:|CallStack \(from|HasCallStack backtrace:|Current stack trace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
+  /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|stack traceback:|coroutine \d+:|CallStack \(from|HasCallStack backtrace:|Current stack trace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
 const pythonStart =
   /^[\s|+]*(?:.{0,200}\s)?Traceback \(most recent call last\):\s*$|^[\s|+]*\+? Exception Group Traceback/;
 const endOfInner = /^\s*-{3} (?:End of inner|Fin de)/;
@@ -260,9 +260,9 @@ function reportedByPython(told: readonly TracedException[]): TracedException | u
   return grouped.findLast(({ column }) => column === outermost) ?? told.at(-1);
 }
 
-/** The first with frames: `** (exit) an exception was raised:` says nothing of what was. */
+/** The first, but for an exit of Elixir's that says nothing of what was raised. */
 function reportedByOthers(told: readonly TracedException[]): TracedException | undefined {
-  return told.find(({ frames }) => frames.length > 0) ?? told[0];
+  return told.find(({ message }) => message !== 'an exception was raised:') ?? told[0];
 }
 
 /** Each frame once: the turns of a recursion differ from run to run. */
