@@ -93,6 +93,7 @@ const numberKeys = new Set(['severityNumber', 'severity_number', 'SeverityNumber
 const maxFields = 64;
 const maxValueChars = 2048;
 const maxDepth = 4;
+const maxValueDepth = 16;
 
 /** Parses one line. @returns undefined when it is not a JSON object */
 export function parseJsonLog(text: string): JsonLog | undefined {
@@ -162,7 +163,7 @@ function traceText(value: unknown): string | undefined {
 
 function readJsonLevel(json: Json, message: string | undefined): Level {
   for (const key of levelKeys) {
-    const level = levelOfValue(json[key], key, json);
+    const level = levelOfValue(json[key], key);
     if (level !== 'unknown') return level;
   }
   for (const key of numberKeys) {
@@ -175,7 +176,7 @@ function readJsonLevel(json: Json, message: string | undefined): Level {
     const inner = json[outer];
     if (!isObject(inner)) continue;
     for (const key of levelKeys.slice(0, 16)) {
-      const level = levelOfValue(inner[key], key, inner);
+      const level = levelOfValue(inner[key], key);
       if (level !== 'unknown') return level;
     }
   }
@@ -184,12 +185,13 @@ function readJsonLevel(json: Json, message: string | undefined): Level {
   return message === undefined ? 'unknown' : readPlainLevel(message);
 }
 
-function levelOfValue(value: unknown, key: string, json: Json): Level {
+function levelOfValue(said: unknown, key: string): Level {
+  // Some name it one level down: `{"name": "ERROR", …}`.
+  const value = isObject(said) ? (said.name ?? said.level) : said;
   if (typeof value === 'number') {
     if (key === 'PRIORITY' || key === 'priority') return value < 8 ? levelOfSyslog(value) : 'unknown';
     return levelOfNumber(value);
   }
-  if (isObject(value)) return levelOfValue(value.name ?? value.level, key, json);
   if (typeof value !== 'string') return 'unknown';
   if (value.length === 1) {
     const letter = { T: 'trace', D: 'debug', I: 'info', W: 'warn', E: 'error', F: 'fatal' } as const;
@@ -231,8 +233,16 @@ function flatten(
 
 function bounded(value: unknown): string | number | boolean | null {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(pruned(value, maxValueDepth));
   return text.length > maxValueChars ? `${text.slice(0, maxValueChars)}…` : text;
+}
+
+/** A line may nest deeper than JSON.stringify, which recurses, has stack for. JSON.parse does not recurse. */
+function pruned(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === 0) return '…';
+  if (Array.isArray(value)) return value.map((inner) => pruned(inner, depth - 1));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, pruned(inner, depth - 1)]));
 }
 
 function isObject(value: unknown): value is Json {

@@ -99,6 +99,38 @@ describe('match', () => {
     expect(only?.record.fields).toEqual({ level: 'error', order: 7 });
   });
 
+  it('sends a JSON log however deep it nests', () => {
+    const nests = (open: string, close: string) => `${open.repeat(20_000)}1${close.repeat(20_000)}`;
+    const [array, object, level] = matchOf([
+      `{"msg":"ERROR 1","a":${nests('[', ']')}}`,
+      `{"msg":"ERROR 2","a":${nests('{"b":', '}')}}`,
+      `{"msg":"ERROR 3","level":${nests('{"name":', '}')}}`,
+    ]);
+    expect(array?.record).toMatchObject({
+      message: 'ERROR 1',
+      fields: { a: expect.stringMatching(/^\[{8,}"…"/) },
+    });
+    expect(object?.record).toMatchObject({ message: 'ERROR 2' });
+    expect(level?.record).toMatchObject({ message: 'ERROR 3', severity: 'error' });
+  });
+
+  it('sends an entry as it stands, without its secrets, when it has a fault with it', () => {
+    const [pattern] = patterns;
+    const test = () => {
+      throw new TypeError('no such thing');
+    };
+    const faulty = { patterns: [{ ...pattern!, test }] };
+    const [only] = matchOf('ERROR password=hunter22', { ...faulty, redact: createRedact() });
+    expect(only?.record).toMatchObject({
+      message: 'ERROR password=[redacted:password]',
+      severity: 'error',
+      fields: { 'agent.fault': 'TypeError: no such thing' },
+    });
+    expect(matchOf('ERROR password=hunter22', { redact: test })[0]?.record.message).toBe(
+      'an entry of 23 characters could not be searched for secrets, and is left out',
+    );
+  });
+
   it('sends the trace that a JSON log carries, although no pattern matches', () => {
     const line = JSON.stringify({ level: 'error', msg: 'failed', stack: 'Error: x\n    at f (a.js:1:1)' });
     const [only] = matchOf(line);

@@ -115,17 +115,32 @@ export function createMatch({
     return kept;
   }
 
-  return (entry, container, host) => {
+  function matched(entry: Entry, container: Container, host: string): MatchedRecord | undefined {
     const found = read(entry);
     if (!found) return undefined;
     const { message, severity, json } = found;
     for (const exclude of excludes) if (exclude.test(message)) return undefined;
     const sent = cutMiddle(redact(message), maxMessageBytes);
+    const fields =
+      json && Object.keys(json.fields).length > 0 ? redactFields(json.fields, redact) : undefined;
+    const made = recordOf(entry, container, host, sent, severity, fields);
+    made.isBareMessage = sent === message && (glance(sent) & notBare) === 0;
+    return made;
+  }
+
+  function recordOf(
+    entry: Entry,
+    container: Container,
+    host: string,
+    message: string,
+    severity: string,
+    fields: JsonLog['fields'] | undefined,
+  ): MatchedRecord {
     const record: MatchedRecord['record'] = {
       event_id: eventId(container.id, entry.stream, entry.first),
       host,
       container: container.name,
-      message: sent,
+      message,
       severity,
       occurred_at: toMicroseconds(entry.first.at),
       stream: entry.stream,
@@ -133,9 +148,27 @@ export function createMatch({
     if (container.image) record.image = container.image;
     const labels = labelsOf(container);
     if (labels) record.labels = labels;
-    if (json && Object.keys(json.fields).length > 0) record.fields = redactFields(json.fields, redact);
-    const isBareMessage = sent === message && (glance(sent) & notBare) === 0;
-    return { stream: entry.stream, first: entry.first, last: entry.last, record, isBareMessage };
+    if (fields) record.fields = fields;
+    return { stream: entry.stream, first: entry.first, last: entry.last, record };
+  }
+
+  /** The entry as it stands, but never with a secret that could not be looked for. */
+  function asItStands({ lines }: Entry): string {
+    const text = lines.join('\n');
+    try {
+      return cutMiddle(redact(text), maxMessageBytes);
+    } catch {
+      return `an entry of ${text.length} characters could not be searched for secrets, and is left out`;
+    }
+  }
+
+  return (entry, container, host) => {
+    try {
+      return matched(entry, container, host);
+    } catch (error) {
+      // A fault of ours that a text brings out would be met again at each start: the entry is told, and passed.
+      return recordOf(entry, container, host, asItStands(entry), 'error', { 'agent.fault': String(error) });
+    }
   };
 }
 
