@@ -73,6 +73,13 @@ describe('readLevel', () => {
     expect(readLevel(`INFO ${'x'.repeat(1_000_000)} ERROR`)).toBe('info');
   });
 
+  it('takes no word for a level that only every object knows', () => {
+    for (const word of ['constructor', '__proto__']) {
+      expect(readLevel(`level=${word} ready`)).toBe('unknown');
+      expect(readLevel(JSON.stringify({ level: word, msg: 'ready' }))).toBe('unknown');
+    }
+  });
+
   it('does not take a word in a sentence for what the logger said', () => {
     expect(readHeadLevel('Some test with error-test')).toBe('unknown');
     expect(readHeadLevel('2024-01-01 ERROR x')).toBe('error');

@@ -69,7 +69,9 @@ const levelByLetter: Record<string, Level> = {
 
 /** The level that a word names in any case, `unknown` when it names none. */
 export function levelOfWord(word: string): Level {
-  return levelByWord[word.trim().toLowerCase()] ?? 'unknown';
+  const key = word.trim().toLowerCase();
+  // Own names alone: `constructor` is no level.
+  return Object.hasOwn(levelByWord, key) ? levelByWord[key]! : 'unknown';
 }
 
 /** The level of a syslog severity, 0 (emergency) to 7 (debug). */
