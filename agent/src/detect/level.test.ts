@@ -73,6 +73,12 @@ describe('readLevel', () => {
     expect(readLevel(`INFO ${'x'.repeat(1_000_000)} ERROR`)).toBe('info');
   });
 
+  it('reads a level from a number however large', () => {
+    expect(readLevel('{"level":1e999,"msg":"x"}')).toBe('fatal');
+    expect(readLevel(`{"level":"${'9'.repeat(400)}","msg":"x"}`)).toBe('fatal');
+    expect(readLevel('{"level":40000,"msg":"x"}')).toBe('error');
+  });
+
   it('takes no word for a level that only every object knows', () => {
     for (const word of ['constructor', '__proto__']) {
       expect(readLevel(`level=${word} ready`)).toBe('unknown');

@@ -158,8 +158,8 @@ function readText(text: string, weakest: number, mayNameLevel: boolean): Level {
 }
 
 /** Numbers of pino and bunyan (10 to 60), of syslog and GELF (0 to 7), of Monolog (100 and up), of log4j's value (10000 and up). */
-export function levelOfNumber(value: number): Level {
-  if (value >= 10_000) return levelOfNumber(value / 1000 + 10);
+export function levelOfNumber(given: number): Level {
+  const value = given >= 10_000 ? given / 1000 + 10 : given;
   if (value >= 100)
     return value >= 500
       ? 'fatal'
