@@ -21,7 +21,7 @@ import { ofStream } from '../streams.ts';
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
-import { bareRubyFrame, cause, frame, goroutine, introduces, isFrameLike } from './shapes.ts';
+import { bareRubyFrame, cause, frame, goroutine, introduces, isFrameLike, longestLooked } from './shapes.ts';
 import { bracketDepth, hasTimeNearStart, indentOf, sharedPrefix, startsLog, visible } from './text.ts';
 import {
   type Beginning,
@@ -102,8 +102,6 @@ const habitLines = 32;
 const relearnLines = 8;
 /** Such a line comes with the line before, at most so many ms later. */
 const stampedGapMs = 50;
-/** How much of a line is looked at, in characters: no runtime's frame is longer, and a stranger's line may be. */
-const longestLooked = 2048;
 /** Lines whose Docker time stamps lie further apart, in ms, are never one entry. */
 const longestGapMs = 1000;
 /** States that tell nothing of a traceback yet: its beginning is not theirs, unless they announce it. */
@@ -322,8 +320,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     entry.trace = traceStates.has(state);
     entry.continued = false;
     entry.bytes = line.text.length + 1;
-    entry.head = text;
-    entry.previous = text;
+    entry.head = text.slice(0, longestLooked);
+    entry.previous = entry.head;
     entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
     entry.depth = state === 'json' ? bracketDepth(text) : 0;
     entry.prefixed = undefined;

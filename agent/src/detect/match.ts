@@ -6,7 +6,7 @@ import { type Glance, notBare } from './glance.ts';
 import { type JsonLog, parseJsonLog } from './json-log.ts';
 import { type Level, readHeadLevel } from './level.ts';
 import type { Pattern } from './patterns.ts';
-import { cause, frame } from './shapes.ts';
+import { cause, frame, longestLooked } from './shapes.ts';
 import { sights } from './sights.ts';
 import { stripAnsi, visible } from './text.ts';
 
@@ -180,6 +180,7 @@ function severityOf(level: Level): string {
 function isTrace(text: string): boolean {
   return text
     .split('\n', 50)
+    .map((line) => line.slice(0, longestLooked))
     .some(
       (line) =>
         frame.test(line) ||

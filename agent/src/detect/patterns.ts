@@ -149,12 +149,20 @@ function inV8(source: string, regexp: RegExp, literals: string[] | undefined, bo
     ? (text: string) => text.split('\n').some((line) => regexp.test(line.slice(0, longestForV8)))
     : (text: string) => regexp.test(text);
   const all = new RegExp(regexp.source, `${regexp.flags}g`);
+  const replaceIn = (text: string, by: string) => text.replace(all, () => by);
+  const replace = bounded
+    ? (text: string, by: string) =>
+        text
+          .split('\n')
+          .map((line) => replaceIn(line.slice(0, longestForV8), by) + line.slice(longestForV8))
+          .join('\n')
+    : replaceIn;
   return {
     source,
     engine: 'v8',
     literals,
     test: behindLiterals(literals, test),
-    replace: (text, by) => (test(text) ? text.replace(all, () => by) : text),
+    replace: (text, by) => (test(text) ? replace(text, by) : text),
   };
 }
 

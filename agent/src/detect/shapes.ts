@@ -4,6 +4,9 @@
 import { readHeadLevel } from './level.ts';
 import { afterStamp, startsLog } from './text.ts';
 
+/** How much of a line is looked at, in characters: no runtime's frame is longer, and a stranger's line may be. */
+export const longestLooked = 2048;
+
 const typeWord = 'Exception|Error|Throwable|Failure|Fault|Interrupt|Exit|Panic|Timeout|NotFound';
 
 /** `java.io.IOException: message`, `TypeError: …`, `Foo::BarError (message):`, `pkg.Class$Inner`, `#<Err: …>`, at the text's start. */
@@ -52,10 +55,10 @@ export const frame = new RegExp(
     String.raw`^\s+\d+:\s+\S.*`, // Rust, Erlang's lists
     String.raw`^\s+\(\S+(?: \S+)?\) \S+:\d+: \S`, // Elixir
     String.raw`^\s+\S+\.(?:exs?|erl|rb|go|rs|swift|php|pl|pm|py|lua|cr|nim|hs|ml|cc?|cpp|h|dart|kt|scala|java|[cm]?[jt]sx?):\d+`,
-    String.raw`^\s+.* called at \S+ line \d+`, // Perl's Carp
+    String.raw`^\s.* called at \S+ line \d+`, // Perl's Carp
     String.raw`^\s+@\s+0x[\da-f]+`, // glog, abseil
     String.raw`^\s+\[C\]: in |^\s+\S+:\d+: in `, // Lua
-    String.raw`^\s+\[\d+\] \S+\(.*\)`, // Julia
+    String.raw`^\s+\[\d+\] \S[^\s(]*\(.*\)`, // Julia
     String.raw`^\s*--->? \S|^\s+--- End of `, // .NET
     String.raw`^\s+in call to |^\s+in function `,
   ].join('|'),
@@ -74,15 +77,15 @@ export const bareRubyFrame = /^\S.*?:\d+:in [`']/;
 export const bareWebFrame =
   /^(?:[\w$.<>/*[\]]*|[\w$.<>/ ]+)@(?:https?|file|webpack|webpack-internal|app|capacitor|resource|chrome|moz-extension|safari-extension|blob|\[native|\/|<anonymous)\S*$/;
 export const bareHashFrame = /^#\d+:?\s+\S/;
-export const goroutine = /^goroutine \d+(?: gp=\S+.*)? \[[^\]]+.*\]:$/;
+export const goroutine = /^goroutine \d+(?: gp=[^[]+)? \[[^\]].*\]:$/;
 export const goArguments =
-  /^[\w./\-~%*()[\]{}·$,]*[\w\])}]\((?:\.\.\.|[\s,?{}.]|0x[\da-f]+)*\)(?: in goroutine \d+)?$/;
-export const goFunction = /^[\w./\-~%]+\.[\w.()*[\]{}·-]+\(.*\)$/;
-export const goName = /^[\w./\-~]+\.[\w.()*[\]{}·-]+$/;
+  /^[\w./\-~%*()[\]{}·$,]*[\w\])}]\((?:[\s,?{}.]|0x[\da-f]+)*\)(?: in goroutine \d+)?$/;
+export const goFunction = /^(?:[\w.\-~%]*\/)*[\w\-~%]+\.[\w.()*[\]{}·-][\w.)*[\]{}·-]*\(.*\)$/;
+export const goName = /^(?:[\w.\-~]*\/)*[\w\-~]+\.[\w.()*[\]{}·-]+$/;
 export const goFile = /^\s+\S+\.\w+:\d+/;
 export const register = /^[a-z][\w.]{0,9}\s+0x[\da-f]+$/;
 export const ginFrame = /^\S+\.\w+:\d+ \(0x[\da-f]+\)$/;
-export const caret = /^\s*(?:\d+ \|)?\s*[\^~]+[~^-]*\s*$/;
+export const caret = /^\s*(?:\d+ \|\s*)?[\^~][~^-]*\s*$/;
 export const closers = /^\s*[}\])]+[;,]?$/;
 export const pythonException =
   /^(?!(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|NOTICE)\b)[A-Za-z_][\w.]*(?::(?: |$)|$)/;

@@ -1,5 +1,7 @@
 // What the stages ask of a line's text: without colours, where its indentation ends, whether a logger began it.
 
+import { withoutReturns } from '../without-returns.ts';
+
 const ansi = /\u001b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g;
 
 /** The text without terminal colours and other escape sequences. */
@@ -9,8 +11,7 @@ export function stripAnsi(text: string): string {
 
 /** What a reader sees of the line: no colours, no CR at its end, no byte order mark. */
 export function visible(text: string): string {
-  let seen = stripAnsi(text);
-  if (seen.charCodeAt(seen.length - 1) === 13) seen = seen.replace(/\r+$/, '');
+  const seen = withoutReturns(stripAnsi(text));
   return seen.charCodeAt(0) === 0xfeff ? seen.slice(1) : seen;
 }
 
@@ -55,7 +56,7 @@ const stamp = String.raw`(?:${date}(?:[T :_,-]+${time})?(?: \d{4})?${zone}|${tim
 const level =
   '(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC|VERBOSE|CONFIG|FINE|FINER|FINEST)';
 
-const stampAtStart = new RegExp(String.raw`^\s*[[(<]?\s*${stamp}`);
+const stampAtStart = new RegExp(String.raw`^\s*(?:[[(<]\s*)?${stamp}`);
 const levelAtStart = new RegExp(
   String.raw`^\s*(?:\[\s*(?:${level}|${level.toLowerCase()})\s*\]|<${level}>|${level}(?=[\s:|\][(/-]|$))|^${level.toLowerCase()}: `,
 );

@@ -4,12 +4,12 @@
 
 import { ofStream, streams } from '../streams.ts';
 import type { Find, Position, Stream } from '../types.ts';
+import { withoutReturns } from '../without-returns.ts';
 import { type JsonLine, readJsonLine, readText } from './file/json-line.ts';
 import type { Lines } from './lines.ts';
 
 const newline = 0x0a;
 const backslash = 0x5c;
-const carriageReturn = 0x0d;
 /** No text holds it: its quotes would be escaped. */
 const marks = {
   stdout: Buffer.from('","stream":"stdout"'),
@@ -360,11 +360,6 @@ export function createJsonLines(options: JsonLinesOptions) {
       }
     },
   };
-}
-
-/** The text without the CRs at its end. */
-function withoutReturns(text: string): string {
-  return text.charCodeAt(text.length - 1) === carriageReturn ? text.replace(/\r+$/, '') : text;
 }
 
 /** Where the line begins whose newline stands at `end`. */
