@@ -222,6 +222,20 @@ describe('a body in chunks', () => {
     );
   });
 
+  it('fails with its first chunk that fails, and leaves no failure to nobody', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    let chunks = 0;
+    const take = createDechunker(() => Promise.reject(new Error(`chunk ${++chunks}`)));
+    const body = Buffer.from('2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n');
+    await expect(take(body, 0, body.length)).rejects.toThrow('chunk 1');
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+    expect(chunks).toBe(3);
+  });
+
   it('is an error where a size is none', () => {
     for (const body of ['zz\r\nabc', '5 apples\r\nabc', '-1\r\n', 'f'.repeat(20_000)]) {
       const take = createDechunker(() => undefined);

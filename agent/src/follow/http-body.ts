@@ -33,7 +33,11 @@ export function createDechunker(take: Take): Take {
         const end = Math.min(to, at + left);
         // Several may have to be waited for: each is over only when all before it are.
         const next = take(bytes, at, end);
-        if (next) waiting = waiting ? waiting.then(() => next) : next;
+        if (next && waiting) {
+          // While others are waited for, its failure has nobody to handle it.
+          next.catch(() => {});
+          waiting = waiting.then(() => next);
+        } else waiting ??= next;
         left -= end - at;
         at = end;
         continue;
