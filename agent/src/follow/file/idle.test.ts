@@ -100,6 +100,21 @@ describe('idle', () => {
     await grown;
   });
 
+  it('ends the wait of one that cannot be asked, however it is asked', async () => {
+    let asked = 0;
+    const failsAt = (times: number) => () => {
+      if (++asked >= times) throw new Error('EACCES: permission denied');
+      return false;
+    };
+    const often = createIdle({ everyMs: 1, quietAsks: 2 });
+    await often.open(path, never).until(failsAt(1));
+    await often.open(path, never).until(failsAt(10));
+    const seldom = createIdle({ everyMs: 60_000 });
+    const grown = seldom.open(path, never).until(failsAt(1));
+    seldom.ask();
+    await grown;
+  });
+
   it('ends a wait when its signal fires, and waits no more after that', async () => {
     const stopping = new AbortController();
     const waiter = createIdle({ everyMs: 1000 }).open(path, stopping.signal);

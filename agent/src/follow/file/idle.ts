@@ -21,7 +21,7 @@ const exhausted = new Set(['ENOSPC', 'EMFILE', 'ENOMEM', 'ENOSYS', 'EPERM']);
 
 /** A file's place among those that wait. */
 export interface Waiter {
-  /** Resolves when `isDue` says so, which is asked from the next round on, or when the signal fires. */
+  /** Resolves when `isDue` says so or throws, which is asked from the next round on, or when the signal fires. */
   until(isDue: () => boolean): Promise<void>;
   close(): void;
 }
@@ -32,6 +32,15 @@ interface Waiting {
   watcher?: FSWatcher | undefined;
   isDue(): boolean;
   resolve(): void;
+}
+
+/** Where it cannot be told, who waits goes on, and meets what is wrong where it is handled. */
+function isDue(one: Waiting): boolean {
+  try {
+    return one.isDue();
+  } catch {
+    return true;
+  }
 }
 
 export interface IdleOptions {
@@ -55,14 +64,14 @@ export function createIdle(options: IdleOptions = {}) {
     round++;
     for (const one of waiting) {
       if (one.watcher) {
-        if (round % watchedEvery === 0 && one.isDue()) {
+        if (round % watchedEvery === 0 && isDue(one)) {
           if (++untold >= mostUntold) mayWatch = false;
           end(one);
         }
         continue;
       }
       if (one.asks++ > quiet && round % unwatchedEvery !== 0) continue;
-      if (one.isDue()) end(one);
+      if (isDue(one)) end(one);
       else if (one.asks === quiet && mayWatch) startWatching(one);
     }
   }
@@ -81,7 +90,7 @@ export function createIdle(options: IdleOptions = {}) {
           unwatch();
           untold = 0;
           one.asks = 0;
-          if (one.isDue()) end(one);
+          if (isDue(one)) end(one);
         },
         unwatch,
       );
@@ -90,7 +99,7 @@ export function createIdle(options: IdleOptions = {}) {
       if (exhausted.has((error as NodeJS.ErrnoException).code ?? '')) mayWatch = false;
     }
     // It may have changed before it was watched.
-    if (one.isDue()) end(one);
+    if (isDue(one)) end(one);
   }
 
   function end(one: Waiting): void {
@@ -130,7 +139,7 @@ export function createIdle(options: IdleOptions = {}) {
 
     /** Something other than a file has changed: all are asked for. */
     ask(): void {
-      for (const one of waiting) if (one.isDue()) end(one);
+      for (const one of waiting) if (isDue(one)) end(one);
     },
   };
 }

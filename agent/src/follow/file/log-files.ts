@@ -43,18 +43,23 @@ export function closeAll(files: readonly LogFile[]): void {
 export function openLogFiles(path: string): LogFile[] {
   for (let attempt = 0; ; attempt++) {
     const files: LogFile[] = [];
-    for (let number = 0; number < mostFiles; number++) {
-      const name = number === 0 ? path : `${path}.${number}`;
-      // While it is being compressed there are both.
-      const file = openLogFile(name) ?? (number === 0 ? undefined : openLogFile(`${name}.gz`, true));
-      if (!file) break;
-      files.push(file);
-    }
-    // It may have rotated between two of them: then one is there twice, or one was missed.
-    const now = statSync(path, { throwIfNoEntry: false });
-    const isSteady = files.length === 0 ? !now : now && idOf(now) === files[0]!.id;
-    if (isSteady || attempt >= 10) {
-      return files.filter((file, index) => files.findIndex(({ id }) => id === file.id) === index);
+    try {
+      for (let number = 0; number < mostFiles; number++) {
+        const name = number === 0 ? path : `${path}.${number}`;
+        // While it is being compressed there are both.
+        const file = openLogFile(name) ?? (number === 0 ? undefined : openLogFile(`${name}.gz`, true));
+        if (!file) break;
+        files.push(file);
+      }
+      // It may have rotated between two of them: then one is there twice, or one was missed.
+      const now = statSync(path, { throwIfNoEntry: false });
+      const isSteady = files.length === 0 ? !now : now && idOf(now) === files[0]!.id;
+      if (isSteady || attempt >= 10) {
+        return files.filter((file, index) => files.findIndex(({ id }) => id === file.id) === index);
+      }
+    } catch (error) {
+      closeAll(files);
+      throw error;
     }
     closeAll(files);
   }

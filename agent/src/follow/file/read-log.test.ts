@@ -5,9 +5,11 @@ import {
   closeSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -124,6 +126,28 @@ describe('readLog', () => {
     }
     expect(await log.end()).toBe('all');
     expect(log.numbers()).toEqual(upTo(5140));
+  });
+
+  it('says what is wrong with a file at rest that can no longer be looked at', async () => {
+    write(10);
+    const log = reading();
+    await log.caughtUp();
+    // As with a folder that may no longer be entered, which root always may.
+    const moved = `${folder}-moved`;
+    renameSync(folder, moved);
+    symlinkSync(folder, folder);
+    await expect(log.done).rejects.toThrow(/^ELOOP/);
+    rmSync(folder);
+    renameSync(moved, folder);
+  });
+
+  it('leaves no file open when one of them may not be read', async () => {
+    write(10);
+    symlinkSync(`${path}.1`, `${path}.1`);
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    for (let round = 0; round < 50; round++) await expect(reading().done).rejects.toThrow(/^ELOOP/);
+    expect(open()).toBeLessThan(before + 50);
   });
 
   it('says when there is no file', async () => {

@@ -172,12 +172,13 @@ async function readPlain(
     const now = performance.now();
     const isFull = rotatesAt !== undefined && readTo >= rotatesAt;
     if (!isFull && now - lookedAt < nameMs) return false;
-    lookedAt = now;
-    const seen = lookAt(path, file.id);
-    if (seen.isOurs) seenAt = now;
-    if (seen.size === undefined || seen.isOurs) return false;
+    // Unless all is as it was, the next read looks too.
     lookedAt = Number.NEGATIVE_INFINITY;
-    return true;
+    const seen = lookAt(path, file.id);
+    if (seen.size !== undefined && !seen.isOurs) return true;
+    lookedAt = now;
+    if (seen.isOurs) seenAt = now;
+    return false;
   }
 
   for (;;) {
