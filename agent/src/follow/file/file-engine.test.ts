@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -255,11 +256,20 @@ describe.skipIf(missing !== undefined)(
         }),
       };
       const auto = createFileEngine({ engine: blind, choice: 'auto', log: silentLog });
-      const agent = await startAgent(auto);
+      const since = stampOf(Date.now());
+      const agent = await startAgent(auto, { since });
       await run('asked', 'echo ERROR; exec sleep 1000');
       await until('the record', () => agent.records.length === 1);
       expect(auto.sources()).toEqual({ file: 0, api: 1 });
       await agent.stop();
+      const path = await engine.docker('inspect', '--format', '{{.LogPath}}', 'asked');
+      // A file that it was rotated into and that cannot be read.
+      symlinkSync(`${path}.1`, `${path}.1`);
+      const partly = createFileEngine({ engine: api, choice: 'auto', log: silentLog });
+      const again = await startAgent(partly, { since });
+      await until('the record', () => again.records.length === 1);
+      expect(partly.sources()).toEqual({ file: 0, api: 1 });
+      await again.stop();
       const must = createFileEngine({ engine: blind, choice: 'file', log: silentLog });
       const { id } = await must.inspect('asked', AbortSignal.timeout(30_000));
       await expect(

@@ -1,7 +1,6 @@
 // An engine whose logs are read where the daemon writes them, when that is a json-file that can be read here; all else, and
 // the logs of other drivers, are asked of the engine. That spares the daemon most of its own work.
 
-import { accessSync, constants } from 'node:fs';
 import { type ContainerEvent, type Engine, EngineError, type Inspected, type LogRequest } from '../engine.ts';
 import type { Log } from '../log.ts';
 import { stampOf } from '../timestamps.ts';
@@ -201,11 +200,13 @@ export function createFileEngine({ engine, choice, log, room }: FileEngineOption
   };
 }
 
+/** Whether the log is there, and all its files may be read: those that it was rotated into, too. */
 function canRead(path: string): boolean {
   if (path === '') return false;
   try {
-    accessSync(path, constants.R_OK);
-    return true;
+    const files = openLogFiles(path);
+    closeAll(files);
+    return files.length > 0;
   } catch {
     return false;
   }
