@@ -336,6 +336,23 @@ describe('understand', () => {
     expect(understood.kind === 'trace' && understood.fingerprint).toMatch(/^v2:[\da-f]{32}$/);
   });
 
+  it('takes many lines made to be slow in about the time of others', () => {
+    const cost = (line: string) => {
+      const message = Array.from({ length: 2000 }, () => line).join('\n');
+      const before = process.cpuUsage();
+      understand(message);
+      return process.cpuUsage(before).user / 1000;
+    };
+    const ordinary = cost('the job has ended. '.repeat(52));
+    for (const line of [
+      `x${' '.repeat(990)}y`,
+      `#0${' '.repeat(990)}y`,
+      `panic: ${'0:'.repeat(490)}`,
+      `${' '.repeat(950)} Traceback (most recent call last):x`,
+    ])
+      expect(cost(line), line.trim().slice(0, 20)).toBeLessThan(150 + 10 * ordinary);
+  });
+
   it('uses the first entry of an aggregate', () => {
     const rule = `\n\n${'-'.repeat(72)}\n\n`;
     expect(identityOf(`Aggregated 2 log entries over 0.5s.\n\nERROR disk full${rule}ERROR other`)).toBe(

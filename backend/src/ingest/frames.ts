@@ -93,7 +93,8 @@ const shapes: Record<string, Shape> = {
   },
   dart: {
     hint: '#',
-    pattern: /^\s*#\d+\s+(?<name>[^(]{1,200}?) \((?<file>(?:package|dart|file):[^():]{1,300})(?::\d+){0,2}\)/,
+    pattern:
+      /^\s*#\d+\s+(?<name>[^\s(][^(]{0,199}?) \((?<file>(?:package|dart|file):[^():]{1,300})(?::\d+){0,2}\)/,
     library: /dart:|package:flutter\//,
   },
   sanitizer: {

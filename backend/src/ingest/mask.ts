@@ -178,6 +178,13 @@ const chunkCache = new Map<string, Masked>();
 const maxCachedChunks = 20_000;
 const seenOnce = new Doorkeeper();
 
+/**
+ * What a value with colons may be made of. No name of a host with its port is longer, nor an address or a time: a longer run
+ * is none, and would be looked at once more at each of its colons.
+ */
+const longestColonRun = 280;
+const colonRun = new RegExp(`[\\w./@:-]{1,${longestColonRun + 1}}`, 'y');
+
 /** Values that have colons of their own. */
 const wholeMask = new Set(['<ip>', '<time>', '<host>', '<mac>', '<path>']);
 
@@ -260,8 +267,10 @@ function maskChunk(chunk: string, first: boolean): Masked {
           continue;
         // A colon inside a path, an address or a time belongs to it.
         if (char === ':' && (/\d/.test(core[at + 1] ?? '') || (at === from && core[at + 1] === ':'))) {
-          const rest = core.slice(from).match(/^[\w./@:-]{1,300}/)?.[0] ?? '';
-          const mask = rest.length > at - from ? maskPiece(rest, false) : undefined;
+          colonRun.lastIndex = from;
+          const rest = colonRun.exec(core)?.[0] ?? '';
+          const isWhole = rest.length > at - from && rest.length <= longestColonRun;
+          const mask = isWhole ? maskPiece(rest, false) : undefined;
           if (mask !== undefined && wholeMask.has(mask)) {
             push(mask, anything);
             from = from + rest.length;

@@ -26,6 +26,8 @@ export interface Traceback {
 
 const maxLines = 2000;
 const maxFrames = 200;
+/** Each costs as much as a message: more are no chain of causes. */
+const maxExceptions = 50;
 /** What follows in a line says neither type nor place. */
 const maxLineChars = 1000;
 /** Lines searched for an exception at their end: it stands near the first frame. */
@@ -64,7 +66,7 @@ const phpObject =
 const idle =
   /^(?:goroutine \d+ |Stack trace:|[Ss]tack backtrace:|stack traceback:|coroutine \d+:|CallStack \(from|HasCallStack backtrace:|Current stack trace:|Thread \d+|Current thread|\[signal |\s*\^|={5,}|-{5,})/;
 const pythonStart =
-  /^[\s|+]*(?:.{0,200}\s)?Traceback \(most recent call last\):\s*$|^[\s|+]*\+? Exception Group Traceback/;
+  /^[\s|+]*(?:[^\s|+].{0,199}\s)?Traceback \(most recent call last\):\s*$|^[\s|+]*\+? Exception Group Traceback/;
 const endOfInner = /^\s*-{3} (?:End of inner|Fin de)/;
 const prefix = /^[\s|+-]*(?:\+-[+-]*)?[\s|]*/;
 
@@ -140,6 +142,7 @@ function readLines(lines: readonly string[]): Traceback | undefined {
   let searched = 0;
 
   for (const [at, raw] of lines.entries()) {
+    if (exceptions.length >= maxExceptions) break;
     const whole = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
     const line = whole.length > maxLineChars ? whole.slice(0, maxLineChars) : whole;
     if (line.trim() === '') continue;
