@@ -42,6 +42,14 @@ describe('parseJsonLog', () => {
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, i]));
     expect(Object.keys(parseJsonLog(JSON.stringify(many))!.fields)).toHaveLength(64);
     expect(String(parseJsonLog(JSON.stringify({ a: 'x'.repeat(9999) }))!.fields.a).length).toBeLessThan(2100);
+    const large = Object.fromEntries(
+      Array.from({ length: 64 }, (_, i) => [`${i}${'\u0001'.repeat(2000)}`, '\u0001'.repeat(2000)]),
+    );
+    const { fields } = parseJsonLog(
+      JSON.stringify({ first: 1, ...large, long: { ['k'.repeat(300_000)]: 1 } }),
+    )!;
+    expect(JSON.stringify(fields).length).toBeLessThan(256 * 1024);
+    expect(fields.first).toBe(1);
     let deep: unknown = 1;
     for (let i = 0; i < 50; i++) deep = { d: deep };
     expect(Object.keys(parseJsonLog(JSON.stringify(deep))!.fields)).toEqual(['d.d.d.d.d']);

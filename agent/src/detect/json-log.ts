@@ -94,6 +94,8 @@ const maxFields = 64;
 const maxValueChars = 2048;
 const maxDepth = 4;
 const maxValueDepth = 16;
+/** Of all names and values: the backend takes 256 KiB of JSON, in which a character may be six. */
+const maxFieldsChars = 40_000;
 
 /** Parses one line. @returns undefined when it is not a JSON object */
 export function parseJsonLog(text: string): JsonLog | undefined {
@@ -216,7 +218,7 @@ function flatten(
   used: Set<string>,
   into: JsonLog['fields'],
   depth: number,
-  state = { count: 0 },
+  state = { count: 0, chars: 0 },
 ): void {
   for (const [key, inner] of Object.entries(value)) {
     const name = prefix + key;
@@ -226,8 +228,11 @@ function flatten(
       flatten(inner, `${name}.`, used, into, depth + 1, state);
       continue;
     }
+    const shown = bounded(inner);
+    state.chars += name.length + String(shown).length;
+    if (state.chars > maxFieldsChars) return;
     state.count++;
-    into[name] = bounded(inner);
+    into[name] = shown;
   }
 }
 
