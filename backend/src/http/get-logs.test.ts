@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { LogRecord } from '@log-detector/contract';
+import type { Histogram, LogRecord } from '@log-detector/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GivenBackend, givenBackend } from './test-help.ts';
 
@@ -255,6 +255,19 @@ describe('GET /api/logs while records come in', () => {
         expect(body.total).toBe(body.items.length);
       }
       await posting;
+    } finally {
+      await given.close();
+    }
+  });
+});
+
+describe('GET /api/logs/histogram', () => {
+  it('counts a severity whatever it is called', async () => {
+    const given = await givenBackend();
+    try {
+      await given.post({ severity: 'constructor' });
+      const { body } = await given.call<Histogram>('GET', '/api/logs/histogram');
+      expect(body.items.find(({ total }) => total > 0)?.by_severity).toEqual({ constructor: 1 });
     } finally {
       await given.close();
     }

@@ -88,7 +88,10 @@ function drawn(range: Range, counts: readonly { atMs: number; severity?: string;
     if (!item) continue;
     total += n;
     item.total += n;
-    if (severity !== undefined) item.by_severity[severity] = (item.by_severity[severity] ?? 0) + n;
+    if (severity === undefined) continue;
+    // Own names alone: senders may call a severity `constructor`.
+    const counted = Object.hasOwn(item.by_severity, severity) ? item.by_severity[severity]! : 0;
+    item.by_severity[severity] = counted + n;
   }
   return {
     from: instantOf(range.fromMs),
