@@ -96,6 +96,20 @@ describe('explain', () => {
     expect(text).toContain('template  user <…> gone');
   });
 
+  it('ends with what looks like an error and is none of the records', async () => {
+    const log = `ERROR one\n${'level=error msg=two\n'.repeat(12)}INFO fine\n`;
+    const { text } = await run([], log);
+    expect(text.split('\n\n').at(-1)).toBe(
+      [
+        '14 entries, 1 of them matched.',
+        '12 not matched, though of level error or fatal: lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ….',
+        'To have such lines, set LOG_MATCH_PATTERNS: docs/configuration.md, "What becomes a record".',
+        '',
+      ].join('\n'),
+    );
+    expect((await run([], 'ERROR one\n')).text).toMatch(/\n\n1 entry, 1 of them matched\.\n$/);
+  });
+
   it('shows the files before one that it cannot read', async () => {
     const printed: string[] = [];
     const files = [aFile('good.log', 'ERROR user 5 gone\n'), join(folder, 'none.log')];

@@ -1,5 +1,6 @@
 // `log-detector explain [FILE…]`: what the detector sees in log files or standard input, entry by entry: the lines joined,
-// level, match, masked text, template and fingerprint. It is how a user finds out why. Memory does not grow with the
+// level, match, masked text, template and fingerprint, and at the end what looks like an error and does not match. It is how a
+// user finds out why. Memory does not grow with the
 // input, but with --each-line, which must remember one number for each line.
 
 import { createReadStream } from 'node:fs';
@@ -85,11 +86,14 @@ async function explainEntries(options: Options, io: ExplainIo, out: Output): Pro
   const { match, traceback, multilineStart } = detection;
   const explainer = createExplainer();
   const show = options.json ? asJson : asText;
+  const sum: Sum = { entries: 0, matched: 0, missed: 0, missedLines: [] };
   const join = createJoin(
     { maxLines: settings.tracebackMaxLines, tracebackPattern: traceback, multilineStart },
     (entry, now) => {
       const record = match(entry, container, settings.host, now)?.record;
-      out.write(show(explainEntry(entry, record, explainer)));
+      const explained = explainEntry(entry, record, explainer);
+      addTo(sum, explained);
+      out.write(show(explained));
     },
   );
   let number = 0;
@@ -103,6 +107,41 @@ async function explainEntries(options: Options, io: ExplainIo, out: Output): Pro
     // An entry does not go on in the next file.
     join.flush(0);
   }
+  if (!options.json) out.write(verdictOf(sum));
+}
+
+interface Sum {
+  entries: number;
+  matched: number;
+  /** Of level error or worse, and no record. */
+  missed: number;
+  /** Where the first of these begin, from 1. */
+  missedLines: number[];
+}
+
+const shownMissed = 10;
+
+function addTo(sum: Sum, { first, level, matched }: Explained): void {
+  sum.entries += 1;
+  if (matched) sum.matched += 1;
+  else if (level === 'error' || level === 'fatal') {
+    sum.missed += 1;
+    if (sum.missedLines.length < shownMissed) sum.missedLines.push(first + 1);
+  }
+}
+
+function verdictOf({ entries, matched, missed, missedLines }: Sum): string {
+  const lines = [`${counted(entries, 'entry', 'entries')}, ${matched} of them matched.`];
+  if (missed > 0)
+    lines.push(
+      `${missed} not matched, though of level error or fatal: ${missed === 1 ? 'line' : 'lines'} ${missedLines.join(', ')}${missed > missedLines.length ? ', …' : ''}.`,
+      'To have such lines, set LOG_MATCH_PATTERNS: docs/configuration.md, "What becomes a record".',
+    );
+  return `${lines.join('\n')}\n`;
+}
+
+function counted(n: number, one: string, many: string): string {
+  return `${n} ${n === 1 ? one : many}`;
 }
 
 interface Explained {
