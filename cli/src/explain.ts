@@ -1,7 +1,7 @@
 // `log-detector explain [FILE…]`: what the detector sees in log files or standard input, entry by entry: the lines joined,
-// level, match, masked text, template and fingerprint, and at the end what looks like an error and does not match. It is how a
-// user finds out why. Memory does not grow with the
-// input, but with --each-line, which must remember one number for each line.
+// level, match, masked text, template and fingerprint, and at the end what looks like an error and does not match. It is how
+// a user finds out why. Memory does not grow with the input, but with --each-line, which must remember one number for each
+// line.
 
 import { createReadStream } from 'node:fs';
 import { createJoin, type Entry, readAgent, readAgentSettings, readLevel } from '@log-detector/agent';
