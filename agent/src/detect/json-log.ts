@@ -1,6 +1,7 @@
 // One JSON log line -> its level, message, trace and fields, whichever library wrote it. Parsed once; what is not an
 // object is no JSON log.
 
+import { readTrace } from './json-trace.ts';
 import { type Level, levelOfNumber, levelOfSyslog, levelOfWord, readPlainLevel } from './level.ts';
 
 export interface JsonLog {
@@ -58,37 +59,6 @@ const messageKeys = [
   'log',
   'M',
 ];
-const traceKeys = [
-  'stack_trace',
-  'stackTrace',
-  'stacktrace',
-  'stack',
-  'exc_info',
-  'exc_text',
-  'traceback',
-  'trace_back',
-  'backtrace',
-  '@x',
-  'Exception',
-  'exception',
-  'error.stack_trace',
-  'error.stack',
-  'exception.stacktrace',
-  'errorVerbose',
-  'full_message',
-];
-const causeKeys = [
-  'err',
-  'error',
-  'exception',
-  'cause',
-  'thrown',
-  'Exception',
-  'attributes',
-  'Attributes',
-  'log',
-  'fields',
-];
 const numberKeys = new Set(['severityNumber', 'severity_number', 'SeverityNumber']);
 const maxFields = 64;
 const maxValueChars = 2048;
@@ -128,39 +98,14 @@ function readMessage(json: Json, used: Set<string>): string | undefined {
     const inner = isObject(value) ? (value.stringValue ?? value.text ?? value.message) : undefined;
     if (typeof inner === 'string') return inner;
   }
+  // Rust's tracing keeps it among what the program added.
+  if (isObject(json.fields) && typeof json.fields.message === 'string') {
+    used.add('fields.message');
+    return json.fields.message;
+  }
   const error = json.error ?? json.err;
   if (typeof error === 'string') return error;
   return isObject(error) && typeof error.message === 'string' ? error.message : undefined;
-}
-
-function readTrace(json: Json, used: Set<string>): string | undefined {
-  for (const key of traceKeys) {
-    const text = traceText(json[key]);
-    if (text) {
-      used.add(key);
-      return text;
-    }
-  }
-  for (const key of causeKeys) {
-    const inner = json[key];
-    if (!isObject(inner)) continue;
-    for (const traceKey of traceKeys) {
-      const text = traceText(inner[traceKey]);
-      if (text) {
-        used.add(`${key}.${traceKey}`);
-        return text;
-      }
-    }
-  }
-  return undefined;
-}
-
-function traceText(value: unknown): string | undefined {
-  if (typeof value === 'string') return value.includes('\n') ? value.trimEnd() : undefined;
-  if (Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === 'string')) {
-    return value.join('\n');
-  }
-  return undefined;
 }
 
 function readJsonLevel(json: Json, message: string | undefined): Level {

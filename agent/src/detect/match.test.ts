@@ -141,6 +141,32 @@ describe('match', () => {
     expect(matchOf(JSON.stringify({ level: 'info', msg: 'x', stack: 'web\nprod' }))).toEqual([]);
   });
 
+  it('sends the trace of a JSON log that is the message itself, one line of .NET or a list of frames', () => {
+    const panic = 'panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:3 +0x1d\n';
+    const shown = (json: object) => matchOf(JSON.stringify(json)).map(({ record }) => record);
+    expect(shown({ severity: 'ERROR', message: panic })).toMatchObject([
+      { message: panic, severity: 'fatal' },
+    ]);
+    const exception = 'System.Exception: x    at Shop.Orders.Get(Int32 id) in /src/Orders.cs:line 42';
+    expect(shown({ LogLevel: 'Error', Message: 'failed', Exception: exception })).toMatchObject([
+      { message: 'failed\nSystem.Exception: x\n   at Shop.Orders.Get(Int32 id) in /src/Orders.cs:line 42' },
+    ]);
+    const stack = [{ func: 'inner', line: '20', source: 'errors.go' }];
+    expect(shown({ level: 'error', error: 'no order', stack })).toMatchObject([
+      { message: 'no order\n\tat inner(errors.go:20)', severity: 'fatal' },
+    ]);
+    expect(shown({ level: 'error', message: 'to do:\n- eat at six\n#12 mend the door' })).toEqual([]);
+  });
+
+  it('matches the message where Rust’s tracing has it', () => {
+    const line = '{"level":"WARN","fields":{"message":"an ERROR, order=7","order":7},"target":"shop"}';
+    expect(matchOf(line)[0]?.record).toMatchObject({
+      message: 'an ERROR, order=7',
+      severity: 'warn',
+      fields: { 'fields.order': 7 },
+    });
+  });
+
   it('leaves out what an exclude matches', async () => {
     const excludes = await compilePatterns('LOG_EXCLUDE_PATTERNS', 'health.*');
     expect(

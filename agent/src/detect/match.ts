@@ -4,6 +4,7 @@
 import type { Container, Entry, MatchedRecord, Position, Stream } from '../types.ts';
 import { type Glance, notBare } from './glance.ts';
 import { type JsonLog, parseJsonLog } from './json-log.ts';
+import { mayHoldTrace } from './json-trace.ts';
 import { type Level, readHeadLevel } from './level.ts';
 import type { Pattern } from './patterns.ts';
 import { cause, frame, longestLooked } from './shapes.ts';
@@ -53,7 +54,7 @@ export function createMatch({
     : undefined;
 
   function mayMatchAsJson(line: string): boolean {
-    if (line.includes('\\n')) return true;
+    if (mayHoldTrace(line)) return true;
     return needed === undefined || needed.some((literal) => line.includes(literal));
   }
 
@@ -84,7 +85,7 @@ export function createMatch({
   ): { message: string; severity: string; json: JsonLog } | undefined {
     const said = stripAnsi(json.message ?? raw);
     const trace = json.trace !== undefined && isTrace(json.trace) ? stripAnsi(json.trace) : undefined;
-    const shown = trace ?? (tracebackPattern?.test(said) ? said : undefined);
+    const shown = trace ?? (tracebackPattern?.test(said) || hasFrames(said) ? said : undefined);
     if (!speaksForItself(json.level, shown) && !anyMatches(said)) return undefined;
     const message = trace && !said.includes(trace) ? `${said}\n${trace}` : said;
     return { message, severity: severityOfTrace(json.level, shown), json };
@@ -178,15 +179,19 @@ function severityOf(level: Level): string {
 
 /** Whether the text in a JSON log's trace field is one: at least a line that no prose has. */
 function isTrace(text: string): boolean {
-  return text
-    .split('\n', 50)
-    .map((line) => line.slice(0, longestLooked))
-    .some(
-      (line) =>
-        frame.test(line) ||
-        cause.test(line) ||
-        /^Traceback |^goroutine \d|^\S+\.go:\d|^#\d+ |^\S+:\d+:in |^\t\S+:\d+/.test(line),
-    );
+  return firstLines(text).some((line) => isFrame(line) || cause.test(line));
+}
+
+/** Whether a JSON log's message is a trace itself. */
+function hasFrames(text: string): boolean {
+  return text.includes('\n') && firstLines(text).some(isFrame);
+}
+
+const firstLines = (text: string): string[] =>
+  text.split('\n', 50).map((line) => line.slice(0, longestLooked));
+
+function isFrame(line: string): boolean {
+  return frame.test(line) || /^Traceback |^goroutine \d|^\S+\.go:\d|^#0 |^\S+:\d+:in |^\t\S+:\d+/.test(line);
 }
 
 /** Docker's nanoseconds cut to the microseconds that the wire has. */
