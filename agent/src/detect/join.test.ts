@@ -198,6 +198,52 @@ describe('join', () => {
   });
 });
 
+describe('join, below a line with a time that says nothing itself', () => {
+  const report = [
+    '2024-05-05T10:00:02.000Z ERROR 1 --- [           main] o.s.b.d.LoggingFailureAnalysisReporter   : ',
+    '',
+    '***************************',
+    'APPLICATION FAILED TO START',
+    '***************************',
+    '',
+    'Description:',
+    '',
+    'Failed to configure a DataSource: the url is missing.',
+    '',
+    'Reason: Failed to determine a suitable driver class',
+    '\tProperty: spring.datasource.url',
+    '',
+    'Action:',
+    '',
+    'Consider an embedded database.',
+  ];
+
+  it('keeps what stands there, blank lines too: Spring Boot that cannot start', () => {
+    const next = '2024-05-05T10:00:02.001Z  INFO 1 --- [           main] app : bye';
+    const texts = ['  .   ____          _  ', 'starting', ...report, next];
+    expect(rangesOf(entriesOf(texts), texts).slice(-2)).toEqual(['2-17', '18-18']);
+  });
+
+  it('does so only for lines that came at once, and not without an end', () => {
+    const [head, ...rest] = linesOf(report) as [Line, ...Line[]];
+    const entries: Entry[] = [];
+    const join = createJoin({}, (entry) => entries.push(entry));
+    join.push(head, 0);
+    for (const line of rest)
+      join.push({ ...line, position: { ...line.position, at: '2026-11-22T10:00:02.000Z' } }, 0);
+    join.flush(0);
+    expect(entries[0]?.lines).toEqual([head.text]);
+    const endless = entriesOf([head.text, ...Array.from({ length: 500 }, (_, i) => `and more ${i}`)]);
+    expect(endless[0]!.lines.length).toBeLessThan(100);
+    expect(endless.flatMap(({ lines }) => lines)).toHaveLength(501);
+  });
+
+  it('still finds the traceback that stands there', () => {
+    const texts = [report[0]!, '', 'java.io.IOException: gone', '\tat a.B.c(B.java:1)'];
+    expect(entriesOf(texts).map(({ kind, lines }) => [kind, lines.length])).toEqual([['trace', 4]]);
+  });
+});
+
 describe('join, whatever is printed around', () => {
   const surroundings: Record<string, (i: number) => string> = {
     'lines with a time': (i) =>

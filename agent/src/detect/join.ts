@@ -11,7 +11,8 @@
 //                     +--- maxLines, maxBytes: give out a part, and stay in the state
 //
 // In a stream whose lines begin with a time, lines without one wait below the last that has one (state `loose`) and are its
-// rest, unless a traceback turns out to begin among them. A prefix that compose, syslog or CRI put before each line is
+// rest, unless a traceback turns out to begin among them. So they do in any stream below a line with a time that says
+// nothing itself. A prefix that compose, syslog or CRI put before each line is
 // taken off before the look (transport.ts); what is given out keeps it.
 //
 // traces.ts holds the table and what begins a traceback; an ordinary line never reaches it: `isOrdinary` tells by its
@@ -22,7 +23,15 @@ import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
 import { bareRubyFrame, cause, frame, goroutine, introduces, isFrameLike, longestLooked } from './shapes.ts';
-import { bracketDepth, hasTimeNearStart, indentOf, sharedPrefix, startsLog, visible } from './text.ts';
+import {
+  bracketDepth,
+  hasTimeNearStart,
+  indentOf,
+  saysNothing,
+  sharedPrefix,
+  startsLog,
+  visible,
+} from './text.ts';
 import {
   type Beginning,
   beginnings,
@@ -97,6 +106,8 @@ interface Open {
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
 const stampedEnough = 3;
 const unstampedEnough = 24;
+/** So many belong to a line with a time that says nothing itself. */
+const longestRest = 64;
 /** A stream's first lines, from which its habits are learnt, and so many more when one broke that of times. */
 const habitLines = 32;
 const relearnLines = 8;
@@ -132,8 +143,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (held.length > 1 || entry.state !== 'line') return true;
     const { text } = held[0]!;
     if (!isOrdinary(text) || tracebackPattern?.test(text)) return true;
-    // Only a line without a time, where all others have one, can be the rest of an ordinary line.
-    return entry.stamped >= stampedEnough && matters(text);
+    // Only a line without a time, where all others have one, can be the rest of an ordinary line that says something.
+    return (entry.stamped >= stampedEnough || saysNothing(text)) && matters(text);
   }
 
   function take(entry: Open, line: Line, now: number): void {
@@ -169,12 +180,16 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     begin(entry, line, text, stamped && text.length < 48 ? openingState(text) : 'line', stamped);
   }
 
-  /** In a stream whose lines begin with a time, a line without one is the rest of the line before. */
+  /**
+   * In a stream whose lines begin with a time, a line without one is the rest of the line before, unless it has a level of
+   * its own. In any stream it is, below a line with a time that says nothing itself.
+   */
   function continuesStamped(entry: Open, line: Line, text: string): boolean {
-    if (entry.stamped < stampedEnough || entry.held.length === 0) return false;
-    if (++entry.unstamped > unstampedEnough || gapMs(entry.held.at(-1)!, line) > stampedGapMs) return false;
-    // A line with a level of its own is an event, with or without a time.
-    return readPlainLevel(text) === 'unknown';
+    const needsRest = saysNothing(entry.head);
+    if (entry.held.length === 0 || (entry.stamped < stampedEnough && !needsRest)) return false;
+    if (++entry.unstamped > (needsRest ? longestRest : unstampedEnough)) return false;
+    if (gapMs(entry.held.at(-1)!, line) > stampedGapMs) return false;
+    return needsRest || readPlainLevel(text) === 'unknown';
   }
 
   function takeConfigured(entry: Open, line: Line, now: number): void {
@@ -228,6 +243,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       append(entry, line, behind.text, behind.row.to, behind.row.effect, now);
       return;
     }
+    if (entry.state === 'gap' && isPlainRest(entry, text, state) && continuesStamped(entry, line, text)) {
+      append(entry, line, text, 'loose', 'waits', now);
+      return;
+    }
     if (entry.held.length > entry.proven) {
       // The lines that waited are taken anew, and this line may continue one of those.
       close(entry, now, false);
@@ -248,7 +267,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   function stepLoose(entry: Open, line: Line, text: string, state: State, now: number): void {
     const blank = text.trim() === '';
     const stamped = hasTimeNearStart(text) || startsLog(text);
-    if (blank || (state === 'line' && !stamped && indentOf(text) === 0 && !isFrameLike(text))) {
+    if (blank || isPlainRest(entry, text, state)) {
       if (continuesStamped(entry, line, text)) {
         append(entry, line, text, 'loose', 'waits', now);
         return;
@@ -261,6 +280,12 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     }
     close(entry, now, false);
     take(entry, line, now);
+  }
+
+  /** Whether the line looks like the rest of a message, and like no piece of a traceback. */
+  function isPlainRest(entry: Open, text: string, state: State): boolean {
+    if (state !== 'line' || hasTimeNearStart(text) || startsLog(text)) return false;
+    return saysNothing(entry.head) ? !frame.test(text) : indentOf(text) === 0 && !isFrameLike(text);
   }
 
   /**

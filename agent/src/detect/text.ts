@@ -86,6 +86,11 @@ export function afterStamp(text: string): string {
   return text.replace(headAtStart, '');
 }
 
+/** Whether a logger's line ends where its message should begin: what it has to say stands below. */
+export function saysNothing(text: string): boolean {
+  return /(?:\s[:|-]|\]:)\s{0,8}$/.test(text) && hasTimeNearStart(text);
+}
+
 export function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }

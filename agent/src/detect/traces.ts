@@ -138,7 +138,7 @@ const chained = /^\s*(?:During handling of the above exception|The above excepti
 /** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
 const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
 const sanitizer = /^==\d+==\s?(?:ERROR|WARNING): \w+Sanitizer/;
-const rule = /^[=*-]{10,}$/;
+const rule = /^={10,}$/;
 const nodeTail = /^(?:Node\.js v\d|Bun v\d|\(Use `node --)/;
 const aborted =
   /^(?:Aborted|Segmentation fault|Illegal instruction|Trace\/breakpoint trap|Bus error|Floating point exception)\b.{0,20}$/;
