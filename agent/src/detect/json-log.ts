@@ -39,6 +39,8 @@ const levelKeys = [
   's',
   'l',
   'log_severity',
+  '@severity',
+  '_level',
 ];
 const messageKeys = [
   'message',
@@ -60,6 +62,8 @@ const messageKeys = [
   'M',
 ];
 const numberKeys = new Set(['severityNumber', 'severity_number', 'SeverityNumber']);
+/** In a field that may be about anything else. */
+const plainLevel = /^(?:debug|info|warn|warning|error|fatal|critical)$/i;
 const maxFields = 64;
 const maxValueChars = 2048;
 const maxDepth = 4;
@@ -127,6 +131,10 @@ function readJsonLevel(json: Json, message: string | undefined): Level {
       if (level !== 'unknown') return level;
     }
   }
+  for (const key of ['status', 'type']) {
+    const value = json[key];
+    if (typeof value === 'string' && plainLevel.test(value)) return levelOfWord(value);
+  }
   // Serilog's compact format leaves `@l` out for Information.
   if ('@t' in json && ('@mt' in json || '@m' in json)) return 'info';
   return message === undefined ? 'unknown' : readPlainLevel(message);
@@ -137,6 +145,7 @@ function levelOfValue(said: unknown, key: string): Level {
   const value = isObject(said) ? (said.name ?? said.level) : said;
   if (typeof value === 'number') {
     if (key === 'PRIORITY' || key === 'priority') return value < 8 ? levelOfSyslog(value) : 'unknown';
+    if (/^severity$/i.test(key) && value >= 100) return levelOfGoogle(value);
     return levelOfNumber(value);
   }
   if (typeof value !== 'string') return 'unknown';
@@ -149,6 +158,12 @@ function levelOfValue(said: unknown, key: string): Level {
   return /^\d+$/.test(value)
     ? levelOfNumber(Number(value))
     : levelOfWord(value.replace(/^severity_|\d$/i, ''));
+}
+
+/** Google Cloud's severity numbers: hundreds, from debug to emergency. */
+function levelOfGoogle(value: number): Level {
+  const levels = ['debug', 'info', 'info', 'warn', 'error'] as const;
+  return levels[Math.floor(value / 100) - 1] ?? 'fatal';
 }
 
 /** OpenTelemetry's severity numbers: 1 to 24, four to a level. */

@@ -29,6 +29,7 @@ const levelByWord: Record<string, Level> = {
   note: 'info',
   log: 'info',
   system: 'info',
+  success: 'info',
   warn: 'warn',
   wrn: 'warn',
   warning: 'warn',
@@ -90,17 +91,26 @@ const words = new RegExp(
   'gi',
 );
 const pair =
-  /(?<![A-Za-z0-9_])(?:level|lvl|severity|log_?level|level_?name|LL(?=["' \t=:])|priority)["']?\s*[=:]\s*["'[]?([A-Za-z]+|\d{1,2}(?!\d))/i;
+  /(?<![A-Za-z0-9_-])(?:level|lvl|severity|log_?level|level_?name|LL(?=["' \t=:])|priority)["']?\s*[=:]\s*["'[]?([A-Za-z]+|\d{1,2}(?!\d))/i;
+/** `--log-level=error`, `log level set to ERROR`, `no error`: the word is talked about. */
+const talk = /(?:LEVEL=|-level[= ]|\blevel (?:is |set )?to |\b(?:no|0|zero|without) )["']?$/i;
+const at = /^at=([a-z]+)(?= )/;
 const syslog = /^<(\d{1,3})>/;
 const klog = /^([IWEF])\d{4}(?:\d{4})? \d{2}:?\d{2}:?\d{2}/;
+const logcat = /^\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d+ +\d+ +\d+ ([VDIWEF]) /;
 const bracketedLetter = /(?:^|[\s\]|])[[(<]([TVDIWEFC])[\])>]/;
 // logcat, MongoDB before 4.4, Ruby's Logger, tornado's [E 240101 10:00:00 …].
 const bareLetter = /^(?:\d+ +\d+ +)?([TVDIWEFC])(?:, \[|\/\S|\d? +\S)/;
 const tornado = /^\[([DIWEC]) \d{2,}/;
 const redis = /^\d+:[A-Z] \d{1,2} [A-Z][a-z]{2}(?: \d{4})? \d{2}:\d{2}:\d{2}[.\d]* ([.\-*#])/;
 const redisLevels: Record<string, Level> = { '.': 'debug', '-': 'info', '*': 'info', '#': 'warn' };
+/** What a runtime prints when its program ends, at the start of a line. */
 const crash =
-  /^(?:panic: |(?:PHP )?Fatal error: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* .* \*\*\*|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at )/i;
+  /^(?:panic: |(?:PHP )?Fatal error: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|Aborted|Signal|Program crashed|Terminating|SIG)|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at |Segmentation fault\b|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b|Out of memory: Killed process|==\d+==\s?(?:ERROR: \w+|WARNING: Memory)Sanitizer)/i;
+const php = /^PHP (Notice|Deprecated|Strict Standards): /;
+/** What PostgreSQL adds to an error. */
+const postgres = /\] (?:HINT|DETAIL|CONTEXT|STATEMENT|QUERY|LOCATION): {2}/;
+const warningType = /(?:^|[\s:])[A-Z]\w*Warning: /;
 const exception =
   /\bat \S+ line \d+\.$|(?:^|[\s(:])(?:Traceback \(most recent|Exception in thread|(?:[\w$]+[.:\\]+)*[A-Z]\w*(?:Exception|Error)(?::|$| \())/;
 
@@ -125,6 +135,14 @@ export function readHeadLevel(text: string, mayNameLevel = true): Level {
   return readText(text, 3, mayNameLevel);
 }
 
+const ended =
+  /^(?:PHP (?:Fatal|Parse) error: |(?:Fatal|Parse) error: .* in \S+ on line \d+$|panic: |fatal error: |Segmentation fault(?: \(core dumped\))?$|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b)/;
+
+/** Whether a runtime says in this line that its program ended: no logger does so in these words. */
+export function isCrash(text: string): boolean {
+  return ended.test(text) || ended.test(afterStamp(text));
+}
+
 /** As `readLevel`, for a line that is known not to be JSON. */
 export function readPlainLevel(text: string): Level {
   return readText(text, 1, true);
@@ -136,12 +154,13 @@ function readText(text: string, weakest: number, mayNameLevel: boolean): Level {
     .trimStart();
   let found = syslog.exec(head);
   if (found && Number(found[1]) < 192) return levelOfSyslog(Number(found[1]) % 8);
-  found = klog.exec(head);
+  found = klog.exec(head) ?? logcat.exec(head);
   if (found) return levelByLetter[found[1]!]!;
   found = redis.exec(head);
   if (found) return redisLevels[found[1]!]!;
   found = mayNameLevel ? pair.exec(head) : null;
-  if (found) {
+  // A setting in capitals is no logger's.
+  if (found && !found[0].startsWith('LOG')) {
     const named = Number.isNaN(Number(found[1])) ? levelOfWord(found[1]!) : levelOfNumber(Number(found[1]));
     if (named !== 'unknown') return named;
   }
@@ -149,10 +168,16 @@ function readText(text: string, weakest: number, mayNameLevel: boolean): Level {
   const strong = strongestWord(head, head.length - behindStamp.length);
   const body = behindStamp.trimStart();
   if (crash.test(body)) return 'fatal';
+  found = php.exec(body);
+  if (found) return found[1] === 'Notice' ? 'info' : 'warn';
+  found = at.exec(body);
+  if (found) return levelOfWord(found[1]!);
   if (strong.strength > 2) return strong.level;
   found = bracketedLetter.exec(head) ?? tornado.exec(head) ?? bareLetter.exec(body);
   if (found && !/^[A-Z] [a-z]/.test(body)) return levelByLetter[found[1]!]!;
   if (strong.strength >= weakest) return strong.level;
+  if (postgres.test(head)) return 'info';
+  if (warningType.test(head)) return 'warn';
   if (weakest > 1) return 'unknown';
   return exception.test(head) ? 'error' : 'unknown';
 }
@@ -232,6 +257,8 @@ const seriousWords = new Set([
   'exception',
   'severe',
 ]);
+/** At the start of a sentence these are adjectives. */
+const adjectives = new Set(['Critical', 'Fatal']);
 /** A word of everyday language is a level only in capitals, in brackets, or with a colon at the very start. */
 const everydayWords = new Set([
   'log',
@@ -255,19 +282,23 @@ function strengthOf(head: string, at: number, word: string, bodyAt: number): num
   const after = head[end] ?? '';
   // A quoted word is talked about; `level="ERROR"` was read before.
   if ((before === '"' || before === "'") && after === before) return 0;
+  if ((before === ' ' || before === '=') && talk.test(head.slice(Math.max(0, at - 24), at))) return 0;
   const lower = word.toLowerCase();
   const serious = seriousWords.has(lower);
   const everyday = everydayWords.has(lower);
   const upper = word === word.toUpperCase();
   const opened = isOpened(head, at);
   const closed = isClosed(head, end);
-  if (opened && closed && at < 200) return 5;
+  // `[Info#Server]`: Yesod.
+  if (opened && (closed || after === '#') && at < 200) return 5;
+  if (lower === 'success') return 0;
   if (upper && word.length > 2) return at < 200 || serious ? 4 : 2;
   if (after === '!' && upper) return 4;
   if (closed && at < 80) return 4;
   const atStart = at === bodyAt || at === 0;
   if (after === '=' || after === '"' || after === "'" || before === '/') return 0;
   if (atStart && after === ':') return 4;
+  if (atStart && after === ' ' && adjectives.has(word)) return 0;
   if (atStart && !everyday) return 4;
   if (after === ':' && at < 120 && !everyday) return 3;
   if ((before === ':' || before === '.') && at < 60 && !everyday) return 3;
