@@ -68,6 +68,23 @@ describe('match', () => {
     expect(matchOf(['WARN TypeError: x', '    at f (a.js:1:1)'])[0]?.record.severity).toBe('warn');
   });
 
+  it('sends what a runtime says in one line when its program ends', () => {
+    for (const text of [
+      '[05-May-2024 10:00:02 UTC] PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted in /app/A.php on line 3',
+      'PHP Parse error:  syntax error, unexpected token ";" in /app/A.php on line 3',
+      'Fatal error: Allowed memory size of 134217728 bytes exhausted in /app/src/A.php on line 3',
+      'Terminating due to java.lang.OutOfMemoryError: Java heap space',
+      'Exception: java.lang.OutOfMemoryError thrown from the UncaughtExceptionHandler in thread "main"',
+      'panic: boom',
+      'Segmentation fault (core dumped)',
+    ]) {
+      expect([text, ...matchOf(text).map(({ record }) => record.severity)]).toEqual([text, 'fatal']);
+    }
+    expect(
+      matchOf(['Fatal error: see the manual', 'Uncaught exceptions go to the log', 'a PHP Fatal error: x']),
+    ).toEqual([]);
+  });
+
   it('does not take frames below a line of INFO for a failure', () => {
     expect(matchOf(['2024-05-05T10:00:00.000Z  INFO app: listening', '    at src/main.rs:3'])).toEqual([]);
     const python = [

@@ -114,6 +114,9 @@ export const specialWords = [
   'Unhandled',
   ':in ',
   'panic',
+  'atal error: ',
+  'Parse error: ',
+  'Segmentation fault',
 ];
 
 /** Nanoseconds for 200 characters each: 15 to 50 by its first letter; one regular expression for all takes 300. */

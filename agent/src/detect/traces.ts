@@ -159,6 +159,7 @@ const proofs: Row[] = [
   { when: cause, to: 'cause', effect: 'proves' },
   { when: /^\.\.\. \d+ (?:more|common frames omitted)/, to: 'frames', effect: 'proves' },
   { when: stackTitle, to: 'titled', effect: 'proves' },
+  { when: /^(?:Dumping heap to|Heap dump file created|Terminating due to) /, to: 'wrap', effect: 'proves' },
   { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
   { when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' },
   { when: nodeTail, to: 'frames', effect: 'proves' },
