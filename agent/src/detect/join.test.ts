@@ -198,6 +198,41 @@ describe('join', () => {
   });
 });
 
+describe('join, where a crash is a little indented itself', () => {
+  it('leaves the ordinary line above it alone: Next.js, chi', () => {
+    const next = [
+      'listening on 3000',
+      ' ⨯ Error: boom',
+      '    at Page (/app/page.js:1:2345)',
+      ' GET / 500 in 12ms',
+    ];
+    expect(rangesOf(entriesOf(next), next)).toEqual(['0-0', '1-2', '3-3']);
+    const chi = [
+      '2024/05/05 10:00:00 listening on :8080',
+      '',
+      ' panic: boom',
+      '',
+      ' -> main.handler',
+      ' ->   /app/main.go:12',
+      '',
+      '    net/http.HandlerFunc.ServeHTTP',
+      '      /usr/local/go/src/net/http/server.go:2136',
+      '',
+      '2024/05/05 10:00:02 "GET / HTTP/1.1" 500',
+    ];
+    expect(rangesOf(entriesOf(chi), chi)).toEqual(['0-0', '2-8', '10-10']);
+  });
+
+  it('keeps it with the line that announces it', () => {
+    const texts = [
+      '2024-05-05 10:00:00 ERROR page failed',
+      '  TypeError: boom',
+      '    at Page (/app/page.js:1:1)',
+    ];
+    expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-2']);
+  });
+});
+
 describe('join, below a line with a time that says nothing itself', () => {
   const report = [
     '2024-05-05T10:00:02.000Z ERROR 1 --- [           main] o.s.b.d.LoggingFailureAnalysisReporter   : ',

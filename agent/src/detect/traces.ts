@@ -122,6 +122,15 @@ const longestWait = 16;
 
 const blank = (seen: Seen) => seen.blank;
 const deeper = (seen: Seen) => seen.indent > seen.headIndent && !seen.lineIsEvent && !startsLog(seen.text);
+/** A crash that its runtime or framework prints a little indented: the ordinary line above is not its head. */
+const ownHead =
+  /^\s{1,3}(?:[⨯✖✗×] )?(?:panic: |(?:[\w$]+(?:\.|::|\\)){0,12}[\w$]{0,80}(?:Error|Exception)(?: \[\w+\])?: )/;
+const beginsItself = (seen: Seen) =>
+  ownHead.test(seen.text) &&
+  seen.indent - seen.headIndent <= 3 &&
+  !introduces(seen.head) &&
+  !isExceptionHead(seen.head);
+const deeperRest = (seen: Seen) => deeper(seen) && !(seen.held - seen.waiting === 1 && beginsItself(seen));
 const deeperFrame = (seen: Seen) => seen.indent > seen.headIndent && frame.test(seen.text);
 const indented = (seen: Seen) => seen.indent > 0 && !startsLog(seen.text);
 const waitable = (seen: Seen) =>
@@ -171,7 +180,7 @@ export const table: Record<State, Row[]> = {
     { when: /^\S+: note: /, to: 'block', effect: 'extends' },
     { when: and(/^(?:Raised|Re-raised|Called) (?:at|from|by) /, introduced), to: 'titled', effect: 'proves' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
-    { when: deeper, to: 'block', effect: 'proves' },
+    { when: deeperRest, to: 'block', effect: 'proves' },
     { when: blank, to: 'gap', effect: 'waits' },
     {
       when: and(/^at \S/, (seen) => introduces(seen.head) || isExceptionHead(seen.head)),
@@ -221,7 +230,7 @@ export const table: Record<State, Row[]> = {
   gap: [
     { when: (seen) => seen.blank && seen.waiting < 3, to: 'gap', effect: 'waits' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
-    { when: deeper, to: 'block', effect: 'proves' },
+    { when: deeperRest, to: 'block', effect: 'proves' },
     { when: and(/^Caused by:/, introduced), to: 'cause', effect: 'proves' },
     { when: and(stackTitle, introduced), to: 'titled', effect: 'proves' },
     { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
@@ -473,6 +482,7 @@ export const table: Record<State, Row[]> = {
       to: 'go-head',
       effect: 'waits',
     },
+    { when: deeperFrame, to: 'frames', effect: 'proves' }, // chi
     { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'go-head', effect: 'waits' },
     { when: waitable, to: 'go-head', effect: 'waits' },
   ],
@@ -739,7 +749,7 @@ export const beginnings: Beginning[] = [
   { when: /^Fatal Python error: /, to: 'python-fault' },
   { when: goroutine, to: 'go', joins: true },
   {
-    when: /^(?:(?:.{0,80}(?:[|\]:>]|std(?:err|out) F) )?panic: |fatal error: |runtime: |SIG[A-Z]{2,6}: |unexpected fault address|thread \d+ panic: )|\bpanic serving\b|\b[Pp]anic recovered:/,
+    when: /^(?:(?:.{0,80}(?:[|\]:>]|std(?:err|out) F) | )?panic: |fatal error: |runtime: |SIG[A-Z]{2,6}: |unexpected fault address|thread \d+ panic: )|\bpanic serving\b|\b[Pp]anic recovered:/,
     to: 'go-head',
   },
   { when: sanitizer, to: 'sanitizer' },
