@@ -198,6 +198,65 @@ describe('join', () => {
   });
 });
 
+describe('join, where Python’s message goes on at the margin', () => {
+  const trace = ['Traceback (most recent call last):', '  File "/app/a.py", line 3, in f', '    g()'];
+  const frame = '  File "/app/b.py", line 7, in g';
+  const messages: Record<string, string[]> = {
+    gRPC: ['grpc.Error: <RPC that terminated with:', '\tstatus = StatusCode.UNAVAILABLE', '>'],
+    Kubernetes: [
+      'ApiException: (404)',
+      'Reason: Not Found',
+      'HTTP response headers: {}',
+      'HTTP response body: {}',
+    ],
+    Playwright: ['TimeoutError: 30000ms exceeded.', 'Call log:', '  - navigating to "https://example.com/"'],
+    Selenium: [
+      'NoSuchElementException: Message: none',
+      'Stacktrace:',
+      '#0 0x55d3a1b2 <unknown>',
+      '#1 0x55d3a18f <unknown>',
+    ],
+    billiard: ['billiard.ExceptionWithTraceback: ', '"""', ...trace, 'KeyError: 1', '"""'],
+  };
+  for (const [whose, message] of Object.entries(messages)) {
+    it(`ends with its message: ${whose}`, () => {
+      const texts = ['starting', ...trace, ...message, 'watch restarted'];
+      const last = 3 + message.length;
+      expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-0', `1-${last}`, `${last + 1}-${last + 1}`]);
+    });
+  }
+
+  it('reads a quoted traceback below its type, and frames without a title', () => {
+    const pool = ['pool.RemoteTraceback: ', '"""', ...trace, 'KeyError: 1', '"""', ''];
+    const chain = [
+      'The above exception was the direct cause of the following exception:',
+      '',
+      ...trace,
+      'KeyError: 1',
+    ];
+    expect(entriesOf([...pool, ...chain, 'bye']).map(({ lines }) => lines.length)).toEqual([14, 1]);
+    const ray = [
+      'ray.exceptions.RayTaskError(ValueError): ray::f() (pid=123)',
+      frame,
+      'ValueError: x',
+      'next',
+    ];
+    expect(rangesOf(entriesOf(ray), ray)).toEqual(['0-2', '3-3']);
+  });
+
+  it('takes lines without a time for it where all others have one', () => {
+    const stamped = Array.from({ length: 4 }, (_, i) => `2026-01-05 10:00:0${i} ERROR request ${i}`);
+    const texts = [
+      ...stamped,
+      ...trace,
+      'RuntimeError: CUDA error',
+      'CUDA kernel errors might be late',
+      stamped[0]!,
+    ];
+    expect(rangesOf(entriesOf(texts), texts).slice(3)).toEqual(['3-8', '9-9']);
+  });
+});
+
 describe('join, where a crash is a little indented itself', () => {
   it('leaves the ordinary line above it alone: Next.js, chi', () => {
     const next = [

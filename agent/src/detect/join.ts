@@ -243,6 +243,16 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       append(entry, line, behind.text, behind.row.to, behind.row.effect, now);
       return;
     }
+    // The message of an exception, unless something new is announced.
+    if (
+      entry.state === 'python-end' &&
+      isPlainRest(entry, text, state) &&
+      !introduces(text) &&
+      continuesStamped(entry, line, text)
+    ) {
+      append(entry, line, text, 'python-end', 'extends', now);
+      return;
+    }
     if (entry.state === 'gap' && isPlainRest(entry, text, state) && continuesStamped(entry, line, text)) {
       append(entry, line, text, 'loose', 'waits', now);
       return;

@@ -142,6 +142,7 @@ const and =
     test.test(seen.text) && also(seen);
 
 const traceback = /Traceback \(most recent call (?:last|first)\)/;
+const quotes = /^(?:"""|''')$/;
 const groupTraceback = /^\s*\+ Exception Group Traceback \(most recent call last\):/;
 const chained = /^\s*(?:During handling of the above exception|The above exception was the direct cause)/;
 /** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
@@ -161,6 +162,11 @@ const excResumes = (seen: Seen) =>
 
 /** Rows that several states share, in the order in which they are asked. */
 const proofs: Row[] = [
+  {
+    when: and(/^\s+File ".*", line \d+/, (seen) => seen.indent > seen.headIndent),
+    to: 'python',
+    effect: 'proves',
+  },
   { when: /^(?:Raised|Re-raised|Called) (?:at|from|by) /, to: 'titled', effect: 'proves' },
   { when: and(caret, (seen) => seen.indent > 0), to: 'frames', effect: 'proves' },
   { when: /^\S+: note: /, to: 'block', effect: 'extends' },
@@ -419,7 +425,13 @@ export const table: Record<State, Row[]> = {
       effect: 'proves',
     },
     { when: chained, to: 'python-chain', effect: 'proves' },
-    { when: /^Call stack:/, to: 'titled', effect: 'proves' },
+    // A traceback of another process, quoted.
+    { when: quotes, to: 'python-end', effect: 'proves' },
+    { when: and(traceback, (seen) => quotes.test(seen.previous)), to: 'python', effect: 'proves' },
+    { when: and(/^>$/, (seen) => /^\s/.test(seen.previous)), to: 'python-end', effect: 'proves' }, // gRPC
+    { when: /^(?:Call stack|Stacktrace):/, to: 'titled', effect: 'proves' },
+    // Kubernetes' and other HTTP clients, Playwright.
+    { when: /^(?:Reason|HTTP response (?:headers|body)|Call log):/, to: 'python-end', effect: 'proves' },
     { when: blank, to: 'python-gap', effect: 'waits' },
     {
       when: (seen) => /^[\w.[\]-]+$/.test(seen.text) && !isExceptionHead(seen.text),
