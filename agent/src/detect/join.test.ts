@@ -198,6 +198,41 @@ describe('join', () => {
   });
 });
 
+describe('join, where something stands before each line', () => {
+  const go = ['panic: boom', '', 'goroutine 1 [running]:', 'main.main()', '\t/app/main.go:3 +0x1d'];
+  const rust = ["thread 'main' panicked at src/main.rs:4:5:", 'boom', 'note: run with `RUST_BACKTRACE=1`'];
+  const php = [
+    'PHP Fatal error:  Uncaught Exception: x in /a.php:3',
+    'Stack trace:',
+    '#0 {main}',
+    '  thrown in /a.php',
+  ];
+  const java = [
+    'java.io.IOException: gone',
+    '\tat a.B.c(B.java:1)',
+    'Caused by: a.D: full',
+    '\tat a.B.d(B.java:2)',
+  ];
+  const prefixes: Record<string, (i: number) => string> = {
+    'a time': (i) => `2024-05-05T10:00:00.${100 + i}Z `,
+    'a time and a host': (i) => `2024-05-05T10:00:00.${100 + i}+00:00 web-1 shop[123]: `,
+    'two words': () => 'web-7d4b9c-abcde app ',
+    'what supervisord writes': () => "2024-05-05 10:00:00,123 DEBG 'shop' stderr output: ",
+  };
+  for (const [what, prefix] of Object.entries(prefixes)) {
+    it(`sees the tracebacks behind ${what}`, () => {
+      for (const trace of [go, rust, php, java]) {
+        const texts = ['started', 'GET /a 200', ...trace, 'GET /b 200', 'GET /c 200'].map(
+          (text, i) => prefix(i) + text,
+        );
+        const last = 1 + trace.length;
+        const ranges = ['0-0', '1-1', `2-${last}`, `${last + 1}-${last + 1}`, `${last + 2}-${last + 2}`];
+        expect(rangesOf(entriesOf(texts), texts)).toEqual(ranges);
+      }
+    });
+  }
+});
+
 describe('join, where Python’s message goes on at the margin', () => {
   const trace = ['Traceback (most recent call last):', '  File "/app/a.py", line 3, in f', '    g()'];
   const frame = '  File "/app/b.py", line 7, in g';
@@ -348,7 +383,15 @@ describe('join, whatever is printed around', () => {
     'JSON logs': (i) => `{"level":"info","time":${i},"msg":"ok"}`,
     'coloured lines': (i) => `\u001b[32mINFO\u001b[0m [10:00:0${i}] ok ${i}`,
   };
-  const prefixes = { none: '', compose: 'web_1  | ', CRI: '2024-05-05T10:00:00.000000000Z stderr F ' };
+  const prefixes = {
+    none: '',
+    compose: 'web_1  | ',
+    CRI: '2024-05-05T10:00:00.000000000Z stderr F ',
+    kubectl: '[pod/web-0/app] ',
+    concurrently: '[0] ',
+    turbo: 'web:dev: ',
+    pm2: '0|shop  | ',
+  };
   const crashes = traceFixtures()
     .filter(({ name }) => name.endsWith('-run.txt'))
     .flatMap(({ name, lines, ranges }) =>

@@ -22,7 +22,16 @@ import { ofStream } from '../streams.ts';
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
-import { bareRubyFrame, cause, frame, goroutine, introduces, isFrameLike, longestLooked } from './shapes.ts';
+import {
+  bareRubyFrame,
+  cause,
+  frame,
+  goroutine,
+  introduces,
+  isFrameLike,
+  longestLooked,
+  stackTitle,
+} from './shapes.ts';
 import {
   bracketDepth,
   hasTimeNearStart,
@@ -113,6 +122,8 @@ const habitLines = 32;
 const relearnLines = 8;
 /** Such a line comes with the line before, at most so many ms later. */
 const stampedGapMs = 50;
+/** What lines have in common that is shorter, in characters, is no prefix. */
+const shortestPrefix = 4;
 /** Lines whose Docker time stamps lie further apart, in ms, are never one entry. */
 const longestGapMs = 1000;
 /** States that tell nothing of a traceback yet: its beginning is not theirs, unless they announce it. */
@@ -152,7 +163,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       takeConfigured(entry, line, now);
       return;
     }
-    let { text } = line;
+    let text = line.text.charCodeAt(0) === 27 ? visible(line.text) : line.text;
     const unwrapped = entry.transport.unwrap(text);
     if (unwrapped) {
       text = unwrapped.text;
@@ -207,7 +218,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   /** One step of the state machine. */
   function step(entry: Open, line: Line, text: string, now: number): void {
     const blank = text.trim() === '';
-    const beginning = blank ? undefined : findBeginning(text);
+    const bare = blank ? undefined : findBeginning(text);
+    const beginning = bare ?? (blank ? undefined : beginningBehindPrefix(entry, text));
     const state = beginning?.to ?? (blank ? 'line' : openingState(text));
     if (entry.held.length > 0 && gapMs(entry.held.at(-1)!, line) > longestGapMs) close(entry, now, true);
     if (entry.held.length === 0 && !entry.continued) {
@@ -228,19 +240,18 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       append(entry, line, text, beginning.to, 'proves', now);
       return;
     }
-    const row =
-      beginning && untold.has(entry.state) && beginning.to !== entry.state
-        ? undefined
-        : rowFor(entry.state, seen);
+    const beginsAnew = beginning !== undefined && untold.has(entry.state) && beginning.to !== entry.state;
+    const row = beginsAnew ? undefined : rowFor(entry.state, seen);
+    const mayBeBehind = !beginsAnew && !bare && (row === undefined || (row.effect === 'waits' && !blank));
+    const behind = mayBeBehind ? rowBehindPrefix(entry, text) : undefined;
+    if (behind) {
+      append(entry, line, behind.text, behind.row.to, behind.row.effect, now);
+      return;
+    }
     if (row) {
       if (entry.held.length > 2) entry.prefixed ??= false;
       if (entry.state === 'json' || state === 'json') entry.depth = seen.depth;
       append(entry, line, text, row.to, row.effect, now);
-      return;
-    }
-    const behind = beginning ? undefined : rowBehindPrefix(entry, text);
-    if (behind) {
-      append(entry, line, behind.text, behind.row.to, behind.row.effect, now);
       return;
     }
     // The message of an exception, unless something new is announced.
@@ -305,7 +316,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   function rowBehindPrefix(entry: Open, text: string): { row: Row; text: string } | undefined {
     if (entry.prefixed === false || entry.held.length === 0) return undefined;
     const length = sharedPrefix(entry.head, text);
-    if (length < 4) return undefined;
+    if (length < shortestPrefix) return undefined;
     const rest = text.slice(length);
     const blank = rest.trim() === '';
     const told =
@@ -314,6 +325,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       entry.trace ||
       frame.test(rest) ||
       cause.test(rest) ||
+      stackTitle.test(rest) ||
       goroutine.test(rest);
     const row = told ? rowFor(entry.state, look(entry, rest, blank, false)) : undefined;
     if (row === undefined || (row.effect !== 'proves' && !blank)) return undefined;
@@ -340,6 +352,14 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
 
   function announces(entry: Open): boolean {
     return entry.state === 'detail' || introduces(entry.head);
+  }
+
+  /** A traceback that begins behind the prefix that the line before has as well. */
+  function beginningBehindPrefix(entry: Open, text: string): Beginning | undefined {
+    if (text.charCodeAt(0) <= 32) return undefined;
+    const length = sharedPrefix(entry.prefixed ? entry.head : entry.previous, text);
+    const found = length < shortestPrefix ? undefined : findBeginning(text.slice(length));
+    return found && (traceStates.has(found.to) || found.to === 'go-head') ? found : undefined;
   }
 
   function findBeginning(text: string): Beginning | undefined {

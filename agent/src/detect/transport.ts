@@ -6,21 +6,41 @@ interface Prefix {
   shape: RegExp;
   /** The transport takes each line for an event: indentation alone joins nothing. */
   lineIsEvent: boolean;
+  /** Lines in a row by the same writer that make it a habit. */
+  habit: number;
 }
+
+/** Words that a logger puts into brackets where a tool puts the writer's name. */
+const levelWord =
+  '(?:trace|debug|info|information|notice|warn|warning|error|err|fatal|crit|critical|severe|fail|log)';
 
 const prefixes: Prefix[] = [
   // docker compose: `web_1  | `
-  { shape: /^([A-Za-z][\w.-]*)\s+\| ?/, lineIsEvent: false },
+  { shape: /^([A-Za-z][\w.-]*)\s+\| ?/, lineIsEvent: false, habit: 2 },
   // foreman, honcho
-  { shape: /^\d{2}:\d{2}:\d{2} ([\w.-]+)\s+\| ?/, lineIsEvent: false },
+  { shape: /^\d{2}:\d{2}:\d{2} ([\w.-]+)\s+\| ?/, lineIsEvent: false, habit: 2 },
   // containerd's CRI
-  { shape: /^\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2}) (stdout|stderr) [FP] /, lineIsEvent: false },
+  {
+    shape: /^\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2}) (stdout|stderr) [FP] /,
+    lineIsEvent: false,
+    habit: 2,
+  },
   // syslog, RFC 3164 and RFC 5424
   {
     shape: /^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} (\S+ [^\s:[]+(?:\[\d+\])?): ?/,
     lineIsEvent: true,
+    habit: 2,
   },
-  { shape: /^<\d{1,3}>1 \S+ (\S+ \S+ \S+) \S+ (?:-|(?:\[[^\]]*\])+) ?/, lineIsEvent: true },
+  { shape: /^<\d{1,3}>1 \S+ (\S+ \S+ \S+) \S+ (?:-|(?:\[[^\]]*\])+) ?/, lineIsEvent: true, habit: 2 },
+  // kubectl and stern, concurrently, turbo, pm2, Ray: `[pod/web-0/app] `, `[0] `, `web:dev: `, `0|shop  | `, `(train pid=7) `
+  {
+    shape: new RegExp(
+      String.raw`^(?!.?${levelWord}\b)(\[(?!\d+[-:])[\w./:@-]{1,60}\]|\([\w.]{1,40} pid=\d+[\w., =]{0,40}\)|[A-Za-z][\w.-]{0,40}:[A-Za-z][\w.-]{0,40}:|\d+\|[\w.-]{1,40} *\|) `,
+      'i',
+    ),
+    lineIsEvent: false,
+    habit: 4,
+  },
 ];
 
 export interface Unwrapped {
@@ -34,6 +54,8 @@ export interface Unwrapped {
 export class Transport {
   #prefix: Prefix | undefined;
   #candidate: Prefix | undefined;
+  #writer = '';
+  #run = 0;
   #lines = 0;
   #misses = 0;
 
@@ -47,7 +69,7 @@ export class Transport {
     if (this.#prefix === undefined) {
       // The first lines of a stream tell; later ones are asked now and then.
       const lines = this.#lines++;
-      if (lines < 16 || (lines & 63) < 2) this.#learn(text);
+      if (lines < 16 || (lines & 63) < 4) this.#learn(text);
       return undefined;
     }
     const found = this.#prefix.shape.exec(text);
@@ -59,10 +81,14 @@ export class Transport {
     return undefined;
   }
 
-  /** Two lines in a row with the same prefix are a habit. */
+  /** Lines in a row with the same prefix are a habit; where it could be a logger's own, they are by one writer. */
   #learn(text: string): void {
     const found = prefixes.find(({ shape }) => shape.test(text));
-    if (found !== undefined && found === this.#candidate) this.#prefix = found;
+    const writer = found && found.habit > 2 ? found.shape.exec(text)![1]! : '';
+    const again = found === this.#candidate && writer === this.#writer;
+    this.#run = again ? this.#run + 1 : 1;
+    if (found && this.#run >= found.habit) this.#prefix = found;
     this.#candidate = found;
+    this.#writer = writer;
   }
 }
