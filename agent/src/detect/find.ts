@@ -4,7 +4,7 @@
 // begin or continue a traceback). A test holds it to: the records are the same without it.
 
 import type { Find } from '../types.ts';
-import { dotNetFrame, listOfObjects, mayHoldTrace } from './json-trace.ts';
+import { listOfObjects, mayHoldTrace } from './json-trace.ts';
 import { isLookedAt, isOrdinary, specialWords, starts } from './ordinary.ts';
 import type { Pattern } from './patterns.ts';
 import { createScanModule, hashOf, layout, maxDataBytes, maxTexts, type ScanModule } from './scan-module.ts';
@@ -32,9 +32,9 @@ export function createFind({ patterns, tracebackPattern, multilineStart }: FindO
     return { find: undefined, why };
   }
   const literals = all.flatMap((pattern) => pattern.literals!);
-  // `nhandled`: a short line with a time and this announces a traceback. The last three are what a JSON log's trace may have:
-  // a line break within its text, as Docker writes it once more, a frame of .NET, and a list of frames.
-  const texts = [...literals, ...specialWords, 'nhandled', 'ncaught', '\\\\n', dotNetFrame, listOfObjects];
+  // `nhandled`: a short line with a time and this announces a traceback. The last two are what a JSON log's trace may have:
+  // a line break within its text, as Docker writes it once more, and a list of frames.
+  const texts = [...literals, ...specialWords, 'nhandled', 'ncaught', '\\\\n', listOfObjects];
   const module = texts.length > maxTexts ? undefined : createScanModule();
   if (!module)
     return { find: undefined, why: 'this Node.js cannot run WebAssembly with vector instructions' };

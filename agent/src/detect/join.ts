@@ -20,7 +20,7 @@
 
 import { ofStream } from '../streams.ts';
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
-import { readPlainLevel } from './level.ts';
+import { isCrash, readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
 import {
   bareRubyFrame,
@@ -224,6 +224,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (entry.held.length > 0 && gapMs(entry.held.at(-1)!, line) > longestGapMs) close(entry, now, true);
     if (entry.held.length === 0 && !entry.continued) {
       begin(entry, line, text, state, hasTimeNearStart(text));
+      entry.trace ||= isCrash(text);
       return;
     }
     if (entry.state === 'loose') {
@@ -282,6 +283,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     }
     close(entry, now, false);
     begin(entry, line, text, state, stamped);
+    entry.trace ||= isCrash(text);
   }
 
   /** Lines without a time wait below one with a time; what comes next tells whether they are its rest or a traceback's begin. */

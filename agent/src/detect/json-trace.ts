@@ -59,21 +59,18 @@ const maxCauses = 8;
 
 const listOfFrames = /(?:trace|traceback|frames|stack|exception)":\s?\[/i;
 
-/**
- * Whether a JSON line can carry a trace, before it is parsed: most cannot. `find` looks for these texts too; that the list
- * alone would not do spares it the lines that have lists of other things.
- */
-export function mayHoldTrace(line: string): boolean {
-  if (line.includes('\\n') || line.includes(dotNetFrame)) return true;
-  return (
-    (line.includes(listOfObjects) || line.includes('Exception') || line.includes('Error')) &&
-    listOfFrames.test(line)
-  );
-}
-
 /** How .NET's frames stand in a text whose line breaks were taken out. */
-export const dotNetFrame = '   at ';
+const dotNetFrame = '   at ';
+/** `find` stops at a line with one of them; the other two are among the words that are out of the ordinary. */
 export const listOfObjects = '[{';
+
+/** Whether a JSON line can carry a trace, before it is parsed: most cannot. */
+export function mayHoldTrace(line: string): boolean {
+  if (line.includes('\\n')) return true;
+  // Begins that are rare in a line, so that most cost no more than a look for one character.
+  if (!line.includes('Exception') && !line.includes('Error') && !line.includes(listOfObjects)) return false;
+  return line.includes(dotNetFrame) || listOfFrames.test(line);
+}
 
 /** @param used gets the name of the field that holds the trace */
 export function readTrace(json: Json, used: Set<string>): string | undefined {

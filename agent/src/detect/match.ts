@@ -1,12 +1,11 @@
-// Entries -> records: what a pattern matches, every traceback and every crash becomes a record with severity, fields and id.
-// For a JSON log line the patterns meet its message (and the trace it carries), not its punctuation.
+// Entries -> records: what a pattern matches, and every traceback, becomes a record with severity, fields and id. For a JSON
+// log line the patterns meet its message (and the trace it carries), not its punctuation.
 
 import type { Container, Entry, MatchedRecord, Position, Stream } from '../types.ts';
 import { type Glance, notBare } from './glance.ts';
 import { type JsonLog, parseJsonLog } from './json-log.ts';
 import { mayHoldTrace } from './json-trace.ts';
-import { isCrash, type Level, readHeadLevel } from './level.ts';
-import { isOrdinary } from './ordinary.ts';
+import { type Level, readHeadLevel } from './level.ts';
 import type { Pattern } from './patterns.ts';
 import { cause, frame, longestLooked } from './shapes.ts';
 import { sights } from './sights.ts';
@@ -55,8 +54,7 @@ export function createMatch({
     : undefined;
 
   function mayMatchAsJson(line: string): boolean {
-    if (mayHoldTrace(line)) return true;
-    return needed === undefined || needed.some((literal) => line.includes(literal));
+    return needed === undefined || mayHoldTrace(line) || needed.some((literal) => line.includes(literal));
   }
 
   /** What is sent of the entry, or undefined when nothing is. */
@@ -69,15 +67,13 @@ export function createMatch({
     }
     if (entry.kind === 'line') {
       const text = visible(raw);
-      if (saysCrash(text)) return { message: text, severity: 'fatal' };
       if (!anyMatches(text)) return undefined;
       const mayNameLevel = (glance(text) & sights.level) !== 0;
       return { message: text, severity: severityOf(readHeadLevel(text, mayNameLevel)) };
     }
     const text = entry.lines.map(visible).join('\n');
-    const head = visible(entry.lines[0]!);
-    const level = readHeadLevel(head);
-    const shown = entry.kind === 'trace' || saysCrash(head) ? text : undefined;
+    const level = readHeadLevel(visible(entry.lines[0]!));
+    const shown = entry.kind === 'trace' ? text : undefined;
     if (!speaksForItself(level, shown) && !anyMatches(text)) return undefined;
     return { message: text, severity: severityOfTrace(level, shown) };
   }
@@ -178,10 +174,6 @@ export function createMatch({
 
 function severityOf(level: Level): string {
   return level === 'unknown' ? 'error' : level;
-}
-
-function saysCrash(line: string): boolean {
-  return !isOrdinary(line) && isCrash(line);
 }
 
 /** Whether the text in a JSON log's trace field is one: at least a line that no prose has. */

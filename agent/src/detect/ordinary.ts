@@ -36,6 +36,9 @@ export const starts = [
   'corrupt',
   'double free',
   'Fatal Python',
+  'Fatal error: ',
+  'Parse error: ',
+  'Segmentation fault',
   'Full thread dump',
   'Unhandled',
   'Uncaught',
@@ -48,7 +51,6 @@ export const starts = [
   'Thrown at',
   'Trace',
   'nested exception',
-  'PHP ',
   'Exception in thread',
   'at ',
   'Next ',
@@ -114,9 +116,7 @@ export const specialWords = [
   'Unhandled',
   ':in ',
   'panic',
-  'atal error: ',
-  'Parse error: ',
-  'Segmentation fault',
+  'PHP ',
 ];
 
 /** Nanoseconds for 200 characters each: 15 to 50 by its first letter; one regular expression for all takes 300. */
