@@ -367,6 +367,28 @@ describe('join, below a line with a time that says nothing itself', () => {
     expect(endless.flatMap(({ lines }) => lines)).toHaveLength(501);
   });
 
+  it('takes off the tag that the head ends with: Rails', () => {
+    const at = (second: number, severity: string) =>
+      `${severity[0]}, [2024-05-05T10:00:0${second}.5 #1] ${severity} -- : [8a4c]`;
+    const rails = [
+      `${at(0, 'INFO')} Started GET "/orders/7"`,
+      `${at(1, 'FATAL')}   `,
+      '[8a4c] NoMethodError (undefined method total',
+      '',
+      '      order.total',
+      '           ^^^^^^):',
+      '[8a4c]   ',
+      "[8a4c] app/models/order.rb:12:in `sum'",
+      "[8a4c] app/controllers/orders_controller.rb:9:in `index'",
+      `${at(2, 'INFO')} Started GET "/"`,
+    ];
+    const entries = entriesOf(rails);
+    expect(rangesOf(entries, rails)).toEqual(['0-0', '1-8', '9-9']);
+    expect(entries[1]!.kind).toBe('trace');
+    const other = rails.map((text) => text.replace(/^\[8a4c]/, '[9999]'));
+    expect(rangesOf(entriesOf(other), other)).not.toContain('1-8');
+  });
+
   it('still finds the traceback that stands there', () => {
     const texts = [report[0]!, '', 'java.io.IOException: gone', '\tat a.B.c(B.java:1)'];
     expect(entriesOf(texts).map(({ kind, lines }) => [kind, lines.length])).toEqual([['trace', 4]]);

@@ -12,7 +12,7 @@
 //
 // In a stream whose lines begin with a time, lines without one wait below the last that has one (state `loose`) and are its
 // rest, unless a traceback turns out to begin among them. So they do in any stream below a line with a time that says
-// nothing itself. A prefix that compose, syslog or CRI put before each line is
+// nothing itself; a tag that it ends with is taken off where they begin with it (Rails). A prefix that compose, syslog or CRI put before each line is
 // taken off before the look (transport.ts); what is given out keeps it.
 //
 // traces.ts holds the table and what begins a traceback; an ordinary line never reaches it: `isOrdinary` tells by its
@@ -39,6 +39,7 @@ import {
   saysNothing,
   sharedPrefix,
   startsLog,
+  tagAtEnd,
   visible,
 } from './text.ts';
 import {
@@ -95,6 +96,8 @@ interface Open {
   bytes: number;
   head: string;
   headIndent: number;
+  /** What the head ends with, if it says nothing else: the lines below may begin with it. */
+  tag: string;
   previous: string;
   pushedAt: number;
   /** How many lines in a row began with a time, and how many without one came since. */
@@ -173,6 +176,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     } else if (entry.from !== '') {
       entry.from = '';
       entry.lineIsEvent = false;
+    }
+    if (entry.tag !== '' && text.startsWith(entry.tag)) {
+      text = text.slice(entry.tag.length).replace(/^ /, '');
+      if (entry.head.endsWith(entry.tag)) entry.head = entry.head.slice(0, -entry.tag.length);
     }
     if (!isOrdinary(text) || tracebackPattern?.test(text)) {
       step(entry, line, visible(text).slice(0, longestLooked), now);
@@ -377,8 +384,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     entry.trace = traceStates.has(state);
     entry.continued = false;
     entry.bytes = line.text.length + 1;
-    entry.head = text.slice(0, longestLooked);
-    entry.previous = entry.head;
+    const looked = text.slice(0, longestLooked);
+    entry.tag = text.length > longestLooked ? '' : tagAtEnd(text);
+    entry.head = entry.tag === '' ? looked : looked.trimEnd();
+    entry.previous = looked;
     entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
     entry.depth = state === 'json' ? bracketDepth(text) : 0;
     entry.prefixed = undefined;
@@ -488,6 +497,7 @@ function newOpen(stream: Stream): Open {
     bytes: 0,
     head: '',
     headIndent: 0,
+    tag: '',
     previous: '',
     pushedAt: 0,
     stamped: 0,

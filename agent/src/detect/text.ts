@@ -91,6 +91,13 @@ export function saysNothing(text: string): boolean {
   return /(?:\s[:|-]|\]:)\s{0,8}$/.test(text) && hasTimeNearStart(text);
 }
 
+/** The tags in brackets, `[8a4c2e3f] [web]`, that a line with a time says last; '' if it has none. */
+export function tagAtEnd(text: string): string {
+  const last = text.charCodeAt(text.length - 1);
+  if ((last !== 93 && last !== 32) || !hasTimeNearStart(text)) return '';
+  return /(?<=: )(?:\[[^\][\s]{1,80}\] ?){1,4}$/.exec(text.trimEnd().slice(-400))?.[0] ?? '';
+}
+
 export function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }

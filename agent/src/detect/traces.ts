@@ -211,6 +211,12 @@ export const table: Record<State, Row[]> = {
       to: 'wrap',
       effect: 'waits',
     },
+    // Rails, whose message may go on below.
+    {
+      when: and(/^(?:[A-Z]\w*::){0,8}[A-Z]\w*(?:Error|Exception) \(/, introduced),
+      to: 'wrap',
+      effect: 'waits',
+    },
     { when: pythonObject, to: 'detail', effect: 'proves' },
     { when: /^[a-z_]{3,24}: <\S/, to: 'detail', effect: 'waits' },
   ],
