@@ -292,6 +292,40 @@ describe('join, where Python’s message goes on at the margin', () => {
   });
 });
 
+describe('join, for Elixir', () => {
+  it('keeps a crash of the web server whole, with its request and the query in its message', () => {
+    const texts = [
+      '10:00:00.000 [info] GET /',
+      '10:00:01.000 [error] #PID<0.600.0> running ShopWeb.Endpoint (stream id 1) terminated',
+      'Server: localhost:4000 (http)',
+      'Request: GET /orders/7',
+      '** (exit) an exception was raised:',
+      '    ** (Ecto.NoResultsError) expected at least one result but got none in query:',
+      '',
+      'from o0 in Shop.Order,',
+      '  where: o0.id == ^"7"',
+      '',
+      '        (shop 0.1.0) lib/shop_web/orders.ex:10: ShopWeb.OrderController.show/2',
+      '10:00:02.000 [info] GET /ok',
+    ];
+    expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-0', '1-10', '11-11']);
+  });
+
+  it('gives back what followed a crash behind a blank line, when no frame comes', () => {
+    const texts = [
+      '** (RuntimeError) boom',
+      '    (shop 0.1.0) lib/a.ex:1: A.b/0',
+      '',
+      'GET /a',
+      'GET /b',
+      '  more',
+    ];
+    expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-1', '3-3', '4-5']);
+    const fields = ['Server: up', 'Request: GET /', 'next one'];
+    expect(entriesOf(fields)).toHaveLength(3);
+  });
+});
+
 describe('join, where a crash is a little indented itself', () => {
   it('leaves the ordinary line above it alone: Next.js, chi', () => {
     const next = [

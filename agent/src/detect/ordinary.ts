@@ -54,6 +54,8 @@ export const starts = [
   'Exception in thread',
   'at ',
   'Next ',
+  'Server: ',
+  'Request: ',
   'Raised ',
   'Re-raised ',
   'Called ',

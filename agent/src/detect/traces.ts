@@ -105,6 +105,7 @@ export type State =
   | 'source-line'
   | 'source-caret'
   | 'elixir'
+  | 'elixir-wrap'
   | 'erlang'
   | 'report'
   | 'stamp'
@@ -147,6 +148,7 @@ const groupTraceback = /^\s*\+ Exception Group Traceback \(most recent call last
 const chained = /^\s*(?:During handling of the above exception|The above exception was the direct cause)/;
 /** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
 const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
+const requestField = /^(?:Server|Request): \S/;
 const sanitizer = /^==\d+==\s?(?:ERROR|WARNING): \w+Sanitizer/;
 const rule = /^={10,}$/;
 const nodeTail = /^(?:Node\.js v\d|Bun v\d|\(Use `node --)/;
@@ -201,6 +203,7 @@ export const table: Record<State, Row[]> = {
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: and(bareHashFrame, introduced), to: 'hash', effect: 'proves' },
     { when: and(bareRubyFrame, introduced), to: 'ruby', effect: 'proves' },
+    { when: and(requestField, introduced), to: 'detail', effect: 'waits' },
     { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
     { when: and(starred, introduced), to: 'abort', effect: 'proves' },
     { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
@@ -255,8 +258,9 @@ export const table: Record<State, Row[]> = {
   ],
   // Lines without a time below one with a time: see join.ts.
   loose: [],
-  // `future: <Task finished …>` between an announcement and its traceback.
+  // `future: <Task finished …>`, or Plug's `Request: GET /`, between an announcement and its traceback.
   detail: [
+    { when: and(requestField, (seen) => seen.waiting < 6), to: 'detail', effect: 'waits' },
     { when: pythonObject, to: 'detail', effect: 'proves' },
     { when: and(/^[a-z_]{3,24}: \S/, (seen) => seen.waiting < 6), to: 'detail', effect: 'waits' },
   ],
@@ -624,6 +628,13 @@ export const table: Record<State, Row[]> = {
     { when: /^\*\* (?!\([A-Z]\w*)/, to: 'elixir', effect: 'proves' },
     { when: elixirField, to: 'elixir', effect: 'proves' },
     { when: blank, to: 'elixir', effect: 'waits' },
+    { when: (seen) => seen.waiting > 0 && waitable(seen), to: 'elixir-wrap', effect: 'waits' },
+  ],
+  // More of the message behind a blank line, as Ecto's query, until a frame comes.
+  'elixir-wrap': [
+    { when: /^\s+\(\S+(?: \S+)?\) \S+:\d+: \S/, to: 'elixir', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'elixir-wrap', effect: 'waits' },
+    { when: waitable, to: 'elixir-wrap', effect: 'waits' },
   ],
   // A report ends with a blank line.
   erlang: [
