@@ -326,6 +326,100 @@ describe('join, for Elixir', () => {
   });
 });
 
+describe('join, where a report is of several parts', () => {
+  const reports: Record<string, string[]> = {
+    'an unhandled rejection of Node': [
+      'Unhandled Rejection at: Promise {',
+      '  <rejected> Error: boom',
+      '      at /app/index.js:5:40',
+      '} reason: Error: boom',
+      '    at /app/index.js:5:40',
+    ],
+    'V8 without memory': [
+      '<--- Last few GCs --->',
+      '',
+      '[1:0x7f1b2c3d4e50]    12345 ms: Mark-Compact 2046.5 (2083.1) -> 2045.9 (2084.1) MB',
+      '',
+      '<--- JS stacktrace --->',
+      '',
+      'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory',
+      '----- Native stack trace -----',
+      '',
+      ' 1: 0xb090e0 node::Abort() [node]',
+    ],
+    'Rust’s color-eyre': [
+      'Error: ',
+      '   0: no config',
+      '',
+      'Backtrace omitted. Run with RUST_BACKTRACE=1 environment variable to display it.',
+      'Run with RUST_BACKTRACE=full to include source snippets.',
+    ],
+    'Swift 5.10': [
+      'App/routes.swift:12: Fatal error: Unexpectedly found nil',
+      '',
+      '*** Signal 4: Backtracing from 0x7f8a1b2c3d4e... done ***',
+      '',
+      '*** Program crashed: Illegal instruction at 0x00007f8a1b2c3d4e ***',
+      '',
+      'Thread 2 "NIO" crashed:',
+      '',
+      '0      0x00007f8a1b2c3d4e _assertionFailure(_:) + 268 in libswiftCore.so',
+      '',
+      'Registers:',
+      '',
+      'rax 0x0000000000000000  0',
+      '',
+      'Images (24 omitted):',
+      '',
+      '0x0000561234560000–0x0000561234a00000 12345678 App /app/App',
+      '',
+      'Backtrace took 0.42s',
+    ],
+    Zig: [
+      'thread 7 panic: index out of bounds: index 7, len 3',
+      '/app/src/main.zig:12:18: 0x103a5f8 in load (main)',
+      '    return items[7];',
+      '/app/src/main.zig:20:9: 0x103a4a1 in main (main)',
+      '???:?:?: 0x7f1b2c3d0d8f in ??? (libc.so.6)',
+      'Aborted (core dumped)',
+    ],
+    'Haskell’s GHC 9.10': [
+      'shop: Uncaught exception ghc-internal:GHC.Internal.Exception.ErrorCall:',
+      '',
+      'no config',
+      '',
+      'HasCallStack backtrace:',
+      '  error, called at app/Main.hs:12:8 in main:Main',
+    ],
+    'R’s rlang': [
+      'Error in `mutate()`:',
+      'ℹ In argument: `x = f(y)`.',
+      'Caused by error in `f()`:',
+      '! no config',
+      'Backtrace:',
+      '    ▆',
+      ' 1. ├─dplyr::mutate(df, x = f(y))',
+      'Execution halted',
+    ],
+    'C++’s folly': [
+      "*** Aborted at 1714903200 (Unix time, try 'date -d @1714903200') ***",
+      '*** Signal 11 (SIGSEGV) (0x0) received by PID 1, stack trace: ***',
+      '    @ 0000000000402345 main',
+      '(safe mode, symbolizer not available)',
+      'Segmentation fault (core dumped)',
+    ],
+  };
+  for (const [what, lines] of Object.entries(reports)) {
+    it(`keeps it whole: ${what}`, () => {
+      const texts = ['server up', ...lines, 'next one'];
+      const found = entriesOf(texts);
+      const ranges = ['0-0', `1-${lines.length}`, `${lines.length + 1}-${lines.length + 1}`];
+      expect(rangesOf(found, texts)).toEqual(ranges);
+      expect(found[1]!.kind).toBe('trace');
+    });
+  }
+});
+
 describe('join, where a crash is a little indented itself', () => {
   it('leaves the ordinary line above it alone: Next.js, chi', () => {
     const next = [

@@ -40,6 +40,7 @@ export const starts = [
   'Parse error: ',
   'Segmentation fault',
   'Full thread dump',
+  '<--- Last few GCs',
   'Unhandled',
   'Uncaught',
   'SUMMARY: ',
@@ -67,7 +68,7 @@ const knownStarts: string[][] = Array.from({ length: 128 }, () => []);
 for (const start of starts) knownStarts[start.charCodeAt(0)]!.push(start);
 // Any line that begins so is looked at.
 const looked = new Uint8Array(128);
-for (const character of ' \t\r\u001b#*=+.[\\]})"\'<|@') looked[character.charCodeAt(0)] = 1;
+for (const character of ' \t\r\u001b!#*=+.[\\]})"\'<|@') looked[character.charCodeAt(0)] = 1;
 // Unless it is a logger's bracket or a whole JSON object.
 looked['['.charCodeAt(0)] = 0;
 looked['"'.charCodeAt(0)] = 0;
@@ -92,7 +93,7 @@ export function isOrdinary(text: string): boolean {
 
 function looksOrdinary(text: string): boolean {
   const code = text.charCodeAt(0);
-  if (!(code < 128)) return code < 0x2500 && !hasSpecialWord(text);
+  if (!(code < 128)) return code < 0x2500 && code !== 0x2139 && !hasSpecialWord(text);
   // A whole JSON object is one log line, whatever it says.
   if (code === 123) return text.charCodeAt(text.length - 1) === 125;
   if (looked[code] === 1) return false;

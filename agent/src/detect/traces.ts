@@ -114,6 +114,7 @@ export type State =
   | 'jvm-hash'
   | 'thread-dump'
   | 'swift'
+  | 'v8-memory'
   | 'jul'
   | 'json'
   | 'end';
@@ -149,11 +150,14 @@ const chained = /^\s*(?:During handling of the above exception|The above excepti
 /** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
 const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
 const requestField = /^(?:Server|Request): \S/;
+/** What R's rlang says of an error, and of that which caused it. */
+const bullet = /^[!ℹ✖•] \S/;
+const rCause = /^Caused by error in .*:$/;
 const sanitizer = /^==\d+==\s?(?:ERROR|WARNING): \w+Sanitizer/;
 const rule = /^={10,}$/;
 const nodeTail = /^(?:Node\.js v\d|Bun v\d|\(Use `node --)/;
 const aborted =
-  /^(?:Aborted|Segmentation fault|Illegal instruction|Trace\/breakpoint trap|Bus error|Floating point exception)\b.{0,20}$/;
+  /^(?:Aborted|Segmentation fault|Illegal instruction|Trace\/breakpoint trap|Bus error|Floating point exception)\b.{0,60}$/;
 const starred = /^\*\*\* .+/;
 const excResumes = (seen: Seen) =>
   isExceptionHead(seen.text) &&
@@ -189,6 +193,8 @@ export const table: Record<State, Row[]> = {
     { when: and(/^(?:Raised|Re-raised|Called) (?:at|from|by) /, introduced), to: 'titled', effect: 'proves' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
     { when: deeperRest, to: 'block', effect: 'proves' },
+    { when: and(bullet, introduced), to: 'block', effect: 'proves' },
+    { when: and(rCause, introduced), to: 'cause', effect: 'proves' },
     { when: blank, to: 'gap', effect: 'waits' },
     {
       when: and(/^at \S/, (seen) => introduces(seen.head) || isExceptionHead(seen.head)),
@@ -227,6 +233,8 @@ export const table: Record<State, Row[]> = {
     { when: deeperFrame, to: 'frames', effect: 'proves' },
     { when: deeper, to: 'block', effect: 'proves' },
     { when: closers, to: 'block', effect: 'proves' },
+    { when: and(bullet, introduced), to: 'block', effect: 'proves' },
+    { when: and(rCause, introduced), to: 'cause', effect: 'proves' },
     { when: blank, to: 'gap', effect: 'waits' },
     {
       when: and(cause, (seen) => introduces(seen.head) || isExceptionHead(seen.head)),
@@ -304,7 +312,7 @@ export const table: Record<State, Row[]> = {
       effect: 'proves',
     },
     { when: closers, to: 'frames', effect: 'proves' },
-    { when: /^[}\])]\s*\{?$|^\} \[cause\]/, to: 'frames', effect: 'proves' },
+    { when: /^[}\])](?:\s*\{?$| (?:\[cause\]|[a-z]+: ))/, to: 'frames', effect: 'proves' },
     {
       when: (seen) =>
         bareRubyFrame.test(seen.text) && /^\s+from /.test(seen.previous) && seen.text !== seen.head,
@@ -318,6 +326,7 @@ export const table: Record<State, Row[]> = {
       to: 'frames',
       effect: 'proves',
     },
+    { when: /^\S+:[\d?]+:[\d?]+: 0x[\da-f]+ in /, to: 'frames', effect: 'proves' }, // Zig
     { when: aborted, to: 'end', effect: 'proves' },
     { when: nodeTail, to: 'frames', effect: 'proves' },
     { when: blank, to: 'frames-gap', effect: 'waits' },
@@ -337,15 +346,14 @@ export const table: Record<State, Row[]> = {
     },
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: closers, to: 'frames', effect: 'proves' },
-    {
-      when: /^(?:note: |Run with |Backtrace omitted|Tasks: TOP|--- End of |SUMMARY: )/,
-      to: 'end',
-      effect: 'proves',
-    },
+    { when: /^Backtrace omitted/, to: 'rust-frames', effect: 'proves' },
+    { when: /^(?:note: |Run with |Tasks: TOP|--- End of |SUMMARY: )/, to: 'end', effect: 'proves' },
   ],
   // `Caused by: …`, whose message may have several lines as well.
   cause: [
     ...proofs,
+    { when: and(bullet, introduced), to: 'cause', effect: 'proves' },
+    { when: and(rCause, introduced), to: 'cause', effect: 'proves' },
     { when: deeper, to: 'cause', effect: 'extends' },
     { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'cause', effect: 'waits' },
     { when: (seen) => bareRubyFrame.test(seen.text), to: 'ruby', effect: 'proves' },
@@ -569,7 +577,7 @@ export const table: Record<State, Row[]> = {
     { when: indented, to: 'abort', effect: 'proves' },
     { when: aborted, to: 'end', effect: 'proves' },
     {
-      when: /^(?:\*\*\* |={3,} \w[\w ]*: ={3,}|\S+\(.*\)\s?\[0x[\da-f]+\]|\S+\[0x[\da-f]+\]|[\da-f]{8,}-[\da-f]{8,} |libc\+\+abi: |\(\s*$|\)\s*$|PC: @|@\s+0x|#\d+\s+0x|Backtrace:|Stack trace)/,
+      when: /^(?:\*\*\* |\(safe mode, |={3,} \w[\w ]*: ={3,}|\S+\(.*\)\s?\[0x[\da-f]+\]|\S+\[0x[\da-f]+\]|[\da-f]{8,}-[\da-f]{8,} |libc\+\+abi: |\(\s*$|\)\s*$|PC: @|@\s+0x|#\d+\s+0x|Backtrace:|Stack trace)/,
       to: 'abort',
       effect: 'proves',
     },
@@ -706,12 +714,21 @@ export const table: Record<State, Row[]> = {
   swift: [
     { when: indented, to: 'swift', effect: 'proves' },
     {
-      when: /^(?:\d+ (?:\[\w+\] )*0x|Thread \d|Registers:|Images |Backtrace took|Crashed|\*\*\* |💣|\w+ 0x[\da-f]+|\.\.\.$|…)/u,
+      when: /^(?:\d+ +(?:\[\w+\] )*0x|0x[\da-f]+|Thread \d|Registers:|Images |Backtrace took|Crashed|\*\*\* |💣|\w+ 0x[\da-f]+|\.\.\.$|…)/u,
       to: 'swift',
       effect: 'proves',
     },
     { when: (seen) => aborted.test(seen.text), to: 'end', effect: 'proves' },
     { when: (seen) => seen.blank && seen.waiting < 3, to: 'swift', effect: 'waits' },
+  ],
+  // V8 without memory: what its collector did last, then the error and native frames.
+  'v8-memory': [
+    { when: /^FATAL ERROR: /, to: 'frames', effect: 'proves' },
+    {
+      when: (seen) => (seen.blank || /^(?:<--- |\[\d+:0x|\s)/.test(seen.text)) && seen.waiting < 24,
+      to: 'v8-memory',
+      effect: 'waits',
+    },
   ],
   // java.util.logging writes each event on two lines: when and where, then level and message.
   jul: [{ when: /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /, to: 'wrap', effect: 'proves' }],
@@ -804,6 +821,7 @@ export const beginnings: Beginning[] = [
   { when: /^# (?:A fatal error has been|There is insufficient memory)/, to: 'jvm-crash' },
   { when: /^#$/, to: 'jvm-hash' },
   { when: /^Full thread dump /, to: 'thread-dump', joins: true },
+  { when: /^<--- Last few GCs --->/, to: 'v8-memory' },
   { when: /^(?:💣|\*\*\*) (?:Program crashed|Signal \d+)/u, to: 'swift', joins: true },
   { when: /^[A-Z][a-z]{2} \d{1,2}, \d{4},? \d{1,2}:\d{2}:\d{2} [AP]M [\w.$]+(?: \S+)?$/, to: 'jul' },
   // Rails and others print the head of an error indented by a blank or two.
