@@ -420,6 +420,24 @@ describe('join, where a report is of several parts', () => {
   }
 });
 
+describe('join, below a head with the very same prefix', () => {
+  const at = (second: number) => `2024-05-05 10:00:0${second}.000001+00:00 [error] <0.91.0> `;
+  const texts = [
+    `${at(0)}ready:`,
+    `${at(1)}  crasher:`,
+    `${at(1)}    initial call: rabbit_reader:init/3`,
+    `${at(1)}    exception exit: {handshake_timeout,frame_header}`,
+    `${at(1)}      in function  rabbit_reader:log_connection_exception/3 (rabbit_reader.erl, line 500)`,
+    `${at(2)}    of another time`,
+  ];
+
+  it('keeps what stands deeper: RabbitMQ', () => {
+    const entries = entriesOf(texts);
+    expect(rangesOf(entries, texts)).toEqual(['0-0', '1-4', '5-5']);
+    expect(entries[1]!.kind).toBe('trace');
+  });
+});
+
 describe('join, where a crash is a little indented itself', () => {
   it('leaves the ordinary line above it alone: Next.js, chi', () => {
     const next = [
@@ -490,6 +508,12 @@ describe('join, below a line with a time that says nothing itself', () => {
       join.push({ ...line, position: { ...line.position, at: '2026-11-22T10:00:02.000Z' } }, 0);
     join.flush(0);
     expect(entries[0]?.lines).toEqual([head.text]);
+    const json = '{"level":"info","msg":"ok"}';
+    expect(entriesOf([...report, json, json]).map(({ lines }) => lines.length)).toEqual([
+      report.length,
+      1,
+      1,
+    ]);
     const endless = entriesOf([head.text, ...Array.from({ length: 500 }, (_, i) => `and more ${i}`)]);
     expect(endless[0]!.lines.length).toBeLessThan(100);
     expect(endless.flatMap(({ lines }) => lines)).toHaveLength(501);
@@ -570,18 +594,7 @@ describe('join, whatever is printed around', () => {
 const piece = fc.oneof(
   fc.constantFrom(...traceFixtures().flatMap(({ lines }) => lines)),
   fc.string(),
-  fc.constantFrom(
-    '',
-    ' ',
-    '}',
-    '{',
-    '{"a":',
-    'GET / 200',
-    '\tat a.B.c(B.java:1)',
-    'panic: x',
-    '#',
-    '==========',
-  ),
+  fc.constantFrom('', ' ', '}', '{', '{"a":', '\tat a.B.c(B.java:1)', 'panic: x', '#', '=========='),
 );
 
 describe('join, for any lines', () => {

@@ -36,6 +36,7 @@ import {
   bracketDepth,
   hasTimeNearStart,
   indentOf,
+  isDeeperBehindPrefix,
   saysNothing,
   sharedPrefix,
   startsLog,
@@ -98,6 +99,8 @@ interface Open {
   headIndent: number;
   /** What the head ends with, if it says nothing else: the lines below may begin with it. */
   tag: string;
+  /** The head has a time and ends with a colon: lines with the very same prefix may stand deeper below. */
+  opensList: boolean;
   previous: string;
   pushedAt: number;
   /** How many lines in a row began with a time, and how many without one came since. */
@@ -181,6 +184,13 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       text = text.slice(entry.tag.length).replace(/^ /, '');
       if (entry.head.endsWith(entry.tag)) entry.head = entry.head.slice(0, -entry.tag.length);
     }
+    if (entry.opensList && entry.held.length > 0 && isDeeperBehindPrefix(entry.head, text)) {
+      entry.prefixed = false;
+      append(entry, line, text, 'block', 'proves', now);
+      // Erlang's report of a process that crashed.
+      entry.trace ||= /\scrasher:$/.test(entry.head);
+      return;
+    }
     if (!isOrdinary(text) || tracebackPattern?.test(text)) {
       step(entry, line, visible(text).slice(0, longestLooked), now);
       return;
@@ -207,7 +217,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (entry.held.length === 0 || (entry.stamped < stampedEnough && !needsRest)) return false;
     if (++entry.unstamped > (needsRest ? longestRest : unstampedEnough)) return false;
     if (gapMs(entry.held.at(-1)!, line) > stampedGapMs) return false;
-    return needsRest || readPlainLevel(text) === 'unknown';
+    return needsRest ? !startsLog(text) : readPlainLevel(text) === 'unknown';
   }
 
   function takeConfigured(entry: Open, line: Line, now: number): void {
@@ -387,6 +397,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     const looked = text.slice(0, longestLooked);
     entry.tag = text.length > longestLooked ? '' : tagAtEnd(text);
     entry.head = entry.tag === '' ? looked : looked.trimEnd();
+    entry.opensList = stamped && text.charCodeAt(text.length - 1) === 58;
     entry.previous = looked;
     entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
     entry.depth = state === 'json' ? bracketDepth(text) : 0;
@@ -498,6 +509,7 @@ function newOpen(stream: Stream): Open {
     head: '',
     headIndent: 0,
     tag: '',
+    opensList: false,
     previous: '',
     pushedAt: 0,
     stamped: 0,

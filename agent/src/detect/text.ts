@@ -119,6 +119,13 @@ export function bracketDepth(text: string, depth = 0): number {
   return depth;
 }
 
+/** Whether the text repeats the begin of `head`, its digits too, up to where the one has a word and the other more blanks. */
+export function isDeeperBehindPrefix(head: string, text: string): boolean {
+  let at = 0;
+  while (at < head.length && head.charCodeAt(at) === text.charCodeAt(at)) at++;
+  return at > 0 && head[at - 1] === ' ' && head[at] !== ' ' && text[at] === ' ';
+}
+
 /** How many characters of `text` repeat the begin of `head`, digits being as good as others, up to a space. */
 export function sharedPrefix(head: string, text: string): number {
   let i = 0;
