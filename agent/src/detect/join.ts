@@ -34,6 +34,7 @@ import {
 } from './shapes.ts';
 import {
   bracketDepth,
+  foldedFrame,
   hasTimeNearStart,
   indentOf,
   isDeeperBehindPrefix,
@@ -241,7 +242,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (entry.held.length > 0 && gapMs(entry.held.at(-1)!, line) > longestGapMs) close(entry, now, true);
     if (entry.held.length === 0 && !entry.continued) {
       begin(entry, line, text, state, hasTimeNearStart(text));
-      entry.trace ||= isCrash(text);
+      entry.trace ||= isWholeTrace(text);
       return;
     }
     if (entry.state === 'loose') {
@@ -300,7 +301,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     }
     close(entry, now, false);
     begin(entry, line, text, state, stamped);
-    entry.trace ||= isCrash(text);
+    entry.trace ||= isWholeTrace(text);
   }
 
   /** Lines without a time wait below one with a time; what comes next tells whether they are its rest or a traceback's begin. */
@@ -521,6 +522,11 @@ function newOpen(stream: Stream): Open {
     from: '',
     lineIsEvent: false,
   };
+}
+
+/** Whether the line alone says what has several lines elsewhere. */
+function isWholeTrace(text: string): boolean {
+  return isCrash(text) || (text.includes(foldedFrame) && /Exception\b/.test(text));
 }
 
 function isJson(text: string): boolean {

@@ -1,7 +1,7 @@
 // Traces that a JSON log carries in other forms than a text of several lines.
 
 import { describe, expect, it } from 'vitest';
-import { mayHoldTrace, readTrace, unfold } from './json-trace.ts';
+import { mayHoldTrace, readTrace } from './json-trace.ts';
 
 const traceOf = (json: Record<string, unknown>) => readTrace(json, new Set());
 
@@ -79,21 +79,6 @@ describe('readTrace', () => {
     for (let i = 0; i < 1000; i++)
       exception = { name: 'E', frames: [{ func: 'f', line: 1 }], cause: exception };
     expect(traceOf({ exception })!.split('Caused by: ').length).toBeLessThan(20);
-  });
-});
-
-describe('unfold', () => {
-  it('gives a .NET exception of one line its lines back', () => {
-    const text =
-      'A.B: x  ---> C.D: y    at C.E() in /src/C.cs:line 4    --- End of inner exception stack trace ---    at A.F()';
-    expect(unfold(text).split('\n')).toEqual([
-      'A.B: x',
-      ' ---> C.D: y',
-      '   at C.E() in /src/C.cs:line 4',
-      '   --- End of inner exception stack trace ---',
-      '   at A.F()',
-    ]);
-    expect(unfold('meet me   here, at six')).toBe('meet me   here, at six');
   });
 });
 

@@ -1,6 +1,8 @@
 // The parsed fields of one JSON log line -> the stack trace that they carry, as its program would have printed it: a text of
 // several lines, one that .NET wrote as a single line, a list of lines, or a list of frames that are objects.
 
+import { foldedFrame, unfold } from './text.ts';
+
 type Json = Record<string, unknown>;
 
 const traceKeys = [
@@ -59,8 +61,6 @@ const maxCauses = 8;
 
 const listOfFrames = /(?:trace|traceback|frames|stack|exception)":\s?\[/i;
 
-/** How .NET's frames stand in a text whose line breaks were taken out. */
-const dotNetFrame = '   at ';
 /** `find` stops at a line with one of them; the other two are among the words that are out of the ordinary. */
 export const listOfObjects = '[{';
 
@@ -69,7 +69,7 @@ export function mayHoldTrace(line: string): boolean {
   if (line.includes('\\n')) return true;
   // Begins that are rare in a line, so that most cost no more than a look for one character.
   if (!line.includes('Exception') && !line.includes('Error') && !line.includes(listOfObjects)) return false;
-  return line.includes(dotNetFrame) || listOfFrames.test(line);
+  return line.includes(foldedFrame) || listOfFrames.test(line);
 }
 
 /** @param used gets the name of the field that holds the trace */
@@ -107,12 +107,6 @@ function traceText(value: unknown): string | undefined {
   }
   if (Array.isArray(value)) return framesText(value) ?? chainText(value);
   return isObject(value) ? exceptionText(value) : undefined;
-}
-
-/** Gives a .NET exception its line breaks back, which loggers of one line replace by a space each. */
-export function unfold(text: string): string {
-  if (!text.includes(dotNetFrame) || text.includes('\n')) return text;
-  return text.replace(/(?<! ) (?= {2,}(?:at \S|--- End of )| ---> )/g, '\n');
 }
 
 /** Frames as lines: of lines, of places in files, or of objects that say two of function, file and line. */

@@ -85,6 +85,16 @@ describe('match', () => {
     ).toEqual([]);
   });
 
+  it('sends an exception that .NET’s console put on one line, its frames below each other', () => {
+    const said = '10:00:01 fail: Shop.Orders[0] Order 7 failed System.InvalidOperationException: x';
+    const frames = ['   at Shop.Orders.Get(Int32 id) in /src/Orders.cs:line 42', '   at Shop.Program.Main()'];
+    const folded = [said, ...frames].join(' ');
+    expect(matchOf([folded, 'next']).map(({ record }) => record)).toMatchObject([
+      { message: [said, ...frames].join('\n'), severity: 'fatal' },
+    ]);
+    expect(matchOf(folded.replace('fail', 'info'))).toEqual([]);
+  });
+
   it('does not take frames below a line of INFO for a failure', () => {
     expect(matchOf(['2024-05-05T10:00:00.000Z  INFO app: listening', '    at src/main.rs:3'])).toEqual([]);
     const python = [

@@ -9,7 +9,7 @@ import { type Level, readHeadLevel } from './level.ts';
 import type { Pattern } from './patterns.ts';
 import { cause, frame, longestLooked } from './shapes.ts';
 import { sights } from './sights.ts';
-import { stripAnsi, visible } from './text.ts';
+import { stripAnsi, unfold, visible } from './text.ts';
 
 export interface MatchOptions {
   /** An entry that one of these matches becomes a record. */
@@ -71,8 +71,9 @@ export function createMatch({
       const mayNameLevel = (glance(text) & sights.level) !== 0;
       return { message: text, severity: severityOf(readHeadLevel(text, mayNameLevel)) };
     }
-    const text = entry.lines.map(visible).join('\n');
-    const level = readHeadLevel(visible(entry.lines[0]!));
+    const lines = entry.lines.map(visible);
+    const text = lines.length === 1 ? unfold(lines[0]!) : lines.join('\n');
+    const level = readHeadLevel(lines[0]!);
     const shown = entry.kind === 'trace' ? text : undefined;
     if (!speaksForItself(level, shown) && !anyMatches(text)) return undefined;
     return { message: text, severity: severityOfTrace(level, shown) };

@@ -126,6 +126,15 @@ export function isDeeperBehindPrefix(head: string, text: string): boolean {
   return at > 0 && head[at - 1] === ' ' && head[at] !== ' ' && text[at] === ' ';
 }
 
+/** How .NET's frames stand in a text whose line breaks a logger of one line replaced by a space each. */
+export const foldedFrame = '   at ';
+
+/** Gives such a text its line breaks back. */
+export function unfold(text: string): string {
+  if (!text.includes(foldedFrame) || text.includes('\n')) return text;
+  return text.replace(/(?<! ) (?= {2,}(?:at \S|--- End of )| ---> )/g, '\n');
+}
+
 /** How many characters of `text` repeat the begin of `head`, digits being as good as others, up to a space. */
 export function sharedPrefix(head: string, text: string): number {
   let i = 0;
