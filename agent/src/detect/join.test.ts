@@ -199,6 +199,12 @@ describe('join', () => {
 });
 
 describe('join, where something stands before each line', () => {
+  const python = [
+    'Traceback (most recent call last):',
+    '  File "/app/a.py", line 3, in f',
+    '    g()',
+    'KeyError: 1',
+  ];
   const go = ['panic: boom', '', 'goroutine 1 [running]:', 'main.main()', '\t/app/main.go:3 +0x1d'];
   const rust = ["thread 'main' panicked at src/main.rs:4:5:", 'boom', 'note: run with `RUST_BACKTRACE=1`'];
   const php = [
@@ -221,7 +227,7 @@ describe('join, where something stands before each line', () => {
   };
   for (const [what, prefix] of Object.entries(prefixes)) {
     it(`sees the tracebacks behind ${what}`, () => {
-      for (const trace of [go, rust, php, java]) {
+      for (const trace of [go, rust, php, java, python]) {
         const texts = ['started', 'GET /a 200', ...trace, 'GET /b 200', 'GET /c 200'].map(
           (text, i) => prefix(i) + text,
         );

@@ -34,10 +34,10 @@ import {
 } from './shapes.ts';
 import {
   bracketDepth,
+  deeperBehindPrefix,
   foldedFrame,
   hasTimeNearStart,
   indentOf,
-  isDeeperBehindPrefix,
   saysNothing,
   sharedPrefix,
   startsLog,
@@ -185,7 +185,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       text = text.slice(entry.tag.length).replace(/^ /, '');
       if (entry.head.endsWith(entry.tag)) entry.head = entry.head.slice(0, -entry.tag.length);
     }
-    if (entry.opensList && entry.held.length > 0 && isDeeperBehindPrefix(entry.head, text)) {
+    const item = entry.opensList && entry.held.length > 0 ? deeperBehindPrefix(entry.head, text) : undefined;
+    if (item !== undefined && (entry.held.length > 1 || !frame.test(item))) {
       entry.prefixed = false;
       append(entry, line, text, 'block', 'proves', now);
       // Erlang's report of a process that crashed.
@@ -398,7 +399,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     const looked = text.slice(0, longestLooked);
     entry.tag = text.length > longestLooked ? '' : tagAtEnd(text);
     entry.head = entry.tag === '' ? looked : looked.trimEnd();
-    entry.opensList = stamped && text.charCodeAt(text.length - 1) === 58;
+    entry.opensList = stamped && state === 'line' && text.charCodeAt(text.length - 1) === 58;
     entry.previous = looked;
     entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
     entry.depth = state === 'json' ? bracketDepth(text) : 0;

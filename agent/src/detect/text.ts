@@ -119,11 +119,12 @@ export function bracketDepth(text: string, depth = 0): number {
   return depth;
 }
 
-/** Whether the text repeats the begin of `head`, its digits too, up to where the one has a word and the other more blanks. */
-export function isDeeperBehindPrefix(head: string, text: string): boolean {
+/** What stands behind the begin of `head` that the text repeats, digits too, if it is deeper than what `head` has there. */
+export function deeperBehindPrefix(head: string, text: string): string | undefined {
   let at = 0;
   while (at < head.length && head.charCodeAt(at) === text.charCodeAt(at)) at++;
-  return at > 0 && head[at - 1] === ' ' && head[at] !== ' ' && text[at] === ' ';
+  const isDeeper = at > 0 && head[at - 1] === ' ' && head[at] !== ' ' && text[at] === ' ';
+  return isDeeper ? text.slice(at) : undefined;
 }
 
 /** How .NET's frames stand in a text whose line breaks a logger of one line replaced by a space each. */
