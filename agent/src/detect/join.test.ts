@@ -284,18 +284,6 @@ describe('join, where Python’s message goes on at the margin', () => {
     ];
     expect(rangesOf(entriesOf(ray), ray)).toEqual(['0-2', '3-3']);
   });
-
-  it('takes lines without a time for it where all others have one', () => {
-    const stamped = Array.from({ length: 4 }, (_, i) => `2026-01-05 10:00:0${i} ERROR request ${i}`);
-    const texts = [
-      ...stamped,
-      ...trace,
-      'RuntimeError: CUDA error',
-      'CUDA kernel errors might be late',
-      stamped[0]!,
-    ];
-    expect(rangesOf(entriesOf(texts), texts).slice(3)).toEqual(['3-8', '9-9']);
-  });
 });
 
 describe('join, for Elixir', () => {

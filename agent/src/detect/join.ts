@@ -274,17 +274,12 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       append(entry, line, text, row.to, row.effect, now);
       return;
     }
-    // The message of an exception, unless something new is announced.
     if (
-      entry.state === 'python-end' &&
+      entry.state === 'gap' &&
+      saysNothing(entry.head) &&
       isPlainRest(entry, text, state) &&
-      !introduces(text) &&
       continuesStamped(entry, line, text)
     ) {
-      append(entry, line, text, 'python-end', 'extends', now);
-      return;
-    }
-    if (entry.state === 'gap' && isPlainRest(entry, text, state) && continuesStamped(entry, line, text)) {
       append(entry, line, text, 'loose', 'waits', now);
       return;
     }
