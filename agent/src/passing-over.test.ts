@@ -208,8 +208,59 @@ const habits: Record<string, (head: string) => fc.Arbitrary<string[]>> = {
           }),
         ]),
       },
+      {
+        weight: 1,
+        arbitrary: sentence.map((msg) => [
+          JSON.stringify({ level: 'error', msg, stack: [{ func: 'f', line: 7 }] }),
+        ]),
+      },
     ),
   'a colour on each line': (time) => sentence.map((text) => [`\u001b[32m${time} INFO\u001b[0m ${text}`]),
+  'a mark of the writer': () =>
+    fc.oneof(
+      { weight: 20, arbitrary: sentence.map((text) => [`[pod/web-0/app] ${text}`]) },
+      { weight: 2, arbitrary: sentence.map((text) => [`[pod/web-0/app] ERROR ${text}`]) },
+      {
+        weight: 1,
+        arbitrary: fc.constant(
+          ['Oh: no', 'a.Error: no', '    at f (/a.js:1:2)'].map((text) => `[pod/web-0/app] ${text}`),
+        ),
+      },
+    ),
+  'reports below a head that says nothing': (time) =>
+    fc.oneof(
+      { weight: 20, arbitrary: sentence.map((text) => [`${time} INFO ${text}`]) },
+      {
+        weight: 1,
+        arbitrary: sentence.map((text) => [
+          `${time} ERROR app : `,
+          '',
+          '*************',
+          text,
+          '',
+          `and ${text}`,
+        ]),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.constant<string[]>([
+          `F, ${time} -- : [8a4c]  `,
+          '[8a4c] a.Error (no):',
+          "[8a4c] a.rb:1:in `f'",
+        ]),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.constant<string[]>([
+          `${time} [error] <0.9> crasher:`,
+          `${time} [error] <0.9>   pid: 7`,
+        ]),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.constant<string[]>([`${time} PHP Fatal error:  Allowed memory size exhausted`]),
+      },
+    ),
   'a prefix of syslog': () =>
     fc.oneof(
       { weight: 9, arbitrary: sentence.map((text) => [`Nov 22 10:00:00 host app[7]: ${text}`]) },

@@ -10,6 +10,8 @@ interface Prefix {
   habit: number;
 }
 
+const firstLines = 16;
+
 /** Words that a logger puts into brackets where a tool puts the writer's name. */
 const levelWord =
   '(?:trace|debug|info|information|notice|warn|warning|error|err|fatal|crit|critical|severe|fail|log)';
@@ -69,7 +71,7 @@ export class Transport {
     if (this.#prefix === undefined) {
       // The first lines of a stream tell; later ones are asked now and then.
       const lines = this.#lines++;
-      if (lines < 16 || (lines & 63) < 4) this.#learn(text);
+      if (lines < firstLines || (lines & 63) < 2) this.#learn(text);
       return undefined;
     }
     const found = this.#prefix.shape.exec(text);
@@ -81,13 +83,18 @@ export class Transport {
     return undefined;
   }
 
-  /** Lines in a row with the same prefix are a habit; where it could be a logger's own, they are by one writer. */
+  /**
+   * Lines in a row with the same prefix are a habit. Where it could be a logger's own, they are by one writer, and a
+   * stream's first: it must not matter which of the later lines were looked at.
+   */
   #learn(text: string): void {
     const found = prefixes.find(({ shape }) => shape.test(text));
-    const writer = found && found.habit > 2 ? found.shape.exec(text)![1]! : '';
+    const isByOne = found !== undefined && found.habit > 2;
+    const writer = isByOne ? found.shape.exec(text)![1]! : '';
     const again = found === this.#candidate && writer === this.#writer;
     this.#run = again ? this.#run + 1 : 1;
-    if (found && this.#run >= found.habit) this.#prefix = found;
+    const isLate = isByOne && this.#lines > firstLines;
+    if (found && this.#run >= found.habit && !isLate) this.#prefix = found;
     this.#candidate = found;
     this.#writer = writer;
   }
