@@ -12,8 +12,8 @@
 //
 // In a stream whose lines begin with a time, lines without one wait below the last that has one (state `loose`) and are its
 // rest, unless a traceback turns out to begin among them. So they do in any stream below a line with a time that says
-// nothing itself; a tag that it ends with is taken off where they begin with it (Rails). A prefix that compose, syslog or CRI put before each line is
-// taken off before the look (transport.ts); what is given out keeps it.
+// nothing itself; a tag that it ends with is taken off where they begin with it (Rails). A prefix that compose, syslog, CRI
+// and other tools put before each line is taken off before the look (transport.ts); what is given out keeps it.
 //
 // traces.ts holds the table and what begins a traceback; an ordinary line never reaches it: `isOrdinary` tells by its
 // first character and a few words (benchmarks/detect-speed.ts).

@@ -51,6 +51,8 @@ const lines: [level: string, line: string][] = [
   ['error', '05-05 10:00:00.123  1234  1250 E AndroidRuntime: FATAL EXCEPTION: main'],
   ['unknown', 'Critical CSS inlined for / in 12ms'],
   ['unknown', 'no error'],
+  ['error', '10:00:00.0 error: it failed'],
+  ['error', '2024-01-01 10:00:00 0 ERROR nova.compute it failed'],
   ['unknown', '    0 Error(s)'],
   ['unknown', 'connection closed without error'],
   ['unknown', 'LOG_LEVEL=ERROR'],

@@ -92,9 +92,10 @@ const words = new RegExp(
 );
 const pair =
   /(?<![A-Za-z0-9_-])(?:level|lvl|severity|log_?level|level_?name|LL(?=["' \t=:])|priority)["']?\s*[=:]\s*["'[]?([A-Za-z]+|\d{1,2}(?!\d))/i;
-/** `--log-level=error`, `log level set to ERROR`, `no error`: the word is talked about. */
-const talk = /(?:LEVEL=|-level[= ]|\blevel (?:is |set )?to |\b(?:no|0|zero|without) )["']?$/i;
-const at = /^at=([a-z]+)(?= )/;
+/** `--log-level=error`, `log level set to ERROR`: the word is a setting. */
+const setting = /(?:LEVEL=|-level[= ]|\blevel (?:is |set )?to )["']?$/i;
+const none = /(?<![\w.:+-])(?:no|0|zero|without) $/i;
+const heroku = /^at=([a-z]+)(?= )/;
 const syslog = /^<(\d{1,3})>/;
 const klog = /^([IWEF])\d{4}(?:\d{4})? \d{2}:?\d{2}:?\d{2}/;
 const logcat = /^\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d+ +\d+ +\d+ ([VDIWEF]) /;
@@ -107,6 +108,9 @@ const redisLevels: Record<string, Level> = { '.': 'debug', '-': 'info', '*': 'in
 /** What a runtime prints when its program ends, at the start of a line. */
 const crash =
   /^(?:panic: |(?:PHP )?Fatal error: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|Aborted|Signal|Program crashed|Terminating|SIG)|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at |Segmentation fault\b|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b|Out of memory: Killed process|==\d+==\s?(?:ERROR: \w+|WARNING: Memory)Sanitizer)/i;
+/** The same where no logger would say so: enough for a record. */
+const ended =
+  /^(?:PHP (?:Fatal|Parse) error: |(?:Fatal|Parse) error: .* in \S+ on line \d+$|panic: |fatal error: |Segmentation fault(?: \(core dumped\))?$|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b)/;
 const php = /^PHP (Notice|Deprecated|Strict Standards): /;
 /** What PostgreSQL adds to an error. */
 const postgres = /\] (?:HINT|DETAIL|CONTEXT|STATEMENT|QUERY|LOCATION): {2}/;
@@ -134,9 +138,6 @@ export function readLevel(text: string): Level {
 export function readHeadLevel(text: string, mayNameLevel = true): Level {
   return readText(text, 3, mayNameLevel);
 }
-
-const ended =
-  /^(?:PHP (?:Fatal|Parse) error: |(?:Fatal|Parse) error: .* in \S+ on line \d+$|panic: |fatal error: |Segmentation fault(?: \(core dumped\))?$|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b)/;
 
 /** Whether a runtime says in this line that its program ended: no logger does so in these words. */
 export function isCrash(text: string): boolean {
@@ -170,7 +171,7 @@ function readText(text: string, weakest: number, mayNameLevel: boolean): Level {
   if (crash.test(body)) return 'fatal';
   found = php.exec(body);
   if (found) return found[1] === 'Notice' ? 'info' : 'warn';
-  found = at.exec(body);
+  found = heroku.exec(body);
   if (found) return levelOfWord(found[1]!);
   if (strong.strength > 2) return strong.level;
   found = bracketedLetter.exec(head) ?? tornado.exec(head) ?? bareLetter.exec(body);
@@ -282,11 +283,14 @@ function strengthOf(head: string, at: number, word: string, bodyAt: number): num
   const after = head[end] ?? '';
   // A quoted word is talked about; `level="ERROR"` was read before.
   if ((before === '"' || before === "'") && after === before) return 0;
-  if ((before === ' ' || before === '=') && talk.test(head.slice(Math.max(0, at - 24), at))) return 0;
+  const upper = word === word.toUpperCase();
+  if (before === ' ' || before === '=') {
+    const lead = head.slice(Math.max(0, at - 24), at);
+    if (setting.test(lead) || (!upper && none.test(lead))) return 0;
+  }
   const lower = word.toLowerCase();
   const serious = seriousWords.has(lower);
   const everyday = everydayWords.has(lower);
-  const upper = word === word.toUpperCase();
   const opened = isOpened(head, at);
   const closed = isClosed(head, end);
   // `[Info#Server]`: Yesod.

@@ -88,7 +88,7 @@ export function afterStamp(text: string): string {
 
 /** Whether a logger's line ends where its message should begin: what it has to say stands below. */
 export function saysNothing(text: string): boolean {
-  return /(?:\s[:|-]|\]:)\s{0,8}$/.test(text) && hasTimeNearStart(text);
+  return /(?:\s[:|-]|\]:)\s{0,8}$/.test(text.slice(-12)) && hasTimeNearStart(text);
 }
 
 /** The tags in brackets, `[8a4c2e3f] [web]`, that a line with a time says last; '' if it has none. */
