@@ -67,9 +67,13 @@ export const listOfObjects = '[{';
 /** Whether a JSON line can carry a trace, before it is parsed: most cannot. */
 export function mayHoldTrace(line: string): boolean {
   if (line.includes('\\n')) return true;
-  // Begins that are rare in a line, so that most cost no more than a look for one character.
-  if (!line.includes('Exception') && !line.includes('Error') && !line.includes(listOfObjects)) return false;
-  return line.includes(foldedFrame) || listOfFrames.test(line);
+  const namesException = line.includes('Exception');
+  if (namesException && line.includes(foldedFrame)) return true;
+  // Most lines have no list at all, and cost no more than a look for one character.
+  if (!line.includes('[')) return false;
+  return (
+    (namesException || line.includes('Error') || line.includes(listOfObjects)) && listOfFrames.test(line)
+  );
 }
 
 /** @param used gets the name of the field that holds the trace */
