@@ -101,6 +101,11 @@ describe('find', () => {
     );
   });
 
+  it('agrees where the fifth byte is not the fifth character', () => {
+    const text = '>\u00a0: 2026-11-22 10:00:00Nov 2, 2026 5:52:38 PM a.B c';
+    expect([find.mattersText(text), stopsAt(text)[1]]).toEqual([false, false]);
+  });
+
   it('passes over what containers print all day', () => {
     for (const text of [
       '2026-01-05T10:00:00.120Z INFO request handled path=/api/orders status=200 in 3 ms',

@@ -99,7 +99,9 @@ function looksOrdinary(text: string): boolean {
   if (looked[code] === 1) return false;
   if (code >= 48 && code <= 57 && (text.charCodeAt(2) === 124 || text.charCodeAt(3) === 124)) return false;
   // `Nov 22, 2026 5:52:38 PM app.Main run`: java.util.logging.
-  if (text.charCodeAt(3) === 32 && isDigit(text.charCodeAt(4)) && / [AP]M /.test(text)) return false;
+  if (text.charCodeAt(3) === 32 && isDigit(text.charCodeAt(4)) && /^[A-Z][a-z]{2} \d.* [AP]M /.test(text)) {
+    return false;
+  }
   // `future: <Task finished …>`: asyncio.
   if (text.charCodeAt(text.length - 1) === 58) return false;
   if (code >= 97 && code <= 122 && text.charCodeAt(text.length - 1) === 62) return false;
