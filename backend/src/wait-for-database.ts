@@ -2,7 +2,7 @@
 // do, and it may die while it is made ready: neither is a reason to end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDatabaseAway } from './http/errors.ts';
+import { comesBackByItself } from './http/errors.ts';
 
 /** About a minute: in a compose file the database may start at the same time, and recover first. */
 const mostAttempts = 60;
@@ -21,7 +21,7 @@ export async function onceDatabaseIsThere<Result>(
     try {
       return await work();
     } catch (error) {
-      if (!isDatabaseAway(error) || attempt === mostAttempts) throw error;
+      if (!comesBackByItself(error) || attempt === mostAttempts) throw error;
       if (attempt === 1) onAway(error as Error);
       await sleep(Math.min(longestPauseMs, 50 * 2 ** attempt), undefined, { signal }).catch(() => {});
     }

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { StartError } from '@log-detector/settings';
 import pg from 'pg';
-import { isDatabaseAway } from '../http/errors.ts';
+import { comesBackByItself } from '../http/errors.ts';
 import { advisoryLocks } from './advisory-locks.ts';
 
 export interface Migration {
@@ -111,7 +111,7 @@ async function apply(client: pg.Client, { version, name, sql }: Migration): Prom
   } catch (cause) {
     await client.query('rollback').catch(() => {});
     // The migration is not to blame, and whoever waits for the database must see that.
-    if (isDatabaseAway(cause)) throw cause;
+    if (comesBackByItself(cause)) throw cause;
     throw new StartError(
       `migration ${name} failed and changed nothing: ${(cause as Error).message}; the database's user must own its schema`,
       { cause },

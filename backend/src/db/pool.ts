@@ -39,10 +39,37 @@ const types: pg.CustomTypesConfig = {
     pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
 };
 
+const connectErrors = new WeakSet<object>();
+
+/** Whether a pool gave no connection: whatever the reason, nothing was asked of the database. */
+export function isConnectError(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && connectErrors.has(error);
+}
+
+type Connected = Parameters<Parameters<typeof pg.Pool.prototype.connect>[0]>;
+
+/** Notes its errors for `isConnectError`: a refused login, a certificate or a pool that was ended have no code in common. */
+class NotingPool extends pg.Pool {
+  override connect(): Promise<PoolClient>;
+  override connect(done: (...connected: Connected) => void): void;
+  override connect(done?: (...connected: Connected) => void): unknown {
+    // `query` comes with a callback.
+    if (!done)
+      return super.connect().catch((error: Error) => {
+        connectErrors.add(error);
+        throw error;
+      });
+    return super.connect((error, ...connection) => {
+      if (error) connectErrors.add(error);
+      done(error, ...connection);
+    });
+  }
+}
+
 /** A pool of connections in UTC. Nothing connects until the first query. */
 export function createPool(options: PoolOptions): Pool {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
-  const pool = new pg.Pool({
+  const pool = new NotingPool({
     connectionString: options.connectionString,
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'log-detector',

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { isConnectError } from '../db/pool.ts';
 
 /** One thing that does not fit: where it stands (`["body", "host"]`), in words, and as one word. */
 export interface Misfit {
@@ -59,8 +60,19 @@ export const errorSchemas = [
 export const ErrorAnswer = Type.Unsafe<{ detail: string }>({ $ref: 'Error#' });
 export const MisfitAnswer = Type.Unsafe<{ detail: Misfit[] }>({ $ref: 'ValidationError#' });
 
-/** SQLSTATE classes and socket errors that say: the database cannot be worked with now, and may be later. */
+/** The database cannot be worked with now: it is away, or it is there and a person must let us work. */
 export function isDatabaseAway(error: unknown): boolean {
+  return comesBackByItself(error) || isConnectError(error) || isShut(error);
+}
+
+/** A refused login, a database or table that is gone, a right that was taken, a day without a partition. */
+function isShut(error: unknown): boolean {
+  const { code = '', constraint } = error as { code?: string; constraint?: string };
+  return /^(28...|3D...|42501|42P01)$/.test(code) || (code === '23514' && constraint === undefined);
+}
+
+/** SQLSTATE classes and socket errors that say: waiting helps. */
+export function comesBackByItself(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   if (code !== undefined) {
     if (/^(08|53|57|58)...$/.test(code) || ['40001', '40P01', '55P03', '25006', 'XX000'].includes(code))

@@ -13,7 +13,7 @@ const aRecord = (message: string): IncomingRecord => ({
   service: 'api',
   severity: 'error',
   message,
-  logHash: '',
+  logHash: `hash of ${message}`,
   occurredAt: null,
   eventId: null,
   stream: null,
@@ -100,21 +100,30 @@ describe('GroupCommit', () => {
     expect(await answer).toHaveLength(2);
   });
 
-  it.each(['08006', 'XX000', '40P01', '40001', '57014', '53100', '53300', 'ECONNREFUSED', '57P03'])(
-    'says come again when %s does not end',
-    async (code) => {
-      const { commits, calls, call } = givenStore();
-      const answer = commits.submit([aRecord('a')]).catch((error) => error);
-      for (const n of [0, 1, 2]) (await call(n)).fail(code);
-      const error = await answer;
-      expect(error).toBeInstanceOf(HttpError);
-      expect(error).toMatchObject({
-        status: 503,
-        headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
-      });
-      expect(calls).toHaveLength(3);
-    },
-  );
+  it.each([
+    '08006',
+    'XX000',
+    '40P01',
+    '40001',
+    '57014',
+    '53100',
+    '53300',
+    'ECONNREFUSED',
+    '57P03',
+    '28P01',
+    '3D000',
+  ])('says come again when %s does not end', async (code) => {
+    const { commits, calls, call } = givenStore();
+    const answer = commits.submit([aRecord('a')]).catch((error) => error);
+    for (const n of [0, 1, 2]) (await call(n)).fail(code);
+    const error = await answer;
+    expect(error).toBeInstanceOf(HttpError);
+    expect(error).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
+    });
+    expect(calls).toHaveLength(3);
+  });
 
   it('refuses the one record that cannot be stored, and stores the rest', async () => {
     const commits = new GroupCommit({
@@ -149,6 +158,25 @@ describe('GroupCommit', () => {
       outcomes.map((outcome) => ('record' in outcome ? outcome.record.message : outcome.refusedBecause)),
     ).toEqual(['a', 'it meets a fault of Log Detector, which is in its log', 'b']);
     expect(faults).toEqual(['bug: secret detail']);
+  });
+
+  it('has records kept when nothing can be stored for a fault of ours, and refuses them once others were', async () => {
+    let isEverybodys = true;
+    const commits = new GroupCommit({
+      now: () => 1_795_341_600_000,
+      store: async (drafts) => {
+        if (isEverybodys || drafts.some(({ message }) => message === 'poison'))
+          throw new Error('bug: a fault');
+        return drafts.map(({ id, message }) => ({ id, message }) as LogRecord);
+      },
+    });
+    const send = (...words: string[]) => commits.submit(words.map(aRecord)).catch((error) => error);
+    const kept = { status: 503, headers: { 'retry-after': expect.stringMatching(/^\d+$/) } };
+    expect(await send('a', 'b')).toMatchObject(kept);
+    isEverybodys = false;
+    expect(await send('poison')).toMatchObject(kept);
+    expect(await send('a', 'b')).toMatchObject([{ record: { message: 'a' } }, { record: { message: 'b' } }]);
+    expect(await send('poison')).toMatchObject([{ refusedBecause: expect.any(String) }]);
   });
 
   it('is drained when nothing waits and nothing is under way', async () => {

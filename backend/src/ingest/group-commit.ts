@@ -1,10 +1,11 @@
 // Requests -> transactions. Requests that arrive while transactions are under way share the next one, so that one commit
 // to disk serves many; each gets its own answers after the commit. What cannot be stored is found by halving the batch
 // and refused alone; what the database cannot do now is tried again a few times, then the senders are told to come again.
+// So they are when a fault of ours may be everybody's (faults.ts).
 //
 //   waiting --(a transaction is free)--> under way --commit--> answered
 //      ^                                    |  data refused: halve, until it stands alone: refused
-//      +--------(try again, bounded)--------+  database away: 503, Retry-After
+//      +--------(try again, bounded)--------+  database away, a fault that others meet too: 503, Retry-After
 
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '@log-detector/contract';
@@ -12,6 +13,7 @@ import { isFarAhead, steady } from '../db/clock.ts';
 import { bucketOf, idMaker } from '../db/record-id.ts';
 import { comeAgain, HttpError, isDatabaseAway } from '../http/errors.ts';
 import { OutOfOrder } from './accept-batch.ts';
+import { Faults } from './faults.ts';
 import { instantOf } from './instant.ts';
 import type { Draft } from './store.ts';
 import type { IncomingRecord } from './types.ts';
@@ -19,6 +21,9 @@ import { understandAhead } from './understand-ahead.ts';
 
 /** The answer to a record: as stored, or why it never can be. */
 export type Outcome = { record: LogRecord } | { refusedBecause: string };
+
+/** What became of a draft. */
+type Attempted = Outcome | { fault: Error };
 
 export interface GroupCommitOptions {
   /** Stores all drafts or none: acceptBatch. */
@@ -37,7 +42,7 @@ export interface GroupCommitOptions {
   retryAfterMs?: readonly number[];
   /** Told of each attempt that failed and is tried again, or given up. */
   onTrouble?: (error: Error, isGivenUp: boolean) => void;
-  /** Told of each record that a fault of ours keeps from being stored. */
+  /** Told of each record that a fault of ours keeps from being stored: refused, or kept by its sender. */
   onFault?: (error: Error) => void;
 }
 
@@ -55,10 +60,14 @@ interface Answer {
 /** Records whose answers are written in one turn. */
 const mostWritten = 100;
 
+/** A fault does not go away soon, and each attempt costs as much as many batches. */
+const faultRetrySeconds = 15;
+
 export class GroupCommit {
   readonly #options: Required<Omit<GroupCommitOptions, 'onTrouble' | 'onFault'>> &
     Pick<GroupCommitOptions, 'onTrouble' | 'onFault'>;
   readonly #makeId = idMaker();
+  readonly #faults = new Faults();
   #waiting: Waiting[] = [];
   #waitingRecords = 0;
   #underWay = 0;
@@ -149,7 +158,8 @@ export class GroupCommit {
   /** @returns what gives each request its answers. Never throws. */
   async #run(together: readonly Waiting[]): Promise<Answer[]> {
     try {
-      const outcomes = await this.#store(this.#draft(together.flatMap(({ records }) => records)));
+      const drafts = this.#draft(together.flatMap(({ records }) => records));
+      const outcomes = this.#settleFaults(drafts, await this.#store(drafts));
       let from = 0;
       return together.map(({ records, answer }) => {
         const own = outcomes.slice(from, from + records.length);
@@ -190,23 +200,35 @@ export class GroupCommit {
     return records.map((record) => draftOf(record, this.#makeId, receivedAt, receivedAtMs));
   }
 
-  async #store(drafts: readonly Draft[]): Promise<Outcome[]> {
+  async #store(drafts: readonly Draft[]): Promise<Attempted[]> {
     try {
       const records = await this.#storePersistently(drafts);
       return records.map((record) => ({ record }));
     } catch (error) {
       if (error instanceof HttpError) throw error;
-      if (drafts.length === 1) return [{ refusedBecause: this.#reasonOf(error as Error) }];
+      // What PostgreSQL says of the data is the sender's to know.
+      if (drafts.length === 1)
+        return [isRefusal(error) ? { refusedBecause: (error as Error).message } : { fault: error as Error }];
       const half = drafts.length >> 1;
       return [...(await this.#store(drafts.slice(0, half))), ...(await this.#store(drafts.slice(half)))];
     }
   }
 
-  /** What PostgreSQL says of the data is the sender's to know. A fault of ours is refused too: sent again, it would only come again. */
-  #reasonOf(error: Error): string {
-    if (isRefusal(error)) return error.message;
-    this.#options.onFault?.(error);
-    return 'it meets a fault of Log Detector, which is in its log';
+  /** @throws {HttpError} 503 when a fault of ours may be everybody's. */
+  #settleFaults(drafts: readonly Draft[], attempted: readonly Attempted[]): Outcome[] {
+    const met = drafts.filter((_, index) => 'fault' in attempted[index]!);
+    const stored = attempted.reduce((sum, each) => sum + ('record' in each ? 1 : 0), 0);
+    const areOwn = this.#faults.areOwn(met, stored, this.#options.now());
+    const outcomes = attempted.map((each): Outcome => {
+      if (!('fault' in each)) return each;
+      this.#options.onFault?.(each.fault);
+      return { refusedBecause: 'it meets a fault of Log Detector, which is in its log' };
+    });
+    if (areOwn) return outcomes;
+    throw comeAgain(
+      'nothing can be stored for a fault of Log Detector, which is in its log',
+      faultRetrySeconds,
+    );
   }
 
   async #storePersistently(drafts: readonly Draft[]): Promise<LogRecord[]> {

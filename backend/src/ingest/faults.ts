@@ -1,0 +1,42 @@
+// A fault of ours that a record met -> whether it is that record's own. One that is refused is lost to its sender, and one
+// that is kept holds up what its sender has after it; so it is refused only where all else can be stored.
+
+import type { IncomingRecord } from './types.ts';
+
+type Event = Pick<IncomingRecord, 'eventId' | 'logHash'>;
+
+/** A sender that has been held up for so long by a fault, and nobody has had a record stored since, goes on. */
+const longestMs = 3_600_000;
+const mostMet = 10_000;
+
+export class Faults {
+  /** Records stored. */
+  #stored = 0;
+  /** When each record first met a fault, and how many had been stored then. */
+  readonly #met = new Map<string, { at: number; stored: number }>();
+
+  /**
+   * Whether the faults are the records' own: others were stored since each first met one, or it has waited long enough.
+   * @param met each of a batch that met a fault when it was stored alone.
+   * @param stored how many of the batch were stored.
+   * @param now ms since the epoch.
+   */
+  areOwn(met: readonly Event[], stored: number, now: number): boolean {
+    for (const record of met) this.#note(record, now);
+    this.#stored += stored;
+    return met.every((record) => {
+      const first = this.#met.get(keyOf(record))!;
+      return this.#stored > first.stored || now - first.at >= longestMs;
+    });
+  }
+
+  #note(record: Event, now: number): void {
+    if (this.#met.has(keyOf(record))) return;
+    if (this.#met.size >= mostMet) this.#met.delete(this.#met.keys().next().value!);
+    this.#met.set(keyOf(record), { at: now, stored: this.#stored });
+  }
+}
+
+function keyOf({ eventId, logHash }: Event): string {
+  return eventId ?? logHash;
+}
