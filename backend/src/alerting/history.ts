@@ -5,7 +5,7 @@ import type { Notification } from '@log-detector/contract';
 import { firstIdOf } from '../db/partitions.ts';
 import type { Pool } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
-import { subjectOf } from './mail.ts';
+import { maxMessageChars, subjectOf } from './mail.ts';
 import { stateWord } from './states.ts';
 
 /** What a signed link can do belongs to whom it was sent to, and not to whoever may read the history. */
@@ -14,6 +14,11 @@ const bodyWithoutLinks =
 export const sentColumns = `id, channel, to_address, subject, ${bodyWithoutLinks}, status, provider_message_id, error_message, sent_at,
   created_at, reason, feedback, feedback_at, feedback_detail`;
 const heldColumns = 'id, host, container, severity, message, reason, received_at';
+/** For a list, which would be as large as all its messages: no longer than they are in mails. */
+const briefMessage = `case
+  when char_length(message) > ${maxMessageChars} then left(message, ${maxMessageChars}) || '…'
+  else message
+end as message`;
 
 interface HeldRow {
   id: string;
@@ -48,7 +53,7 @@ export async function notificationsOfRecord(pool: Pool, recordId: string): Promi
   return held.map(skipped);
 }
 
-/** All notifications, newest first, and how many there are. */
+/** All notifications, newest first, and how many there are. The body of one that was held back is cut as in a mail. */
 export async function listNotifications(
   pool: Pool,
   page: { limit: number; offset: number },
@@ -103,7 +108,9 @@ async function pageOf(
       sentIds,
     ]),
     pool.query<HeldRow>(
-      `select ${heldColumns} from log_records where id = any($1::uuid[]) and bucket = any($2::int[])`,
+      `select ${heldColumns.replace('message', briefMessage)}
+       from log_records
+       where id = any($1::uuid[]) and bucket = any($2::int[])`,
       [heldIds, heldIds.map(bucketOfId)],
     ),
   ]);

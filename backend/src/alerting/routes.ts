@@ -10,6 +10,7 @@ import { checkAddresses } from './addresses.ts';
 import { listChannels } from './channels.ts';
 import { decisionsOfRecord } from './decisions.ts';
 import { listNotifications, notificationsOfRecord } from './history.ts';
+import { maxMessageChars } from './mail.ts';
 import type { AlertSettings } from './plan-alerts.ts';
 import { addRecipients, deactivateRecipient, listRecipients } from './recipients.ts';
 import type { RuleBook } from './rules/rule-book.ts';
@@ -152,6 +153,7 @@ export function alertingRoutes(
         schema: {
           ...notifications,
           summary: 'All notifications, newest first, the skipped ones too',
+          description: `A skipped one's \`body\` has the first ${maxMessageChars.toLocaleString('en')} characters of its record's message.`,
           querystring: Type.Object({
             limit: Type.Integer({ default: 50, minimum: 1, maximum: 200 }),
             offset: Type.Integer({ default: 0, minimum: 0 }),

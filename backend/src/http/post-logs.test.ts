@@ -125,6 +125,15 @@ describe('POST /api/logs, misfits', () => {
     expect(body.detail).toEqual([{ loc, type, msg: expect.stringMatching(/\w/) }]);
   });
 
+  it('refuses lines around the message that are too long together', async () => {
+    const context_after = Array(50).fill('x'.repeat(6_000));
+    const { status, body } = await post<Misfits>({ ...aRecord, context_after });
+    expect(status).toBe(422);
+    expect(body.detail).toEqual([
+      { loc: ['body', 'context_after'], type: 'too_long', msg: expect.stringMatching(/\w/) },
+    ]);
+  });
+
   it('names every misfit at once', async () => {
     const { body } = await post<Misfits>({});
     expect(body.detail.map(({ loc }) => loc.join('.'))).toEqual([

@@ -15,7 +15,7 @@ export type Validated = { record: IncomingRecord } | { misfits: Misfit[] };
 const uuid = /^[\da-fA-F]{8}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{12}$/;
 const imageChars = 1000;
 const coalesceIdChars = 255;
-/** Of `fields` or `labels`, as JSON. */
+/** Of `fields` or `labels` as JSON, or of all lines on one side of the message. */
 const jsonChars = 256 * 1024;
 
 /** @param loc where the value stands: `['body']`, or `['body', 3]` in a batch. */
@@ -170,6 +170,8 @@ class FieldReader {
       return this.misfit(name, 'Input should be a valid list of strings', 'list_type');
     if (value.length > limits.contextLines)
       return this.misfit(name, `List should have at most ${limits.contextLines} items`, 'too_long');
+    if ((value as string[]).reduce((sum, line) => sum + line.length, 0) > jsonChars)
+      return this.misfit(name, `Lines should have at most ${jsonChars} characters together`, 'too_long');
     return (value as string[]).map(cleanText);
   }
 }

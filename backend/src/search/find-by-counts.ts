@@ -1,10 +1,9 @@
-// A page of a host, container, severity or of all -> its records. The counts say in which minutes and buckets they are, and
-// how many to skip, so that no record is read in vain: not for a rare one, and not for an offset of millions. One
-// statement asks the counts, and one reads the page, be it of one minute or of fifty far apart.
+// A page of a host, container, severity or of all -> the ids of its records. The counts say in which minutes and buckets
+// they are, and how many to skip, so that no record is read in vain: not for a rare one, and not for an offset of
+// millions. One statement asks the counts, and one finds the page, be it of one minute or of fifty far apart.
 
 import type { Pool } from '../db/pool.ts';
 import { bucketOf } from '../db/record-id.ts';
-import { type RecordRow, recordColumns } from '../http/record-answer.ts';
 import { type Conditions, idRange, namesSource, ofCounts, ofRecords, type RecordFilter } from './filter.ts';
 import type { Page, Stretch } from './page.ts';
 import { lastMs, minuteMs } from './sums.ts';
@@ -38,7 +37,7 @@ export async function findByCounts(
   totals: Totals,
   page: Page,
   { fromMs, toMs }: Stretch,
-): Promise<RecordRow[]> {
+): Promise<string[]> {
   const { filter, limit, offset } = page;
   if (offset <= nearOffset) return newest(pool, page, { fromMs, toMs }, limit, offset);
 
@@ -56,17 +55,11 @@ export async function findByCounts(
 }
 
 /** A page that begins within a run. */
-async function readOn(
-  pool: Pool,
-  page: Page,
-  fromMs: number,
-  run: Run,
-  offset: number,
-): Promise<RecordRow[]> {
-  const records = await read(pool, page, { runs: [run], spots: [] }, page.limit, offset);
-  const left = page.limit - records.length;
-  if (left === 0) return records;
-  return [...records, ...(await newest(pool, page, { fromMs, toMs: run.fromMs }, left))];
+async function readOn(pool: Pool, page: Page, fromMs: number, run: Run, offset: number): Promise<string[]> {
+  const ids = await read(pool, page, { runs: [run], spots: [] }, page.limit, offset);
+  const left = page.limit - ids.length;
+  if (left === 0) return ids;
+  return [...ids, ...(await newest(pool, page, { fromMs, toMs: run.fromMs }, left))];
 }
 
 async function newest(
@@ -75,7 +68,7 @@ async function newest(
   stretch: Stretch,
   limit: number,
   offset = 0,
-): Promise<RecordRow[]> {
+): Promise<string[]> {
   if (stretch.fromMs >= stretch.toMs) return [];
   return read(pool, page, await findPlaces(pool, page, stretch, limit + offset), limit, offset);
 }
@@ -181,11 +174,11 @@ async function read(
   places: Places,
   limit: number,
   offset: number,
-): Promise<RecordRow[]> {
+): Promise<string[]> {
   const values: unknown[] = [limit, offset];
   const parts = places.runs.map((run) => {
     const conditions = conditionsOf(page, run, values, run.buckets);
-    return `select ${recordColumns} from log_records ${conditions} order by id desc`;
+    return `select id from log_records ${conditions} order by id desc`;
   });
   const isOnePart = parts.length === 1 && places.spots.length === 0;
   const depth = isOnePart ? '' : `$${values.push(limit + offset)}`;
@@ -194,9 +187,9 @@ async function read(
   if (whole.length === 0) return [];
   const all = isOnePart
     ? parts[0]
-    : `select * from (${whole.join(' union all ')}) as newest order by id desc`;
-  const { rows } = await pool.query<RecordRow>(`${all} limit $1 offset $2`, values);
-  return rows;
+    : `select id from (${whole.join(' union all ')}) as newest order by id desc`;
+  const { rows } = await pool.query<{ id: string }>(`${all} limit $1 offset $2`, values);
+  return rows.map(({ id }) => id);
 }
 
 /** One plan for all spots, however many: a statement for each would cost the planner some 0.1 ms a spot. */
@@ -209,7 +202,7 @@ function partOfSpots(page: Page, spots: readonly Spot[], values: unknown[]): str
   const buckets = conditions.parameter(spots.map(({ bucket }) => bucket));
   const first = conditions.parameter(ids.map(({ firstId }) => firstId));
   const last = conditions.parameter(ids.map(({ lastId }) => lastId));
-  return `select ${recordColumns}
+  return `select id
     from unnest(${buckets}::int[], ${first}::uuid[], ${last}::uuid[]) as spot (spot_bucket, first_id, last_id)
     join log_records on bucket = spot_bucket and id >= first_id and id < last_id
     ${conditions}`;

@@ -1,9 +1,8 @@
-// A filter -> the newest records that pass it, without reading more than a page needs, however many records there are:
+// A filter -> the ids of the newest records that pass it, without reading more than a page needs, however many records there are:
 // counts say where the page is, or what is searched is walked back through in steps that end in time.
 
 import type { Pool } from '../db/pool.ts';
 import { timeOfId } from '../db/record-id.ts';
-import type { RecordRow } from '../http/record-answer.ts';
 import { isCounted, type RecordFilter } from './filter.ts';
 import { findByCounts } from './find-by-counts.ts';
 import { findText } from './find-text.ts';
@@ -21,15 +20,15 @@ export interface Page {
   now: number;
 }
 
-/** The page's ids, its records where they were read with them, and how many were found, those it skips among them. */
-export type FoundPage = Found & { records?: RecordRow[]; found: number };
+/** The page's ids, and how many were found, those it skips among them. */
+export type FoundPage = Found & { found: number };
 
 export async function findPage(pool: Pool, totals: Totals, page: Page): Promise<FoundPage> {
   const stretch = stretchOf(page);
   if (stretch.fromMs >= stretch.toMs) return { ids: [], found: 0 };
   if (isCounted(page.filter)) {
-    const records = await findByCounts(pool, totals, page, stretch);
-    return { ids: records.map(({ id }) => id), records, found: page.offset + records.length };
+    const ids = await findByCounts(pool, totals, page, stretch);
+    return { ids, found: page.offset + ids.length };
   }
   const depth = { ...page, limit: page.offset + page.limit };
   const found =

@@ -15,27 +15,43 @@ export interface ListedRecords {
   found: number;
   /** Set when the search ended early: nothing received before this, in milliseconds since the epoch, was looked at. */
   searchedToMs: number | undefined;
+  /** There are more on the page than one answer holds. */
+  isCut: boolean;
 }
+
+/** Of a page's texts: no more records are read once they are as long. Each adds 2 MiB at the most. */
+const pageBytes = 16 * 1024 * 1024;
 
 export async function listRecords(pool: Pool, totals: Totals, page: Page): Promise<ListedRecords> {
-  const { ids, records, found, searchedToMs } = await findPage(pool, totals, page);
-  return { items: records ?? (ids.length === 0 ? [] : await readEach(pool, ids)), found, searchedToMs };
+  const { ids, found, searchedToMs } = await findPage(pool, totals, page);
+  const read = ids.length === 0 ? { items: [], isCut: false } : await readEach(pool, ids);
+  return { ...read, found, searchedToMs };
 }
 
-/** By id and bucket: the page's rows alone are read whole, and no wide row was ever sorted. */
-async function readEach(pool: Pool, ids: readonly string[]): Promise<LogRecord[]> {
-  const { rows } = await pool.query<RecordRow>(
-    `select ${recordColumns}
-     from log_records
-     where id = any($1::uuid[])
-       and id between $3 and $4
-       and bucket = any($2::int[])
-       and reason <> 'canary'
+/** By id and bucket: the page's rows alone are read whole, and no wide row was ever sorted. At least one is read. */
+async function readEach(pool: Pool, ids: readonly string[]): Promise<Pick<ListedRecords, 'items' | 'isCut'>> {
+  // The length of a message is known without reading it.
+  const { rows } = await pool.query<RecordRow & { there: number }>(
+    `select ${recordColumns}, there
+     from (
+       select *, count(*) over () as there, sum(bytes) over (order by id desc) - bytes as bytes_before
+       from (
+         select *, octet_length(message) + ${jsonColumns.map((name) => `coalesce(octet_length(${name}::text), 0)`).join(' + ')} as bytes
+         from log_records
+         where id = any($1::uuid[])
+           and id between $3 and $4
+           and bucket = any($2::int[])
+           and reason <> 'canary'
+       ) as sized
+     ) as page
+     where bytes_before < $5
      order by id desc`,
-    [ids, [...new Set(ids.map(bucketOfId))], ids.at(-1), ids[0]],
+    [ids, [...new Set(ids.map(bucketOfId))], ids.at(-1), ids[0], pageBytes],
   );
-  return rows;
+  return { items: rows.map(({ there, ...record }) => record), isCut: rows.length < (rows[0]?.there ?? 0) };
 }
+
+const jsonColumns = ['labels', 'fields', 'context_before', 'context_after'];
 
 export async function readRecord(pool: Pool, id: string): Promise<LogRecord | undefined> {
   const { rows } = await pool.query<RecordRow>({

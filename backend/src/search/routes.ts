@@ -72,6 +72,8 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
         schema: {
           tags: ['records'],
           summary: 'List records, newest received first',
+          description:
+            'A page has `limit` records, or fewer when they are large: it ends after about 16 MiB. Follow `next_cursor` until it is null.',
           querystring: ListQuery,
           response: { 200: List, ...errorAnswers },
         },
@@ -138,24 +140,25 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
 }
 
 /** Whether the page holds the end of the list, and `found` counts all of it. */
-function isWhole({ items, searchedToMs }: ListedRecords, { beforeId, limit, offset }: Page): boolean {
+function isWhole({ items, searchedToMs, isCut }: ListedRecords, { beforeId, limit, offset }: Page): boolean {
   const isLast = items.length < limit && (items.length > 0 || offset === 0);
-  return isLast && beforeId === undefined && searchedToMs === undefined;
+  return isLast && !isCut && beforeId === undefined && searchedToMs === undefined;
 }
 
 /** Where the total is not known, it is what was found; there may be more unless everything was looked at. */
 function answer(
-  { items, found, searchedToMs }: ListedRecords,
+  { items, found, searchedToMs, isCut }: ListedRecords,
   limit: number,
-  total = { total: found, isAtLeast: items.length === limit || searchedToMs !== undefined },
+  total = { total: found, isAtLeast: isCut || items.length === limit || searchedToMs !== undefined },
 ) {
-  const searched = searchedToMs === undefined ? undefined : Math.floor(searchedToMs);
-  return {
+  const page = {
     items,
     total: total.total,
     ...(total.isAtLeast ? { total_is_at_least: true } : {}),
-    next_cursor:
-      searched !== undefined ? idRange(0, searched).lastId : items.length === limit ? items.at(-1)!.id : null,
-    ...(searched === undefined ? {} : { searched_to: instantOf(searched) }),
   };
+  // What was cut off comes before what was not looked at.
+  if (searchedToMs === undefined || isCut)
+    return { ...page, next_cursor: isCut || items.length === limit ? items.at(-1)!.id : null };
+  const searched = Math.floor(searchedToMs);
+  return { ...page, next_cursor: idRange(0, searched).lastId, searched_to: instantOf(searched) };
 }

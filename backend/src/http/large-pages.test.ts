@@ -1,0 +1,61 @@
+// Lists of the largest records that are taken: an answer has a bound, and nothing is passed over.
+
+import type { LogRecord, Notification } from '@log-detector/contract';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { aRecord, type GivenBackend, givenBackend } from './test-help.ts';
+
+const mebibyte = 1024 * 1024;
+const records = 24;
+let backend: GivenBackend;
+
+beforeAll(async () => {
+  backend = await givenBackend();
+  const all = Array.from({ length: records }, (_, n) => ({
+    ...aRecord,
+    container: n % 2 === 0 ? 'even' : 'odd',
+    message: `needle ${n} `.padEnd(mebibyte, 'x'),
+  }));
+  for (let n = 0; n < records; n += 8) await backend.call('POST', '/api/logs', all.slice(n, n + 8));
+});
+afterAll(() => backend.close());
+
+interface List {
+  items: LogRecord[];
+  next_cursor: string | null;
+  searched_to?: string;
+}
+
+describe('a list of records of a mebibyte each', () => {
+  it.each([
+    ['all', '', records],
+    ['those of a container', '&container=odd', records / 2],
+    ['those that have a text', '&q=needle', records],
+  ])('ends its pages early, and comes to all of them in the end: %s', async (_which, filter, count) => {
+    const found: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const { status, body }: { status: number; body: List } = await backend.call<List>(
+        'GET',
+        `/api/logs?limit=200${filter}${cursor ? `&cursor=${cursor}` : ''}`,
+      );
+      expect(status).toBe(200);
+      expect(body.items.length).toBeLessThanOrEqual(16);
+      found.push(...body.items.map(({ message }) => message.slice(0, 10)));
+      cursor = body.next_cursor;
+    } while (cursor !== null);
+    expect(new Set(found).size).toBe(count);
+    expect(found).toHaveLength(count);
+  });
+});
+
+describe('a list of notifications of records of a mebibyte each', () => {
+  it('has the beginning of each text, and the record has all of it', async () => {
+    const { body } = await backend.call<{ items: Notification[] }>('GET', '/api/emails?limit=200');
+    expect(body.items).toHaveLength(records);
+    expect(JSON.stringify(body).length).toBeLessThan(2 * mebibyte);
+    const [newest] = body.items;
+    expect(newest!.body).toMatch(/^needle 23 x+…$/);
+    const { body: whole } = await backend.call<Notification[]>('GET', `/api/logs/${newest!.id}/emails`);
+    expect(whole[0]!.body).toHaveLength(mebibyte);
+  });
+});
