@@ -1,15 +1,12 @@
 // A request's bytes, plain or compressed -> its plain bytes, never more than the limit, whatever the sender claims: a bomb is
 // cut off where it passes the limit.
 
-import type { Readable } from 'node:stream';
-import { promisify } from 'node:util';
+import type { Readable, Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import type { FastifyRequest } from 'fastify';
 import { Decompress } from 'fzstd';
 import { HttpError } from '../http/errors.ts';
 import type { Share } from './budget.ts';
-
-const gunzip = promisify(zlib.gunzip);
 
 /**
  * Reads the whole body.
@@ -27,22 +24,18 @@ export async function readBody(
     // Not read here: http/drop-rest.ts reads what is left, and drops it, before the answer goes out.
     throw tooLong(maxBytes);
   }
-  let body = await collect(payload, maxBytes, share);
-  if (decompress) {
-    body = await decompress(body, maxBytes).catch((error) => {
-      if (error instanceof HttpError) throw error;
-      if (error.code === 'ERR_BUFFER_TOO_LARGE') throw tooLong(maxBytes);
-      throw new HttpError(422, [
-        { loc: ['body'], msg: `cannot decompress: ${error.message}`, type: 'value_error' },
-      ]);
-    });
-    share.take(body.length);
-  }
-  return body;
+  const brokenOff = () => new HttpError(400, 'the request was broken off');
+  const body = await collect(payload, maxBytes, share, brokenOff);
+  return decompress ? decompress(body, maxBytes, share) : body;
 }
 
 /** By events: the stream's async iterator costs more than all else that a small request does. */
-function collect(payload: Readable, maxBytes: number, share: Share): Promise<Buffer> {
+function collect(
+  payload: Readable,
+  maxBytes: number,
+  share: Share,
+  brokenOff: (error?: Error) => HttpError,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -68,15 +61,16 @@ function collect(payload: Readable, maxBytes: number, share: Share): Promise<Buf
       isOver = true;
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
-    const breakOff = () => {
-      if (!isOver) giveUp(new HttpError(400, 'the request was broken off'));
+    const breakOff = (error?: Error) => {
+      if (!isOver) giveUp(brokenOff(error));
     };
     payload.once('error', breakOff);
-    payload.once('close', breakOff);
+    payload.once('close', () => breakOff());
   });
 }
 
-type Decompressor = (body: Buffer, maxBytes: number) => Promise<Buffer>;
+/** Takes what it gives from the share, piece by piece: what a small body becomes is known only then. */
+type Decompressor = (body: Buffer, maxBytes: number, share: Share) => Promise<Buffer>;
 
 function decompressorOf(encoding: string | undefined): Decompressor | undefined {
   switch (encoding?.trim().toLowerCase() ?? '') {
@@ -85,7 +79,7 @@ function decompressorOf(encoding: string | undefined): Decompressor | undefined 
       return undefined;
     case 'gzip':
     case 'x-gzip':
-      return (body, maxOutputLength) => gunzip(body, { maxOutputLength });
+      return (body, maxBytes, share) => inflate(zlib.createGunzip(), body, maxBytes, share);
     case 'zstd':
       return unzstd;
     default:
@@ -97,33 +91,59 @@ function tooLong(maxBytes: number): HttpError {
   return new HttpError(413, `the body is longer than ${maxBytes} bytes; send fewer records at a time`);
 }
 
-type NativeUnzstd = (
-  body: Buffer,
-  options: { maxOutputLength: number },
-  done: (error: Error | null, result: Buffer) => void,
-) => void;
-const native = (zlib as unknown as { zstdDecompress?: NativeUnzstd }).zstdDecompress;
+async function inflate(inflater: Transform, body: Buffer, maxBytes: number, share: Share): Promise<Buffer> {
+  const whole = collect(inflater, maxBytes, share, cannotDecompress);
+  inflater.end(body);
+  try {
+    return await whole;
+  } finally {
+    // Else it would go on with what is given up.
+    inflater.destroy();
+  }
+}
+
+function cannotDecompress(error?: Error): HttpError {
+  const msg = `cannot decompress: ${error?.message ?? 'it has no end'}`;
+  return new HttpError(422, [{ loc: ['body'], msg, type: 'value_error' }]);
+}
 
 /** Node's own where it has one (22.15 and up), else fzstd. */
-const unzstd: Decompressor = native
-  ? (body, maxOutputLength) => promisify(native)(body, { maxOutputLength })
-  : async (body, maxBytes) => {
-      if (windowBytes(body) > maxBytes + 1024) throw tooLong(maxBytes);
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      const stream = new Decompress((chunk) => {
-        bytes += chunk.length;
-        if (bytes > maxBytes) throw tooLong(maxBytes);
-        chunks.push(Buffer.from(chunk));
-      });
-      // In small steps: the limit is looked at between blocks, of which each gives at most 128 KiB.
-      const step = 64 * 1024;
-      for (let from = 0; from < body.length; from += step)
-        stream.push(body.subarray(from, from + step), from + step >= body.length);
-      return Buffer.concat(chunks);
-    };
+const createNative = (zlib as unknown as { createZstdDecompress?: () => Transform }).createZstdDecompress;
 
-/** How much memory the first frame asks for (RFC 8878, 3.1.1.1); fzstd would allocate it without asking. */
+const unzstd: Decompressor = async (body, maxBytes, share) => {
+  const window = windowBytes(body);
+  if (window > maxBytes + 1024) throw tooLong(maxBytes);
+  share.take(window);
+  try {
+    return await (createNative
+      ? inflate(createNative(), body, maxBytes, share)
+      : unzstdHere(body, maxBytes, share));
+  } finally {
+    share.take(-window);
+  }
+};
+
+function unzstdHere(body: Buffer, maxBytes: number, share: Share): Buffer {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const stream = new Decompress((chunk) => {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw tooLong(maxBytes);
+    share.take(chunk.length);
+    chunks.push(Buffer.from(chunk));
+  });
+  // In small steps: the limits are looked at between blocks, of which each gives at most 128 KiB.
+  const step = 64 * 1024;
+  try {
+    for (let from = 0; from < body.length; from += step)
+      stream.push(body.subarray(from, from + step), from + step >= body.length);
+  } catch (error) {
+    throw error instanceof HttpError ? error : cannotDecompress(error as Error);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** How much memory the first frame asks for (RFC 8878, 3.1.1.1); it would be allocated without asking. */
 function windowBytes(body: Buffer): number {
   if (body.length < 6 || body.readUInt32LE(0) !== 0xfd2fb528) return 0;
   const descriptor = body[4]!;
