@@ -20,6 +20,7 @@ import { feedbackRoutes } from './feedback/routes.ts';
 import { type App, buildHttp } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
 import { acceptBatch } from './ingest/accept-batch.ts';
+import { Budget } from './ingest/budget.ts';
 import { coverageRoutes } from './ingest/coverage-routes.ts';
 import { createGrouping } from './ingest/group.ts';
 import { GroupCommit } from './ingest/group-commit.ts';
@@ -56,11 +57,13 @@ export interface AppOptions {
   rules?: RuleBook;
   /** When left out, one of its own that nobody acts on. */
   watch?: Watch;
-  /** Of all requests with records under way together. */
+  /** Of all requests with records or holes under way together. */
   maxHeldBytes?: number;
   /** Fetches certificates of SNS; the real one when left out. */
   fetchText?: FetchText;
 }
+
+const maxHeldBytes = 96 * 1024 * 1024;
 
 /** Every route, ready to listen or to be injected. Close it with `app.close()`, which waits for requests under way. */
 export async function buildApp(options: AppOptions): Promise<App> {
@@ -150,8 +153,9 @@ export async function buildApp(options: AppOptions): Promise<App> {
     'Requests that wait for a transaction.',
     () => commits.waiting,
   );
-  ingestRoutes({ commits, metrics, maxHeldBytes: options.maxHeldBytes })(app);
-  coverageRoutes({ pool })(app);
+  const budget = new Budget(options.maxHeldBytes ?? maxHeldBytes);
+  ingestRoutes({ commits, metrics, budget })(app);
+  coverageRoutes({ pool, budget })(app);
   searchRoutes({ pool })(app);
   issueRoutes({ pool })(app);
   watchRoutes({ pool, watch })(app);

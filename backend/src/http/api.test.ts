@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { aRecord, type GivenBackend, givenBackend } from './test-help.ts';
 
@@ -210,6 +211,19 @@ describe('/api/coverage', () => {
     ]);
     expect((await backend.call<Holes>('GET', '/api/coverage')).body.total).toBe(2);
   });
+
+  it.each([
+    ['plain', (body: Buffer) => body, {}],
+    ['gzip', (body: Buffer) => gzipSync(body), { 'content-encoding': 'gzip' }],
+  ])(
+    'takes as many holes at once as are allowed, %s',
+    async (_, compress, headers: Record<string, string>) => {
+      const holes = Array.from({ length: 1000 }, () => aHole({ detail: 'd'.repeat(2000) }));
+      const body = compress(Buffer.from(JSON.stringify(holes)));
+      expect(await backend.call('POST', '/api/coverage', body, headers)).toMatchObject({ status: 200 });
+      expect((await backend.call<Holes>('GET', '/api/coverage')).body.total).toBe(1000);
+    },
+  );
 
   it('lists the newest first, by container, and by cursor', async () => {
     for (const container of ['a', 'b', 'a'])

@@ -1,14 +1,17 @@
 // POST and GET /api/coverage: what agents could not read, told by them and shown to people.
 
-import { WireHole } from '@log-detector/contract';
+import { limits, WireHole } from '@log-detector/contract';
 import { type Static, Type } from 'typebox';
 import type { Pool } from '../db/pool.ts';
-import { HttpError, type Misfit } from '../http/errors.ts';
+import { ErrorAnswer, HttpError, type Misfit } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import { compileValidator } from '../http/validation.ts';
+import type { Budget } from './budget.ts';
 import { cleanText } from './clean.ts';
 import { listHoles, storeHoles } from './coverage.ts';
 import { instantOf, parseInstant } from './instant.ts';
+import { type Received, receive } from './receive.ts';
+import { bodyOf, takeBodies } from './take-bodies.ts';
 
 const Hole = Type.Intersect([
   WireHole,
@@ -38,46 +41,72 @@ const fitsSchema = compileValidator({
 });
 const mostOffset = 1_000_000_000;
 
-export function coverageRoutes({ pool, now = Date.now }: { pool: Pool; now?: () => number }): Routes {
-  return (app: App) => {
-    app.post(
-      '/api/coverage',
-      {
-        config: { scope: 'ingest' },
-        // The schema is for the document: of an array each hole is looked at by itself.
-        validatorCompiler: () => () => true,
-        schema: {
-          tags: ['coverage'],
-          summary: 'Declare what could not be read: one hole, or an array',
-          description:
-            'Of an array, a bad hole is refused alone, by its index, and the others are stored; when none is good, the answer is 422.',
-          body: Type.Union([WireHole, Type.Array(WireHole, { maxItems: mostHoles })]),
-          response: { 200: Type.Object({ items: Type.Array(HoleResult) }), ...errorAnswers },
-        },
-      },
-      async ({ body }) => {
-        const receivedAt = instantOf(now());
-        if (!Array.isArray(body)) {
-          const checked = check(body, []);
-          if ('misfits' in checked) throw new HttpError(422, checked.misfits);
-          return { items: await storeHoles(pool, [checked.hole], receivedAt) };
-        }
-        if (body.length > mostHoles) throw tooManyHoles();
-        const checked = body.map((hole: unknown, index) => check(hole, [index]));
-        const good = checked.flatMap((each) => ('hole' in each ? [each.hole] : []));
-        if (good.length === 0 && checked.length > 0)
-          throw new HttpError(
-            422,
-            checked.flatMap((each) => ('misfits' in each ? each.misfits : [])),
-          );
-        const stored = (await storeHoles(pool, good, receivedAt))[Symbol.iterator]();
-        const items = checked.map(
-          (each, index): HoleResult =>
-            'hole' in each ? stored.next().value! : { index, error: each.misfits },
-        );
-        return { items };
-      },
+export interface CoverageRoutesOptions {
+  pool: Pool;
+  /** Of all requests under way together. */
+  budget: Budget;
+  now?: () => number;
+}
+
+export function coverageRoutes({ pool, budget, now = Date.now }: CoverageRoutesOptions): Routes {
+  async function accept(received: Received): Promise<HoleResult[]> {
+    const receivedAt = instantOf(now());
+    if (received.kind === 'one') {
+      const checked = check(received.value, []);
+      if ('misfits' in checked) throw new HttpError(422, checked.misfits);
+      return storeHoles(pool, [checked.hole], receivedAt);
+    }
+    if (received.items.length > mostHoles) throw tooManyHoles();
+    const checked = received.items.map((item, index) =>
+      'misfits' in item ? item : check(item.value, [index]),
     );
+    const good = checked.flatMap((each) => ('hole' in each ? [each.hole] : []));
+    if (good.length === 0 && checked.length > 0)
+      throw new HttpError(
+        422,
+        checked.flatMap((each) => ('misfits' in each ? each.misfits : [])),
+      );
+    const stored = (await storeHoles(pool, good, receivedAt))[Symbol.iterator]();
+    return checked.map(
+      (each, index): HoleResult => ('hole' in each ? stored.next().value! : { index, error: each.misfits }),
+    );
+  }
+
+  return (app: App) => {
+    void app.register(async (scope) => {
+      takeBodies(scope, budget);
+      scope.post(
+        '/api/coverage',
+        {
+          config: { scope: 'ingest' },
+          bodyLimit: limits.bodyBytes,
+          // The schema is for the document: of an array each hole is looked at by itself.
+          validatorCompiler: () => () => true,
+          schema: {
+            tags: ['coverage'],
+            summary: 'Declare what could not be read: one hole, or an array',
+            description:
+              'Of an array, a bad hole is refused alone, by its index, and the others are stored; when none is good, the answer is 422. Bodies may be compressed (`Content-Encoding: gzip` or `zstd`).',
+            consumes: ['application/json', 'application/x-ndjson'],
+            body: Type.Union([WireHole, Type.Array(WireHole, { maxItems: mostHoles })]),
+            response: {
+              200: Type.Object({ items: Type.Array(HoleResult) }),
+              413: ErrorAnswer,
+              415: ErrorAnswer,
+              ...errorAnswers,
+            },
+          },
+        },
+        async (request) => {
+          const { bytes, share } = bodyOf(request);
+          try {
+            return { items: await accept(receive(request.headers['content-type'], bytes)) };
+          } finally {
+            share.give();
+          }
+        },
+      );
+    });
 
     app.get(
       '/api/coverage',

@@ -1,17 +1,15 @@
 // POST /api/logs: receive > validate > share a transaction > answer after its commit.
 
-import type { IncomingMessage } from 'node:http';
 import { BatchResult, LogRecord, limits, WireRecord } from '@log-detector/contract';
-import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { ErrorAnswer, HttpError, type Misfit } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { answerBytes, recordBytes } from './answer-bytes.ts';
-import { readBody } from './body.ts';
-import { Budget, type Share } from './budget.ts';
+import type { Budget } from './budget.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { type Received, receive } from './receive.ts';
+import { type Body, bodyOf, takeBodies } from './take-bodies.ts';
 import type { IncomingRecord } from './types.ts';
 import { validate } from './validate.ts';
 
@@ -19,25 +17,14 @@ export interface IngestRoutesOptions {
   commits: Pick<GroupCommit, 'submit'>;
   metrics: Metrics;
   /** Of all requests under way together. */
-  maxHeldBytes?: number;
+  budget: Budget;
 }
 
 const Batch = Type.Object({
   items: Type.Array(BatchResult, { description: 'One result per record, in order.' }),
 });
 
-/** Body of a request that was read, with the memory it holds. */
-interface Body {
-  bytes: Buffer;
-  share: Share;
-}
-
-export function ingestRoutes({
-  commits,
-  metrics,
-  maxHeldBytes = 96 * 1024 * 1024,
-}: IngestRoutesOptions): Routes {
-  const budget = new Budget(maxHeldBytes);
+export function ingestRoutes({ commits, metrics, budget }: IngestRoutesOptions): Routes {
   metrics.gauge('log_detector_ingest_held_bytes', 'Bytes of requests not answered yet.', () => budget.held);
   const records = metrics.counter('log_detector_records_total', 'Records, by what became of them.');
 
@@ -101,20 +88,7 @@ export function ingestRoutes({
 
   return (app: App) => {
     void app.register(async (scope) => {
-      // In place of Fastify's own: any content type reaches us, compressed or not, and is read once.
-      scope.removeAllContentTypeParsers();
-      scope.addContentTypeParser(
-        '*',
-        async (request: FastifyRequest, payload: IncomingMessage): Promise<Body> => {
-          const share = budget.open();
-          try {
-            return { bytes: await readBody(request.headers, payload, limits.bodyBytes, share), share };
-          } catch (error) {
-            share.give();
-            throw error;
-          }
-        },
-      );
+      takeBodies(scope, budget);
       scope.post(
         '/api/logs',
         {
@@ -138,8 +112,7 @@ export function ingestRoutes({
           },
         },
         async (request, reply) => {
-          const body = request.body as unknown as Body | undefined;
-          if (!body) throw new HttpError(422, [{ loc: ['body'], msg: 'Field required', type: 'missing' }]);
+          const body = bodyOf(request);
           const { headers } = request;
           const answer = await accept(body, headers['content-type'], asksForMinimum(headers.prefer));
           if (answer.isMinimal) reply.header('preference-applied', 'return=minimal');
