@@ -51,6 +51,20 @@ describe('the images of a service', () => {
     await until(async () => (await readServiceImages(database.pool, 'kept')).length === 2);
   });
 
+  it('are written although another is too long for the key', async () => {
+    const errors: Error[] = [];
+    const note = createImageNotes(database.pool, (error) => errors.push(error));
+    // Of characters that do not compress.
+    const long = Array.from({ length: 1000 }, (_, n) =>
+      String.fromCodePoint(0x20000 + ((n * 7919) % 40_000)),
+    ).join('');
+    note([record('beside', long, 0), record('beside', 'short', 0)]);
+    const images = () => readServiceImages(database.pool, 'beside');
+    await until(async () => errors.length > 0 || (await images()).length > 0);
+    expect(errors).toEqual([]);
+    expect((await images()).map(({ image }) => image)).toEqual(['short']);
+  });
+
   it('are tried again with a later record when they could not be written', async () => {
     const errors: Error[] = [];
     const broken = { connect: () => Promise.reject(new Error('away')) };

@@ -17,6 +17,8 @@ type Imaged = Pick<IncomingRecord, 'service' | 'image' | 'fields'> & { receivedA
 
 /** Images remembered as written; above this the process asks the table again. */
 const mostKnown = 20_000;
+/** Of a service, an image and its id together. The table's key takes 2,704, and references have some hundreds. */
+const mostBytes = 2_500;
 /** Images that wait for the write under way. */
 const mostWaiting = 1_000;
 
@@ -55,6 +57,8 @@ export function createImageNotes(pool: Pool, onError: (error: Error) => void) {
       const key = `${service}\0${image}\0${imageId}`;
       // Above the bound it is noted with a later record.
       if (known.has(key) || waiting.has(key) || waiting.size >= mostWaiting) continue;
+      // In one statement with the others it would keep them from being written.
+      if (Buffer.byteLength(key) > mostBytes) continue;
       waiting.set(key, [service, image, imageId, receivedAt]);
     }
     if (waiting.size > 0 && !isWriting) void write();
