@@ -84,12 +84,18 @@ export async function readDetection(
       ...exclude,
       test: (text: string) => exclude.test(text) && !canary.test(text),
     })),
+    jsonErrors: settings.jsonErrors,
     tracebackPattern: traceback,
     eventId,
     redact,
     glance,
   });
-  const finding = createFind({ patterns, tracebackPattern: traceback, multilineStart });
+  const finding = createFind({
+    patterns,
+    tracebackPattern: traceback,
+    multilineStart,
+    jsonErrors: settings.jsonErrors,
+  });
   return { match, traceback, multilineStart, finding, redact };
 }
 

@@ -30,6 +30,8 @@ export interface AgentSettings {
   /** Source of LOG_MATCH_PATTERNS, or of ERROR_PATTERN when that is empty. */
   matchPatterns: string | undefined;
   errorPattern: string;
+  /** A JSON log line whose level is an error is a record, whatever the patterns say. */
+  jsonErrors: boolean;
   excludePatterns: string | undefined;
   tracebackPattern: string;
   tracebackMaxLines: number;
@@ -90,6 +92,9 @@ export function collectAgentSettings(env: NodeJS.ProcessEnv): {
     containers: read.list('MONITOR_CONTAINERS'),
     matchPatterns: read.raw('LOG_MATCH_PATTERNS'),
     errorPattern: read.string('ERROR_PATTERN', { default: defaultErrorPattern }),
+    jsonErrors: read.boolean('JSON_ERRORS', {
+      default: read.raw('LOG_MATCH_PATTERNS') === undefined && read.raw('ERROR_PATTERN') === undefined,
+    }),
     excludePatterns: read.raw('LOG_EXCLUDE_PATTERNS'),
     tracebackPattern: read.string('TRACEBACK_PATTERN', { default: defaultTracebackPattern }),
     tracebackMaxLines: read.integer('TRACEBACK_MAX_LINES', { default: 400, min: 1, max: 100_000 }),

@@ -55,6 +55,24 @@ describe('find', () => {
     }
   });
 
+  it('stops at JSON logs whose level is an error, where that is wanted', async () => {
+    const { find: wanting } = createFind({
+      patterns: await compilePatterns('LOG_MATCH_PATTERNS', 'never'),
+      tracebackPattern,
+      jsonErrors: true,
+    });
+    const passing = await findFor('never');
+    for (const level of ['"error"', '"ERROR"', '"Fatal"', '"panic"', '"CRITICAL"', '50', '60']) {
+      const text = `{"time":1796059297357,"level":${level},"msg":"the database is gone"}`;
+      expect([text, ...stopsAt(text, wanting!)]).toEqual([text, true, true]);
+      expect([text, passing.mattersText(text)]).toEqual([text, false]);
+    }
+    for (const level of ['"info"', '"warn"', '30', '500']) {
+      const text = `{"time":1796059297357,"level":${level},"msg":"no error here"}`;
+      expect([text, wanting!.mattersText(text)]).toEqual([text, false]);
+    }
+  });
+
   it('stops at each begin that the table of tracebacks knows', () => {
     for (const start of starts) expect([start, ...stopsAt(`${start} x y z`)]).toEqual([start, true, true]);
     expect(starts.filter((start) => start.length < 3)).toEqual(['0x']);

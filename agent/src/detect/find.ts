@@ -4,6 +4,7 @@
 // begin or continue a traceback). A test holds it to: the records are the same without it.
 
 import type { Find } from '../types.ts';
+import { errorTexts, mayStateError } from './json-level.ts';
 import { listOfObjects, mayHoldTrace } from './json-trace.ts';
 import { isLookedAt, isOrdinary, specialWords, starts } from './ordinary.ts';
 import type { Pattern } from './patterns.ts';
@@ -16,13 +17,20 @@ export interface FindOptions {
   patterns: readonly Pattern[];
   tracebackPattern: Pattern;
   multilineStart?: Pattern | undefined;
+  /** As `MatchOptions.jsonErrors`. */
+  jsonErrors?: boolean;
 }
 
 /** What every reader needs, or why each line has to be looked at. */
 export type Found = { find: Find } | { find: undefined; why: string };
 
 /** Makes one for all containers of the agent. */
-export function createFind({ patterns, tracebackPattern, multilineStart }: FindOptions): Found {
+export function createFind({
+  patterns,
+  tracebackPattern,
+  multilineStart,
+  jsonErrors = false,
+}: FindOptions): Found {
   if (multilineStart)
     return { find: undefined, why: 'MULTILINE_START is set: every line may continue an entry' };
   const all = [...patterns, tracebackPattern];
@@ -32,14 +40,15 @@ export function createFind({ patterns, tracebackPattern, multilineStart }: FindO
     return { find: undefined, why };
   }
   const literals = all.flatMap((pattern) => pattern.literals!);
-  // `nhandled`: a short line with a time and this announces a traceback. The last two are what a JSON log's trace may have:
-  // a line break within its text, as Docker writes it once more, and a list of frames.
-  const texts = [...literals, ...specialWords, 'nhandled', 'ncaught', '\\\\n', listOfObjects];
+  // `nhandled`: a short line with a time and this announces a traceback. Then what a JSON log's trace may have:
+  // a line break within its text, as Docker writes it once more, and a list of frames; and what says that it is an error.
+  const ofJson = ['\\\\n', listOfObjects, ...(jsonErrors ? errorTexts : [])];
+  const texts = [...literals, ...specialWords, 'nhandled', 'ncaught', ...ofJson];
   const module = texts.length > maxTexts ? undefined : createScanModule();
   if (!module)
     return { find: undefined, why: 'this Node.js cannot run WebAssembly with vector instructions' };
   fill(module.memory, texts);
-  return { find: new Scan(module, literals, tracebackPattern) };
+  return { find: new Scan(module, literals, tracebackPattern, jsonErrors) };
 }
 
 class Scan implements Find {
@@ -47,6 +56,7 @@ class Scan implements Find {
   readonly #module: ScanModule;
   readonly #literals: readonly string[];
   readonly #traceback: Pattern;
+  readonly #jsonErrors: boolean;
   readonly #memory: Buffer;
   readonly #cells: Int32Array;
   #bytes: Buffer = Buffer.alloc(0);
@@ -57,10 +67,11 @@ class Scan implements Find {
   /** The next line break within a JSON log's text. */
   #break = -1;
 
-  constructor(module: ScanModule, literals: readonly string[], traceback: Pattern) {
+  constructor(module: ScanModule, literals: readonly string[], traceback: Pattern, jsonErrors: boolean) {
     this.#module = module;
     this.#literals = literals;
     this.#traceback = traceback;
+    this.#jsonErrors = jsonErrors;
     this.#memory = Buffer.from(module.memory.buffer);
     this.room = this.#memory.subarray(layout.data, layout.data + maxDataBytes);
     this.#cells = new Int32Array(module.memory.buffer);
@@ -109,7 +120,8 @@ class Scan implements Find {
     if (!isOrdinary(text) || this.#traceback.test(text)) return true;
     // A time stamp alone is the head of what comes below.
     if (text.length < 48 && hasTimeNearStart(text) && openingState(text) !== 'line') return true;
-    if (text.charCodeAt(0) === 123 && mayHoldTrace(text)) return true;
+    if (text.charCodeAt(0) === 123 && (mayHoldTrace(text) || (this.#jsonErrors && mayStateError(text))))
+      return true;
     return this.#literals.some((literal) => text.includes(literal));
   }
 

@@ -126,6 +126,27 @@ describe('match', () => {
     expect(only?.record.fields).toEqual({ level: 'error', order: 7 });
   });
 
+  it('sends a JSON log whose own level is an error, where that is wanted', () => {
+    const errors = [
+      '{"level":"error","msg":"db is gone"}',
+      '{"level":50,"time":1,"msg":"db is gone"}',
+      '{"severity": "CRITICAL", "message": "db is gone"}',
+      '{"@t":"2026-11-22T10:00:00Z","@l":"Error","@m":"db is gone"}',
+      '{"level_name":"EMERGENCY","message":"db is gone"}',
+      '{"log":{"level":"error"},"message":"db is gone"}',
+    ];
+    const others = [
+      '{"level":"warn","msg":"the \\"level\\":\\"error\\" was seen"}',
+      '{"level":30,"msg":"0 errors"}',
+      '{"level":"info","rule":{"level":"error"},"msg":"loaded"}',
+      '{"kind":"error","msg":"no level"}',
+    ];
+    const messages = (options: { jsonErrors?: boolean }) =>
+      matchOf([...errors, ...others], options).map(({ record }) => record.message);
+    expect(messages({ jsonErrors: true })).toEqual(errors.map(() => 'db is gone'));
+    expect(messages({})).toEqual([]);
+  });
+
   it('sends a JSON log however deep it nests', () => {
     const nests = (open: string, close: string) => `${open.repeat(20_000)}1${close.repeat(20_000)}`;
     const [array, object, level] = matchOf([

@@ -1,8 +1,9 @@
 // Entries -> records: what a pattern matches, and every traceback, becomes a record with severity, fields and id. For a JSON
-// log line the patterns meet its message (and the trace it carries), not its punctuation.
+// log line the patterns meet its message (and the trace it carries), not its punctuation; its level may be enough.
 
 import type { Container, Entry, MatchedRecord, Position, Stream } from '../types.ts';
 import { type Glance, notBare } from './glance.ts';
+import { mayStateError } from './json-level.ts';
 import { type JsonLog, parseJsonLog } from './json-log.ts';
 import { mayHoldTrace } from './json-trace.ts';
 import { type Level, readHeadLevel } from './level.ts';
@@ -16,6 +17,8 @@ export interface MatchOptions {
   patterns: readonly Pattern[];
   /** An entry that one of these matches does not, whatever else holds. */
   excludes?: readonly Pattern[];
+  /** A JSON log line whose level is `error` or `fatal` is a record, whatever the patterns say. */
+  jsonErrors?: boolean;
   /** An entry with such a line is a traceback of severity `fatal`. */
   tracebackPattern?: { test(text: string): boolean };
   /** Makes a record's id from where its first line stands. */
@@ -38,6 +41,7 @@ export type Match = (
 export function createMatch({
   patterns,
   excludes = [],
+  jsonErrors = false,
   tracebackPattern,
   eventId,
   redact = (text) => text,
@@ -54,7 +58,12 @@ export function createMatch({
     : undefined;
 
   function mayMatchAsJson(line: string): boolean {
-    return needed === undefined || mayHoldTrace(line) || needed.some((literal) => line.includes(literal));
+    if (needed === undefined || mayHoldTrace(line)) return true;
+    return needed.some((literal) => line.includes(literal)) || (jsonErrors && mayStateError(line));
+  }
+
+  function statesError(raw: string, { level }: JsonLog): boolean {
+    return jsonErrors && (level === 'error' || level === 'fatal') && mayStateError(raw);
   }
 
   /** What is sent of the entry, or undefined when nothing is. */
@@ -86,7 +95,7 @@ export function createMatch({
     const said = stripAnsi(json.message ?? raw);
     const trace = json.trace !== undefined && isTrace(json.trace) ? stripAnsi(json.trace) : undefined;
     const shown = trace ?? (tracebackPattern?.test(said) || hasFrames(said) ? said : undefined);
-    if (!speaksForItself(json.level, shown) && !anyMatches(said)) return undefined;
+    if (!speaksForItself(json.level, shown) && !anyMatches(said) && !statesError(raw, json)) return undefined;
     const message = trace && !said.includes(trace) ? `${said}\n${trace}` : said;
     return { message, severity: severityOfTrace(json.level, shown), json };
   }
