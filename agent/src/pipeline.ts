@@ -5,6 +5,7 @@
 import type { Coalesce } from './detect/coalesce.ts';
 import type { Context } from './detect/context.ts';
 import type { Join } from './detect/join.ts';
+import { isOwn } from './follow/resume.ts';
 import { addFields, tellTogether } from './life/together.ts';
 import { ofStream, streams } from './streams.ts';
 import type {
@@ -214,7 +215,7 @@ export function createPipeline(options: PipelineOptions) {
       }
     },
 
-    /** Timestamps of the latest lines of those streams of which something was read since the last call. */
+    /** Timestamps of the latest lines of those streams of which a line was read since the last call. */
     takeReadUpTo(): string[] {
       return [...sinks].flatMap((sink) => sink.takeReadUpTo());
     },
@@ -417,14 +418,15 @@ export class ContainerSink {
     return moved;
   }
 
-  /** The latest lines of the streams of which something was read since the last call. */
+  /** The latest lines of the streams of which a line was read since the last call. */
   takeReadUpTo(): string[] {
     const moved: string[] = [];
     for (const stream of streams) {
       const state = ofStream(this.#streams, stream);
       if (state.latest === undefined || state.latest === state.told) continue;
       state.told = state.latest;
-      moved.push(state.latest.at);
+      // Where reading begins, or has ended, stands no line that could be late: it may be years back.
+      if (isOwn(state.latest)) moved.push(state.latest.at);
     }
     return moved;
   }

@@ -59,6 +59,10 @@ describe('what is amiss', () => {
     ]);
   });
 
+  it('is no agent whose lines are stamped by a clock that stood at its beginning', () => {
+    expect(amiss({ agents: [anAgent({ reading_lag_seconds: 1_796_062_698 })] })).toEqual([]);
+  });
+
   it('is a canary that stopped at a stage, and which', () => {
     const canaries = [aCanary('stored', 20), aCanary('dispatched', 20), aCanary('delivered', 400)];
     expect(amiss({ agents: [anAgent()], canaries })).toEqual(['No canary came through from web-1']);

@@ -13,6 +13,8 @@ export interface Bounds {
   lagMs: number;
 }
 
+/** Ten years: a line that is told to be older was stamped by a clock that was wrong, and says nothing of reading. */
+const longestLagSeconds = 3.2e8;
 /** What agents are called in records about them. */
 const agentContainer = 'log-detector-agent';
 
@@ -60,7 +62,8 @@ function missingAgent(agent: Agent, { missingMs }: Bounds): Finding {
 
 function laggingAgent(agent: Agent, bounds: Bounds): Finding[] {
   if (agent.state !== 'fresh') return [];
-  const { id, host, sending_failure } = agent;
+  const { id, host, sending_failure, reading_lag_seconds: told } = agent;
+  const readingLag = told === null || told > longestLagSeconds ? 0 : told;
   const of = (what: string, seconds: number | null, message: string, over: string): Finding => ({
     kind: 'stage-lags',
     subject: `${what} ${id}`,
@@ -80,8 +83,8 @@ function laggingAgent(agent: Agent, bounds: Bounds): Finding[] {
     ),
     of(
       'reading',
-      agent.reading_lag_seconds,
-      `The agent on ${host} reads behind its containers\nThe latest line it read was printed ${duration(agent.reading_lag_seconds ?? 0)} before. Look at the host's load, and whether the spool is full.`,
+      readingLag,
+      `The agent on ${host} reads behind its containers\nThe latest line it read was printed ${duration(readingLag)} before. Look at the host's load, and whether the spool is full.`,
       `The agent on ${host} keeps up with its containers again`,
     ),
   ];
