@@ -10,12 +10,17 @@ let server: Server;
 let folder: string;
 let heart: Heart | undefined;
 let bodies: Record<string, unknown>[];
+let said: string[];
 let status = 200;
+/** Of the sender. */
+let failure: string | undefined;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ld-heart-'));
   bodies = [];
+  said = [];
   status = 200;
+  failure = 'status 503';
   server = createServer((request, response) => {
     let text = '';
     request.on('data', (chunk) => {
@@ -23,7 +28,7 @@ beforeEach(async () => {
     });
     request.on('end', () => {
       bodies.push({ ...JSON.parse(text), path: request.url, key: request.headers['x-api-key'] });
-      response.writeHead(status).end('{"status":"ok"}');
+      response.writeHead(status).end(status === 200 ? '{"status":"ok"}' : '{"detail":"No such key"}');
     });
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -52,9 +57,13 @@ function beat(everyMs = 10): Heart {
     spool: {
       stats: () => ({ records: 2, bytes: 900, oldestAt: new Date(Date.now() - 60_000).toISOString() }),
     },
-    sender: { stats: () => ({ failure: 'status 503' }) },
+    sender: { stats: () => ({ failure }) },
     follower: { status: () => ({ connected: true, containers: [{}, {}, {}] }) },
-    log: { debug() {} },
+    log: {
+      debug() {},
+      info: (_fields, text) => said.push(text),
+      error: (_fields, text) => said.push(text),
+    },
   });
   return heart;
 }
@@ -97,6 +106,34 @@ describe('a heartbeat', () => {
     status = 503;
     beat();
     await until(() => bodies.length > 2);
+  });
+
+  it.each([401, 403])(
+    'that is refused with %i tells of the wrong key before there is a record',
+    async (refused) => {
+      status = refused;
+      failure = undefined;
+      const heart = beat();
+      await until(() => bodies.length > 20);
+      expect(heart.refusal()).toBe(`status ${refused}: No such key`);
+      expect(said[0]).toMatch(
+        /^127\.0\.0\.1:\d+\/api\/agents\/heartbeat does not accept the API key .*set BACKEND_API_KEY/,
+      );
+      // At each doubling.
+      expect(said.length).toBeLessThan(10);
+      status = 200;
+      await until(() => heart.refusal() === undefined);
+      expect(said.at(-1)).toBe('the backend takes heartbeats again');
+    },
+  );
+
+  it('does not say again what the sender has said', async () => {
+    status = 401;
+    failure = 'status 401: No such key';
+    const heart = beat();
+    await until(() => bodies.length > 3);
+    expect(heart.refusal()).toBe(failure);
+    expect(said).toEqual([]);
   });
 
   it('is not sent at all with HEARTBEAT_SECONDS=0', async () => {

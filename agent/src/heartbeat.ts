@@ -1,5 +1,6 @@
 // Every half minute the agent says that it lives, and how it does: `POST /api/agents/heartbeat`, over a connection of its own
 // and waited for by nobody, so that it never holds records up. A backend that has no such route is left in peace for an hour.
+// It is also how a wrong key or address shows at the start, and not with the first record, which may be weeks away.
 
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +9,10 @@ import type { Heartbeat } from '@log-detector/contract';
 import { everyAligned } from './aligned.ts';
 import type { FollowerStatus } from './follow/follow.ts';
 import type { PipelineStats } from './pipeline.ts';
+import { judgeFailure } from './ship/judge.ts';
+import { type Log, reasonOf } from './ship/log.ts';
 import { type Answer, connectTo } from './ship/post.ts';
+import { remedyOf } from './ship/remedy.ts';
 import type { SenderStats } from './ship/send.ts';
 import type { SpoolStats } from './ship/spool.ts';
 
@@ -30,10 +34,12 @@ export interface HeartbeatOptions {
   spool: { stats(): Pick<SpoolStats, 'records' | 'bytes' | 'oldestAt'> };
   sender: { stats(): Pick<SenderStats, 'failure'> };
   follower: { status(): Pick<FollowerStatus, 'connected'> & { containers: readonly unknown[] } };
-  log: { debug(fields: object, message: string): void };
+  log: Pick<Log, 'debug' | 'info' | 'error'>;
 }
 
 export interface Heart {
+  /** Why the backend refuses heartbeats, and will until a person acts. */
+  refusal(): string | undefined;
   /** Says goodbye, within half a second or not at all. */
   stop(): Promise<void>;
 }
@@ -45,15 +51,19 @@ const lookEveryMs = 1_000;
 const goodbyeMs = 500;
 
 export function startHeart(options: HeartbeatOptions): Heart {
-  if (options.everyMs === 0) return { stop: async () => {} };
+  if (options.everyMs === 0) return { refusal: () => undefined, stop: async () => {} };
   const { log } = options;
   const agentId = readAgentId(options.spoolDir);
   const startedAt = Date.now();
-  const connection = connectTo(heartbeatUrl(options.backendUrl));
+  const url = heartbeatUrl(options.backendUrl);
+  const connection = connectTo(url);
   const stopping = new AbortController();
   const reading = createReadingLag();
   let isUnderWay = false;
   let notBefore = 0;
+  let refusal: string | undefined;
+  /** In a row. */
+  let refusals = 0;
 
   function tell(isStopping: boolean, signal: AbortSignal): Promise<Answer> {
     const { connectTimeoutMs, readTimeoutMs, apiKey } = options;
@@ -97,15 +107,36 @@ export function startHeart(options: HeartbeatOptions): Heart {
     if (isUnderWay || Date.now() < notBefore) return;
     isUnderWay = true;
     try {
-      const { status } = await tell(false, stopping.signal);
-      if (status === 404 || status === 405) notBefore = Date.now() + leftInPeaceMs;
-      if (status >= 300) log.debug({ status }, 'the backend did not take the heartbeat');
+      heard(await tell(false, stopping.signal));
     } catch (error) {
       // The sender says loudly enough that the backend is away.
-      log.debug({ reason: String(error) }, 'no heartbeat could be sent');
+      log.debug({ reason: reasonOf(error) }, 'no heartbeat could be sent');
     } finally {
       isUnderWay = false;
     }
+  }
+
+  function heard(answer: Answer): void {
+    const { status } = answer;
+    if (status < 300) {
+      if (refusals > 0) log.info({ refusals }, 'the backend takes heartbeats again');
+      refusal = undefined;
+      refusals = 0;
+      return;
+    }
+    log.debug({ status }, 'the backend did not take the heartbeat');
+    if (status === 404 || status === 405) {
+      notBefore = Date.now() + leftInPeaceMs;
+      return;
+    }
+    const verdict = judgeFailure(answer, Date.now());
+    const remedy = remedyOf(verdict, url);
+    if (!remedy) return;
+    refusal = verdict.reason;
+    refusals++;
+    // The same again is one line at each doubling, and none where the sender has said it.
+    const isSaid = (refusals & (refusals - 1)) !== 0 || options.sender.stats().failure === refusal;
+    if (!isSaid) log.error({ refusals }, remedy);
   }
 
   const looking = everyAligned(lookEveryMs, () => reading.note(options.pipeline.takeReadUpTo(), Date.now()));
@@ -113,6 +144,7 @@ export function startHeart(options: HeartbeatOptions): Heart {
   // By then Docker has answered, and the backend of a host that is just starting perhaps too.
   const first = setTimeout(beat, Math.min(2_000, options.everyMs));
   return {
+    refusal: () => refusal,
     async stop() {
       looking.stop();
       clearInterval(beating);

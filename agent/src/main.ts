@@ -13,7 +13,7 @@ import { createFileEngine } from './follow/file/file-engine.ts';
 import { createFollower } from './follow/follow.ts';
 import { ownContainerId } from './follow/select.ts';
 import { checkHealth, type Health, serveHealth, writeHealth } from './health.ts';
-import { startHeart } from './heartbeat.ts';
+import { type Heart, startHeart } from './heartbeat.ts';
 import { createLife } from './life/life.ts';
 import { metricsOf } from './metrics.ts';
 import { createOptimiser } from './optimiser.ts';
@@ -130,16 +130,22 @@ export async function runAgent(
   });
 
   const startedAt = Date.now();
+  let heart: Heart | undefined;
   const health = (): Health => {
     const { connected, containers } = follower.status();
     const { records, failure, blocked } = spool.stats();
     const sending = sender.stats();
+    const refusal = heart?.refusal();
     const parts = [
       connected
         ? `following ${containers.length} containers${files ? `, ${files.sources().file} from their files` : ''}`
         : `waiting for Docker at ${engine.label}`,
       `${records} records wait for the backend`,
-      ...(sending.failure ? [`sending fails: ${sending.failure}`] : []),
+      ...(sending.failure
+        ? [`sending fails: ${sending.failure}`]
+        : refusal
+          ? [`the backend refuses heartbeats: ${refusal}`]
+          : []),
       ...(failure ? [`the spool cannot be written: ${failure}`] : blocked ? ['the spool is full'] : []),
     ];
     return { healthy: failure === undefined, state: parts.join('; ') };
@@ -168,7 +174,7 @@ export async function runAgent(
     'agent started',
   );
 
-  const heart = startHeart({
+  heart = startHeart({
     ...settings,
     everyMs: settings.heartbeatMs,
     apiKey: settings.backendApiKey,

@@ -50,7 +50,8 @@ export function judgeHoles(answer: Answer, now: number): Verdict {
   return { is: 'taken', refused: isObject(body) && Array.isArray(body.items) ? refusedOf(body.items) : [] };
 }
 
-function judgeFailure(answer: Answer, now: number): Verdict {
+/** Of an answer whose status is none of success. */
+export function judgeFailure(answer: Answer, now: number): Exclude<Verdict, { is: 'taken' }> {
   const { status, headers } = answer;
   const detail = detailOf(answer.body);
   const reason = `status ${status}${detail ? `: ${detail}` : ''}`;

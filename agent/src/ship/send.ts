@@ -15,6 +15,7 @@ import { holeId } from './event-id.ts';
 import { judgeHoles, judgeRecords, type Verdict } from './judge.ts';
 import { type Log, reasonOf } from './log.ts';
 import { type Answer, type Connection, connectTo, TooSlow } from './post.ts';
+import { addressOf, remedyOf } from './remedy.ts';
 import type { BatchBounds, Spool } from './spool.ts';
 import type { SpooledRecords } from './spooled-records.ts';
 
@@ -346,21 +347,13 @@ class HttpSender implements Sender {
     // The same again is one line at each doubling.
     if (stats.state === before && (stats.attempts & (stats.attempts - 1)) !== 0) return pauseMs;
     const fields = { attempts: stats.attempts, retryInSeconds: Math.round(pauseMs / 100) / 10 };
-    const where = this.#address;
-    if (verdict.is === 'unauthorised')
-      log.error(
-        fields,
-        `${where} does not accept the API key (${verdict.reason}); set BACKEND_API_KEY to a key that it knows; everything is kept meanwhile`,
-      );
-    else if (verdict.is === 'misdirected')
-      log.error(
-        fields,
-        `${where} is not where records go (${verdict.reason}); set BACKEND_URL to the final address, ending in /api/logs; everything is kept meanwhile`,
-      );
+    const { url } = this.#options;
+    const remedy = remedyOf(verdict, url);
+    if (remedy) log.error(fields, remedy);
     else
       log.warn(
         fields,
-        `${where} cannot be reached or takes nothing now (${verdict.reason}); retrying for ever`,
+        `${addressOf(url)} cannot be reached or takes nothing now (${verdict.reason}); retrying for ever`,
       );
     return pauseMs;
   }
@@ -373,15 +366,9 @@ class HttpSender implements Sender {
     if (this.#aloneUntil === 0)
       this.#options.log.info(
         {},
-        `${this.#address} takes no arrays of records (an older backend): sends one at a time`,
+        `${addressOf(this.#options.url)} takes no arrays of records (an older backend): sends one at a time`,
       );
     this.#aloneUntil = this.#options.now() + aloneMs;
-  }
-
-  /** Without credentials or query, which may hold a secret. */
-  get #address(): string {
-    const { host, pathname } = new URL(this.#options.url);
-    return `${host}${pathname}`;
   }
 }
 
