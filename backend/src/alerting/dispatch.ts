@@ -318,10 +318,7 @@ async function messagesFor(
   const toPager = isPager(channel, settings.channels);
   const due = toPager ? withoutEarlyEnds(waiting) : waiting;
   const gathered = gather(due);
-  const subjects = await beginEpisodes(
-    client,
-    gathered.shown.map(({ alert }) => alert),
-  );
+  const subjects = await beginEpisodes(client, gathered.shown);
   const carried = [...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds);
   const isMoreWaiting = gathered.later.length > 0 || due.length < waiting.length;
   const allEnded = toPager ? await endedThreads(client, target, gathered) : [];
@@ -379,7 +376,7 @@ async function takeWaiting(
 ): Promise<WaitingAlert[]> {
   const { rows } = await client.query<WaitingAlert>(
     `select id, record_id as "recordId", bucket, part_ids as "partIds", issue_id as "issueId", fingerprint, service, reason,
-       is_first as "isFirst", episode, held, held_muted as "heldMuted", mute_note as "muteNote", count,
+       is_first as "isFirst", episode, held, held_muted as "heldMuted", mute_note as note, count,
        severity, created_at as "createdAt"
      from alerts
      where status = 'waiting' and channel = $1 and to_address = $2

@@ -5,7 +5,7 @@
 
 import type { PoolClient } from '../db/pool.ts';
 import type { NewAlert } from '../ingest/types.ts';
-import type { WaitingAlert } from './gather.ts';
+import type { GatheredIssue, WaitingAlert } from './gather.ts';
 import { issueSubject } from './issue-mail.ts';
 import { alertsChannel, insertAlerts } from './keep-alerts.ts';
 import { lastingIssues } from './lasting-issues.ts';
@@ -20,14 +20,14 @@ const maxChecked = 500;
 const lastingCheckMs = 60_000;
 
 /**
- * Writes down the episodes that these alerts begin or go on with, and ends the ones that they follow.
- * @returns the subject of each alert's issue, by issue id: that of its first episode, whatever its title became since.
+ * Writes down the episodes that these begin or go on with, and ends the ones that they follow.
+ * @returns the subject of each issue, by its id: that of its first episode, whatever its title became since.
  */
 export async function beginEpisodes(
   client: PoolClient,
-  alerts: readonly WaitingAlert[],
+  shown: readonly GatheredIssue[],
 ): Promise<Map<string, string>> {
-  const issueIds = [...new Set(alerts.map(({ issueId }) => issueId))];
+  const issueIds = [...new Set(shown.map(({ alert }) => alert.issueId))];
   const known = await client.query<{ issue_id: string; subject: string }>(
     `select distinct on (issue_id) issue_id, subject
      from episodes
@@ -40,9 +40,8 @@ export async function beginEpisodes(
   for (const [id, issue] of await readIssues(client, unknown)) subjects.set(id, issueSubject(issue));
 
   // What did not stay begins nothing that could be over.
-  const lasting = alerts.filter(({ reason }) => reason !== noiseReason);
-  const beginning = new Map(lasting.map((alert) => [alert.episode, alert]));
-  const rows = [...beginning.values()];
+  const lasting = shown.filter(({ alert }) => alert.reason !== noiseReason);
+  const rows = [...new Map(lasting.map((issue) => [issue.alert.episode, issue])).values()];
   await client.query(
     `insert into episodes (id, issue_id, fingerprint, service, subject, began_at, began_count, check_at)
      select e.id, e.issue_id, e.fingerprint, e.service, e.subject, e.began_at, e.began_count, e.began_at
@@ -50,24 +49,24 @@ export async function beginEpisodes(
        as e (id, issue_id, fingerprint, service, subject, began_at, began_count)
      on conflict (id) do nothing`,
     [
-      rows.map(({ episode }) => episode),
-      rows.map(({ issueId }) => issueId),
-      rows.map(({ fingerprint }) => fingerprint),
-      rows.map(({ service }) => service),
-      rows.map(({ issueId }) => subjects.get(issueId) ?? ''),
-      rows.map(({ createdAt }) => createdAt),
-      rows.map(beganCountOf),
+      rows.map(({ alert }) => alert.episode),
+      rows.map(({ alert }) => alert.issueId),
+      rows.map(({ alert }) => alert.fingerprint),
+      rows.map(({ alert }) => alert.service),
+      rows.map(({ alert }) => subjects.get(alert.issueId) ?? ''),
+      rows.map(({ began }) => began.createdAt),
+      rows.map(({ began }) => beganCountOf(began)),
     ],
   );
   // Ended, and it goes on: a person opened it again, or it came back while it was muted. An alert from before the end, which
   // only now goes out, says nothing of that.
-  const goingOn = rows.filter(({ reason }) => reason !== 'over');
+  const goingOn = rows.filter(({ alert }) => alert.reason !== 'over');
   await client.query(
     `update episodes as e
      set ended_at = null, check_at = n.at
      from unnest($1::uuid[], $2::timestamptz[]) as n (id, at)
      where e.id = n.id and e.ended_at < n.at`,
-    [goingOn.map(({ episode }) => episode), goingOn.map(({ createdAt }) => createdAt)],
+    [goingOn.map(({ alert }) => alert.episode), goingOn.map(({ alert }) => alert.createdAt)],
   );
   // The one that came back began a new episode; what it was before has ended.
   await client.query(
@@ -79,7 +78,7 @@ export async function beginEpisodes(
        and e.id <> n.id
        and e.began_at < n.began_at
        and e.ended_at is null`,
-    [rows.map(({ episode }) => episode)],
+    [rows.map(({ alert }) => alert.episode)],
   );
   return subjects;
 }
@@ -118,11 +117,12 @@ export async function endQuietEpisodes(
 /**
  * Ends an issue whose cause is known to be gone (an agent is back), and tells those who were told of it, whatever
  * ALERT_WHEN_OVER says. In the transaction of lockBudgets.
- * @returns whether there was something to end.
+ * @param note how it is now, in words. @returns whether there was something to end.
  */
 export async function endEpisodeOf(
   client: PoolClient,
   fingerprint: string,
+  note: string,
   { channels = [] }: Pick<OverSettings, 'channels'>,
   now: number,
   newId: () => string,
@@ -156,7 +156,7 @@ export async function endEpisodeOf(
   const episode = { id, issue_id: issue.id, fingerprint, service: issue.service };
   const isForAll = isUnhandled(issue);
   if (isForAll || ended.length > 0)
-    await tellOver(client, [{ episode, issue, isForAll }], channels, now, newId);
+    await tellOver(client, [{ episode, issue, isForAll, note }], channels, now, newId);
   return true;
 }
 
@@ -260,6 +260,8 @@ interface OverEpisode {
   issue: PausedIssue;
   /** Else for pagers alone. */
   isForAll: boolean;
+  /** How it is now, in words; left out: it is known from the silence alone. */
+  note?: string;
 }
 
 /**
@@ -290,7 +292,7 @@ async function tellOver(
     [over.map(({ episode }) => episode.id)],
   );
   const alerts = over.map(
-    ({ episode, issue, isForAll }): NewAlert => ({
+    ({ episode, issue, isForAll, note }): NewAlert => ({
       recordId: issue.last_record_id,
       bucket: Number.parseInt(issue.last_record_id.slice(-3), 16),
       partIds: [],
@@ -302,6 +304,7 @@ async function tellOver(
       episode: episode.id,
       held: Math.max(0, issue.count - (issue.notified_count ?? 0)),
       count: issue.count,
+      note: note ?? null,
       severity: severityOver(
         told.filter((each) => each.episode === episode.id).flatMap(({ severities }) => severities),
       ),

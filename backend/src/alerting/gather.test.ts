@@ -18,7 +18,7 @@ function waiting(parts: Partial<WaitingAlert> = {}): WaitingAlert {
     episode: `episode-${made}`,
     held: 0,
     heldMuted: 0,
-    muteNote: null,
+    note: null,
     count: 0,
     createdAt: '2026-11-22T10:00:00.000000Z',
     ...parts,
@@ -59,6 +59,19 @@ describe('gather', () => {
   ])('of %j tells of %s', (reasons, told) => {
     const { shown } = gather(reasons.map((reason) => waiting({ issueId: 'issue', reason })));
     expect(shown.map(({ alert }) => alert.reason)).toEqual([told]);
+  });
+
+  it('tells of an end with what its own episode began with, not one before, nor the noise of a start', () => {
+    const issueId = 'issue';
+    const episode = 'second';
+    const alerts = [
+      aNew({ issueId, episode: 'first' }),
+      waiting({ issueId, episode, reason: 'starting-or-stopping' }),
+      waiting({ issueId, episode, reason: 'regressed' }),
+      waiting({ issueId, episode, reason: 'over' }),
+    ];
+    const [issue] = gather(alerts).shown;
+    expect([issue!.alert, issue!.began]).toEqual([alerts[3], alerts[2]]);
   });
 
   it('keeps the issues never told of that do not fit for the next mail, and counts the others', () => {

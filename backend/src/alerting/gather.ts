@@ -17,7 +17,7 @@ export interface WaitingAlert {
   episode: string;
   held: number;
   heldMuted: number;
-  muteNote: string | null;
+  note: string | null;
   count: number;
   /** That it is told as; null or left out: its record's. */
   severity?: string | null;
@@ -29,6 +29,8 @@ export interface WaitingAlert {
 export interface GatheredIssue {
   /** The one that the mail tells of. */
   alert: WaitingAlert;
+  /** What that one's episode began with, of what waits: the same one, unless the mail tells of its end too. */
+  began: WaitingAlert;
   isFirst: boolean;
   held: number;
   /** Of these, while it was muted. */
@@ -55,11 +57,15 @@ export const maxWaitingFirsts = 5000;
  */
 export function gather(waiting: readonly WaitingAlert[]): Gathered {
   const byIssue = new Map<string, GatheredIssue>();
+  /** By episode. */
+  const begun = new Map<string, WaitingAlert>();
   for (const alert of waiting) {
+    if (alert.reason !== noiseReason && !begun.has(alert.episode)) begun.set(alert.episode, alert);
     const known = byIssue.get(alert.issueId);
     if (!known)
       byIssue.set(alert.issueId, {
         alert,
+        began: alert,
         isFirst: alert.isFirst,
         held: alert.held,
         heldMuted: alert.heldMuted,
@@ -74,6 +80,7 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
     }
   }
   const all = [...byIssue.values()];
+  for (const issue of all) issue.began = begun.get(issue.alert.episode) ?? issue.alert;
   const noise = all.filter(({ alert }) => alert.reason === noiseReason);
   const issues = all.filter(({ alert }) => alert.reason !== noiseReason);
   if (issues.length === 0) return { shown: noise.slice(0, maxShown), unshown: [], later: [] };

@@ -47,8 +47,8 @@ export interface IssueAlert {
   held: number;
   /** Of these, while it was muted. */
   heldMuted?: number;
-  /** Which mute ended with it, in words. */
-  muteNote?: string | null;
+  /** In words: which mute ended with it; or, of what is known to be in order again, how it is now. */
+  note?: string | null;
   /** What can be done about it. */
   actions?: readonly ActionLink[];
   /** Where this recipient is taken off. */
@@ -62,8 +62,8 @@ export interface IssueAlert {
     contextAfter?: readonly string[];
     life?: ContainerLife;
   };
-  /** Of an alert that says it is over: since when it lasted, and how many records that made. */
-  episode?: { beganAt: string; records: number };
+  /** Of an alert that says it is over: from when to when it lasted, and how many records that made; null: they measure nothing. */
+  episode?: { beganAt: string; endedAt: string; records: number | null };
 }
 
 /** What is known of the container at the time of the record. Absent where the agent did not say it. */
@@ -99,7 +99,7 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
   const { issue, content } = alert;
   const state = stateWord(alert.reason);
   const title = headerSafe(issue.title).trim() || noText;
-  const why = whyOf(alert.reason, alert.held, alert.heldMuted, alert.muteNote);
+  const why = whyOf(alert.reason, alert.held, alert.heldMuted, alert.note);
   const links: [string, string][] = [
     ['Record', recordUrl(content.recordId, baseUrl)],
     ['All records', issueUrl(issue.id, baseUrl)],
@@ -144,7 +144,6 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
 }
 
 function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
-  const lasted = episode && Date.parse(issue.lastSeen) - Date.parse(episode.beganAt);
   return [
     ['Service', headerSafe(issue.service)],
     ['Host', headerSafe(content.host)],
@@ -153,20 +152,18 @@ function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
     ['Severity', headerSafe(content.severity)],
     ['Occurred at', content.occurredAt === null ? 'not given' : readableTime(content.occurredAt)],
     ['Received at', readableTime(content.receivedAt)],
-    ...(episode
-      ? [
-          ['Lasted', `${duration(lasted!)}, ${counted(episode.records, 'record', 'records')}`] as [
-            string,
-            string,
-          ],
-        ]
-      : []),
+    ...(episode ? [['Lasted', lastedInWords(episode)] as [string, string]] : []),
     ['First seen', readableTime(issue.firstSeen)],
     ['Last seen', readableTime(issue.lastSeen)],
     ['Records', `${issue.count.toLocaleString('en-US')} in all`],
     ...placesOf('Hosts', issue.hosts, content.host),
     ...placesOf('Containers', issue.containers, content.container),
   ];
+}
+
+function lastedInWords({ beganAt, endedAt, records }: NonNullable<IssueAlert['episode']>): string {
+  const lasted = duration(Date.parse(endedAt) - Date.parse(beganAt));
+  return records === null ? lasted : `${lasted}, ${counted(records, 'record', 'records')}`;
 }
 
 function imageInWords(image: string | null, imageId: string | null): string {

@@ -117,7 +117,7 @@ export async function insertAlerts(
       rows.map(({ alert }) => alert.count),
       createdAt,
       rows.map(({ alert }) => alert.heldMuted ?? 0),
-      rows.map(({ alert }) => alert.muteNote ?? null),
+      rows.map(({ alert }) => alert.note ?? null),
       rows.map(({ channel }) => channel),
       rows.map(({ alert }) => alert.severity ?? null),
     ],

@@ -18,7 +18,7 @@ export interface OwnOverOptions {
 
 /**
  * Ends the issue of the record's kind and subject. Said again, it does nothing.
- * @param record says that it is over; stored only without grouping, where its event makes it one.
+ * @param record says that it is over, in place of what was amiss; stored only without grouping, where its event makes it one.
  */
 export async function tellOwnOver(options: OwnOverOptions, record: OwnRecord, now: number): Promise<void> {
   const { pool, ownRecords, settings, newId } = options;
@@ -28,7 +28,7 @@ export async function tellOwnOver(options: OwnOverOptions, record: OwnRecord, no
   }
   await inTransaction(pool, async (client) => {
     await lockBudgets(client);
-    const isEnded = await endEpisodeOf(client, ownIssue(record), settings, now, newId);
+    const isEnded = await endEpisodeOf(client, ownIssue(record), record.message, settings, now, newId);
     if (isEnded) await client.query(`select pg_notify($1, '')`, [alertsChannel]);
   });
 }

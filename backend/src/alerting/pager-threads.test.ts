@@ -16,7 +16,7 @@ const alert = (reason: string, parts: Partial<WaitingAlert> = {}): WaitingAlert 
   episode: 'episode',
   held: 0,
   heldMuted: 0,
-  muteNote: null,
+  note: null,
   count: 0,
   createdAt: '2026-11-22T10:00:00.000000Z',
   ...parts,

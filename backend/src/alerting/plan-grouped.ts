@@ -136,7 +136,7 @@ export function planGrouped(
         episode: decision.memory.episode,
         held: routed.isExtra ? 0 : heldSince(issue),
         heldMuted: routed.isExtra ? 0 : heldMuted,
-        muteNote: ended,
+        note: ended,
         count: issue.count - issue.added,
         recipients: those.map(({ channel, toAddress }) => ({ id: newId(), channel, toAddress })),
         severity,

@@ -27,15 +27,16 @@ export function stateWord(reason: string): string {
 /**
  * Why a mail was sent.
  * @param held records of the issue held back since the mail before. @param heldMuted of these, while it was muted.
- * @param muteNote which mute ended with it.
+ * @param note which mute ended with it; or, of what is known to be in order again, how it is now.
  */
 export function whyOf(
   reason: string,
   held: number,
   heldMuted = 0,
-  muteNote: string | null | undefined = null,
+  note: string | null | undefined = null,
 ): string {
-  const parts = [whyWords[reason] ?? '', muteNote ?? ''];
+  const parts =
+    reason === 'over' && note ? ['What was amiss is in order again.'] : [whyWords[reason] ?? '', note ?? ''];
   if (held > 0)
     parts.push(
       `${counted(held, 'record was', 'records were')} held back since the mail before${muted(held, heldMuted)}.`,

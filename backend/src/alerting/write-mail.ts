@@ -8,7 +8,7 @@ import { alertHeaders } from './alert-headers.ts';
 import { itemFacts, recordFacts, rollUpFacts } from './facts.ts';
 import type { Gathered, GatheredIssue } from './gather.ts';
 import { type ImageBefore, readImageBefore } from './image-before.ts';
-import { type ContainerLife, type MailedIssue, renderIssueMail } from './issue-mail.ts';
+import { type ContainerLife, type IssueAlert, type MailedIssue, renderIssueMail } from './issue-mail.ts';
 import type { ActionLink, MailLinks } from './links/links.ts';
 import type { Mail } from './mail.ts';
 import { noiseReason } from './noise-alerts.ts';
@@ -152,15 +152,13 @@ function writeIssueMail(
       reason: alert.reason,
       held,
       heldMuted,
-      muteNote: alert.muteNote,
+      note: alert.note,
       ...(actions ? { actions } : {}),
       unsubscribe,
       subject: subjects.get(alert.issueId) ?? issue.title,
       issue,
       content,
-      ...(episode
-        ? { episode: { beganAt: episode.beganAt, records: issue.count - episode.beganCount } }
-        : {}),
+      ...(episode ? { episode: lastedOf(episode, alert, issue) } : {}),
     },
     baseUrl,
   );
@@ -282,7 +280,21 @@ function textOf(fields: MailedRecord['fields'], name: string): string | null {
 
 type Alert = GatheredIssue['alert'];
 
-/** Retention may have dropped the record while its alert waited. A rule may tell it as another severity. */
+/** What Log Detector knows of itself does not come in records, one after the other: it ended when that was said. */
+function lastedOf(
+  { beganAt, beganCount }: { beganAt: string; beganCount: number },
+  { note, createdAt }: Alert,
+  { lastSeen, count }: MailedIssue,
+): NonNullable<IssueAlert['episode']> {
+  return note
+    ? { beganAt, endedAt: createdAt, records: null }
+    : { beganAt, endedAt: lastSeen, records: count - beganCount };
+}
+
+/**
+ * Retention may have dropped the record while its alert waited. A rule may tell it as another severity. What is in order again
+ * is told in place of what was amiss, and what to do about it.
+ */
 function recordOf(alert: Alert, { records }: Mailed): MailedRecord {
   const record = records.get(alert.recordId) ?? {
     id: alert.recordId,
@@ -297,7 +309,12 @@ function recordOf(alert: Alert, { records }: Mailed): MailedRecord {
     image: null,
     fields: null,
   };
-  return alert.severity ? { ...record, severity: alert.severity } : record;
+  const { severity, reason, note } = alert;
+  return {
+    ...record,
+    ...(severity ? { severity } : {}),
+    ...(reason === 'over' && note ? { message: note } : {}),
+  };
 }
 
 /** An issue that was merged keeps its row; one that was moved keeps its id. */

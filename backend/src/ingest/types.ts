@@ -166,8 +166,8 @@ export interface NewAlert {
   held: number;
   /** Of these, while it was muted. */
   heldMuted?: number;
-  /** Which mute this alert ended, in words. */
-  muteNote?: string | null;
+  /** In words: which mute this alert ended; or, of what is known to be in order again, how it is now. */
+  note?: string | null;
   /** Records of the issue before the batch that made it. */
   count: number;
   /** Where it goes: `email` and an address, or a channel's name twice. */

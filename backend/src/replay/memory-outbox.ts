@@ -10,7 +10,7 @@ import {
   type WaitingRecipient,
 } from '../alerting/dispatch.ts';
 import { beganCountOf, severityOver } from '../alerting/episodes.ts';
-import { type Gathered, gather, type WaitingAlert } from '../alerting/gather.ts';
+import { type Gathered, type GatheredIssue, gather, type WaitingAlert } from '../alerting/gather.ts';
 import { issueSubject, type MailedIssue } from '../alerting/issue-mail.ts';
 import { dueAt, noiseReason, noiseWaitMs } from '../alerting/noise-alerts.ts';
 import { quietMs } from '../alerting/policy.ts';
@@ -88,7 +88,7 @@ export class MemoryOutbox {
           channel,
           toAddress,
           heldMuted: alert.heldMuted ?? 0,
-          muteNote: alert.muteNote ?? null,
+          note: alert.note ?? null,
           severity: alert.severity ?? null,
           createdAt,
         };
@@ -174,7 +174,7 @@ export class MemoryOutbox {
       ? waiting.filter(({ severity }) => only.includes((severity ?? '').toLowerCase()))
       : waiting;
     const gathered = gather(taken.toSorted((a, b) => byText(a.id, b.id)));
-    const subjects = this.#beginEpisodes(gathered.shown.map(({ alert }) => alert));
+    const subjects = this.#beginEpisodes(gathered.shown);
     const { mail, reason } = writeMail(gathered, this.#mailed(gathered), subjects, {
       ...this.#settings,
       id: this.#newId(),
@@ -196,9 +196,10 @@ export class MemoryOutbox {
     };
   }
 
-  #beginEpisodes(alerts: readonly WaitingAlert[]): Map<string, string> {
+  #beginEpisodes(shown: readonly GatheredIssue[]): Map<string, string> {
     const subjects = new Map<string, string>();
-    for (const { issueId } of alerts) {
+    for (const { alert } of shown) {
+      const { issueId } = alert;
       if (subjects.has(issueId)) continue;
       const [first] = [...this.#episodes.values()]
         .filter((episode) => episode.issueId === issueId)
@@ -206,7 +207,7 @@ export class MemoryOutbox {
       const issue = this.#issues.get(issueId);
       subjects.set(issueId, first?.subject ?? (issue ? issueSubject(issue) : ''));
     }
-    for (const alert of alerts) {
+    for (const { alert, began } of shown) {
       const { episode: id, issueId, fingerprint, service, createdAt } = alert;
       if (isNoise(alert)) continue;
       if (!this.#episodes.has(id))
@@ -216,9 +217,9 @@ export class MemoryOutbox {
           fingerprint,
           service,
           subject: subjects.get(issueId)!,
-          beganAt: createdAt,
-          beganCount: beganCountOf(alert),
-          checkAt: Date.parse(createdAt),
+          beganAt: began.createdAt,
+          beganCount: beganCountOf(began),
+          checkAt: Date.parse(began.createdAt),
           endedAt: null,
         });
       const episode = this.#episodes.get(id)!;

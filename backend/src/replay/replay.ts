@@ -159,7 +159,7 @@ export class Replay {
             episode: '',
             held: 0,
             heldMuted: 0,
-            muteNote: null,
+            note: null,
             count: issue?.count ?? 0,
             createdAt: new Date(now).toISOString(),
           },

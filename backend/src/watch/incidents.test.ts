@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { tellOwnOver } from '../alerting/own-over.ts';
-import { ownIssue } from '../alerting/own-records.ts';
+import { type OwnRecord, ownIssue } from '../alerting/own-records.ts';
 import { emptyTables, hours, minutes, Timeline } from '../alerting/test-help-timeline.ts';
 import { newId } from '../db/record-id.ts';
 import { changeState } from '../triage/change-issues.ts';
@@ -24,7 +24,7 @@ const finding = (is: Finding['is']): Finding => ({
   kind: 'agent-missing',
   subject: 'web-1',
   is,
-  message: 'No sign of life from the agent on web-1',
+  message: 'No sign of life from the agent on web-1\nLook whether its host and its container run.',
   over: 'The agent on web-1 is back',
 });
 
@@ -38,8 +38,8 @@ function given(options: ConstructorParameters<typeof Timeline>[1] = {}) {
     look(ms: number, ...findings: Finding[]) {
       const now = line.start + ms;
       const telling = {
-        raise: (record: Parameters<typeof ownIssue>[0]) => line.ingest(ms, [{ issue: ownIssue(record) }]),
-        over: (record: Parameters<typeof tellOwnOver>[1]) =>
+        raise: (record: OwnRecord) => line.ingest(ms, [{ issue: ownIssue(record), message: record.message }]),
+        over: (record: OwnRecord) =>
           tellOwnOver(
             {
               pool: database.pool,
@@ -80,6 +80,20 @@ describe('an incident', () => {
     expect(mails[1]!.headers.References).toBe(mails[0]!.headers.References);
   });
 
+  it('that is over is told by how it is now and how long it lasted, not by silence, or what was to be done', async () => {
+    const { line, look } = given();
+    look(0, finding('amiss'));
+    look(minutes(90), finding('in-order'));
+    await line.run(hours(2));
+    const [began, over] = line.mails.filter(({ channel }) => channel === 'email').map(({ body }) => body);
+    expect(began).toContain('Look whether its host');
+    expect(over).toContain('What was amiss is in order again.');
+    expect(over).toContain('Lasted: 1 h 30 min\n');
+    expect(over).toContain('\n\nThe agent on web-1 is back\n\n');
+    expect(over).not.toMatch(/quiet|Look whether its host/);
+    expect(line.mails.at(-1)!.facts.message).toBe('The agent on web-1 is back');
+  });
+
   it('that was muted is closed at the pager when it is over, and those who muted it hear nothing', async () => {
     const { line, look, told } = given();
     look(0, finding('amiss'));
@@ -112,6 +126,16 @@ describe('an incident', () => {
     await line.run(minutes(50));
     // The pager has nothing open.
     expect(told()).toEqual(['0 email new', '0 on-call new', '1 email over']);
+  });
+
+  it('that is over before anybody was told lasted since it began, not since it was told', async () => {
+    const { line, look, told } = given({ channels: [] });
+    line.at(0, { issue: 'a' });
+    look(minutes(0.2), finding('amiss'));
+    look(minutes(0.4), finding('in-order'));
+    await line.run(minutes(50));
+    expect(told()).toEqual(['0 email new', '1 email over']);
+    expect(line.mails[1]!.body).toContain('Lasted: 12 s\n');
   });
 
   it('that nobody looks at any more, such as that of an agent that was forgotten, ends as any issue does', async () => {
