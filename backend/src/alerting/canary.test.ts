@@ -145,6 +145,25 @@ describe('a canary', () => {
     expect(body.total).toBe(3);
   });
 
+  it('hides nothing while it waits: searches, pages and totals are as if it were not there', async () => {
+    const since = new Date().toISOString();
+    const host = 'web-13';
+    for (const n of [1, 2]) await backend.post({ host, message: `INFO order ${n}` });
+    const { issue_id } = await printed({ host });
+    await backend.post({ host, message: 'INFO order 3' });
+    type List = { items: { message: string }[]; total: number; next_cursor: string | null };
+    const list = async (query: string) => (await backend.call<List>('GET', `/api/logs?${query}`)).body;
+
+    const first = await list(`q=info&host=${host}&limit=2`);
+    expect(first.items.map(({ message }) => message)).toEqual(['INFO order 3', 'INFO order 2']);
+    const second = await list(`q=info&host=${host}&limit=2&cursor=${first.next_cursor}`);
+    expect(second.items.map(({ message }) => message)).toEqual(['INFO order 1']);
+    expect(await list(`q=info&host=${host}`)).toMatchObject({ total: 3 });
+    expect(await list(`since=${since}&host=${host}&limit=2`)).toMatchObject({ total: 3 });
+    for (const query of [`issue_id=${issue_id}`, `issue_id=${issue_id}&q=info`])
+      expect(await list(query)).toMatchObject({ items: [], total: 0, next_cursor: null });
+  });
+
   it('printed by a clock that was far ahead does not stand in the way of those after it', async () => {
     const ahead = { id: randomUUID(), printedAt: '2999-01-01T00:00:00.000Z' };
     const source = { host: 'web-12', container: 'canary', stage: 'stored' as const };

@@ -53,7 +53,7 @@ export class Conditions {
 }
 
 /**
- * Conditions on log_records, but for time and bucket.
+ * Conditions on log_records, but for time and bucket. Canaries pass none: they are in no list and no count.
  * @param how `read`: the text is looked for in each record; `ask`: in a text index.
  */
 export function ofRecords(
@@ -62,6 +62,8 @@ export function ofRecords(
   how: 'read' | 'ask' = 'read',
 ): Conditions {
   const conditions = new Conditions(values);
+  // Their issues are never asked for, so that the index of an issue answers alone.
+  if (filter.issueIds === undefined) conditions.add('reason <> $', 'canary');
   if (filter.host !== undefined) conditions.add('host = $', filter.host);
   if (filter.container !== undefined) conditions.add('container = $', filter.container);
   if (filter.severity !== undefined) conditions.add('severity = $', filter.severity);

@@ -226,9 +226,7 @@ function conditionsOf(
   const { firstId, lastId } = idRange(fromMs, toMs);
   const conditions = ofRecords(filter, values)
     .add('id >= $', firstId)
-    .add('id < $', beforeId !== undefined && beforeId < lastId ? beforeId : lastId)
-    // A canary is in no count.
-    .add('reason <> $', 'canary');
+    .add('id < $', beforeId !== undefined && beforeId < lastId ? beforeId : lastId);
   if (namesSource(filter)) conditions.add('bucket = $', bucketOf(filter.host, filter.container));
   else if (buckets?.length === 1) conditions.add('bucket = $', buckets[0]);
   else if (buckets) conditions.add('bucket = any($::int[])', buckets);

@@ -41,7 +41,6 @@ async function readEach(pool: Pool, ids: readonly string[]): Promise<Pick<Listed
          where id = any($1::uuid[])
            and id between $3 and $4
            and bucket = any($2::int[])
-           and reason <> 'canary'
        ) as sized
      ) as page
      where bytes_before < $5
@@ -62,22 +61,25 @@ export async function readRecord(pool: Pool, id: string): Promise<LogRecord | un
   return rows[0];
 }
 
-/** The issue and those merged into it, and when they were seen. */
+/** The issue and those merged into it, and when they were seen; none when there is no such issue, or it is one of canaries. */
 export async function withMergedIssues(
   pool: Pool,
   issueId: string,
 ): Promise<{ ids: string[]; seen: IssueSeen | undefined }> {
   const { rows } = await pool.query<{ id: string; first_seen: string; last_seen: string; count: number }>({
     name: 'read-issue-with-merged',
-    text: 'select id, first_seen, last_seen, count from issues where id = $1 or merged_into = $1',
+    text: `select id, first_seen, last_seen, count
+      from issues
+      where (id = $1 or merged_into = $1)
+        and fingerprint not like 'own:canary:%'`,
     values: [issueId],
   });
-  const ids = new Set([issueId, ...rows.map(({ id }) => id)]);
-  if (rows.length === 0) return { ids: [...ids], seen: undefined };
+  const ids = rows.map(({ id }) => id);
+  if (rows.length === 0) return { ids, seen: undefined };
   const seen = {
     firstMs: Math.min(...rows.map(({ first_seen }) => Date.parse(first_seen))),
     lastMs: Math.max(...rows.map(({ last_seen }) => Date.parse(last_seen))),
     count: rows.reduce((sum, { count }) => sum + count, 0),
   };
-  return { ids: [...ids], seen };
+  return { ids, seen };
 }
