@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../../../test-kit/src/postgres.ts';
 import { createPool } from './pool.ts';
 
 let server: Server | undefined;
@@ -35,5 +36,23 @@ describe('createPool', () => {
     await expect(client.query('select 1')).rejects.toThrow();
     client.release(true);
     await pool.end();
+  });
+
+  it('keeps UTC and the time limit of statements beside the options of its URL, which hold otherwise', async () => {
+    const database = await createTestDatabase({ empty: true });
+    const theirs = '-c search_path=audit,public -c timezone=Europe/Berlin -c statement_timeout=0';
+    const url = new URL(database.url);
+    url.searchParams.set('options', theirs);
+    url.searchParams.set('application_name', 'log detector & co');
+    const pool = createPool({ connectionString: url.href, statementTimeoutMs: 7_000 });
+    const { rows } = await pool.query(
+      `select current_setting('search_path') as path, current_setting('statement_timeout') as "limit",
+        current_setting('application_name') as name, '2026-11-22T10:00Z'::timestamptz as at`,
+    );
+    expect(rows).toEqual([
+      { path: 'audit,public', limit: '7s', name: 'log detector & co', at: '2026-11-22T10:00:00.000000Z' },
+    ]);
+    await pool.end();
+    await database.drop();
   });
 });

@@ -69,8 +69,10 @@ class NotingPool extends pg.Pool {
 /** A pool of connections in UTC. Nothing connects until the first query. */
 export function createPool(options: PoolOptions): Pool {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const ours = `-c timezone=UTC -c datestyle=ISO -c statement_timeout=${statementTimeoutMs}`;
+  const { url, theirs } = takeOptions(options.connectionString);
   const pool = new NotingPool({
-    connectionString: options.connectionString,
+    connectionString: url,
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'log-detector',
     connectionTimeoutMillis: 5_000,
@@ -78,7 +80,8 @@ export function createPool(options: PoolOptions): Pool {
     keepAlive: true,
     // A server that hangs, or a network that swallows the answer, must not hang us.
     query_timeout: statementTimeoutMs > 0 ? statementTimeoutMs + 5_000 : undefined,
-    options: `-c timezone=UTC -c datestyle=ISO -c statement_timeout=${statementTimeoutMs}`,
+    // Of what is set twice, the server takes the last.
+    options: [...theirs, ours].join(' '),
     types,
   });
   pool.on('error', (error) => options.onIdleError?.(error));
@@ -86,6 +89,16 @@ export function createPool(options: PoolOptions): Pool {
   // process. Whoever gets it finds that it answers no query.
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
+}
+
+/** A URL, and the `options` that it had: `pg` would take them in place of all that we ask for. */
+function takeOptions(connectionString: string): { url: string; theirs: string[] } {
+  const [place, query] = connectionString.split(/\?(.*)/s, 2);
+  const parameters = new URLSearchParams(query);
+  const theirs = parameters.getAll('options');
+  if (theirs.length === 0) return { url: connectionString, theirs };
+  parameters.delete('options');
+  return { url: `${place}?${parameters}`, theirs };
 }
 
 /**
