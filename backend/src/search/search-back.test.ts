@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
@@ -56,6 +57,15 @@ describe('searchBack', () => {
     await search(now);
     const { rows } = await database.pool.query<{ statement_timeout: string }>('show statement_timeout');
     expect(rows).toEqual([{ statement_timeout: '30s' }]);
+  });
+
+  it('gives no connection back on which the server may still be at work', async () => {
+    const pool = new pg.Pool({ connectionString: database.url, max: 1, query_timeout: 1_000 });
+    pool.on('error', () => {});
+    const searching = inSession(pool, (session) => session.query(60_000, 'select pg_sleep(60)', []));
+    await expect(searching).rejects.toThrow('Query read timeout');
+    expect((await pool.query(`select 'an answer' as got`)).rows).toEqual([{ got: 'an answer' }]);
+    await pool.end();
   });
 
   it('answers 503, and what to do, when not even a second can be looked at', async () => {

@@ -2,7 +2,7 @@
 // while they are fast. A search that has taken long enough says how far it came, and the next page goes on from there.
 
 import { type Parameter, pipeline, type Step, type StepResult } from '../db/pipeline.ts';
-import type { Pool, PoolClient } from '../db/pool.ts';
+import { onConnection, type Pool, type PoolClient } from '../db/pool.ts';
 import { textArray } from '../db/values.ts';
 import { comeAgain } from '../http/errors.ts';
 import { idRange, ofRecords } from './filter.ts';
@@ -119,20 +119,6 @@ function toParameter(value: unknown): Parameter {
   return Array.isArray(value) ? textArray(value.map(String)) : (value as Parameter);
 }
 
-export async function inSession<Result>(
-  pool: Pool,
-  work: (session: Session) => Promise<Result>,
-): Promise<Result> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  const noteBroken = (error: Error) => {
-    broken = error;
-  };
-  client.on('error', noteBroken);
-  try {
-    return await work(new Session(client));
-  } finally {
-    client.off('error', noteBroken);
-    client.release(broken);
-  }
+export function inSession<Result>(pool: Pool, work: (session: Session) => Promise<Result>): Promise<Result> {
+  return onConnection(pool, (client) => work(new Session(client)));
 }
