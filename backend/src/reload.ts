@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface ReloadOptions<Settings> {
   rulesFile: string | undefined;
   templatesDir: string | undefined;
+  /** Of the files as they were read first. */
+  digest: string;
   /** Reads and checks all settings anew. @throws an error whose message names every mistake. */
   read(): Settings;
   /** Puts them in force. */
@@ -33,7 +35,7 @@ export interface Reloading {
 
 export function watchSettings<Settings>(options: ReloadOptions<Settings>): Reloading {
   const { read, apply, onRefused, onMended, onTrouble, everyMs = 2_000 } = options;
-  let inForce = digestOf(options);
+  let inForce = options.digest;
   let seen = inForce;
   let refused: string | undefined;
 
@@ -94,7 +96,7 @@ export function watchSettings<Settings>(options: ReloadOptions<Settings>): Reloa
 }
 
 /** Tells whether what is read is another; a file that cannot be read is one more state. */
-function digestOf({
+export function digestOf({
   rulesFile,
   templatesDir,
 }: Pick<ReloadOptions<unknown>, 'rulesFile' | 'templatesDir'>): string {

@@ -10,6 +10,7 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase } from '../../test-kit/src/postgres.ts';
 import { startHttpServer } from './channels/test-help.ts';
+import { advisoryLocks } from './db/advisory-locks.ts';
 import { until } from './outbox/test-help.ts';
 
 let programs: string;
@@ -203,6 +204,25 @@ describe('serve', { timeout: 120_000 }, () => {
     child.kill('SIGTERM');
     expect(await ended(child), said()).toBe(0);
     await hook.close();
+  });
+
+  it('takes over a RULES_FILE that was changed while it started', async () => {
+    const database = await createTestDatabase();
+    const other = await database.pool.connect();
+    await other.query('select pg_advisory_lock($1)', [advisoryLocks.migrate]);
+    const file = join(folder, 'rules.yaml');
+    writeFileSync(file, 'rules: []\n');
+    const { child, said } = run({ RULES_FILE: file, DATABASE_URL: database.url });
+    const waiting = `select from pg_locks join pg_stat_activity using (pid)
+      where not granted and application_name = 'log-detector migrate' and datname = current_database()`;
+    await until(async () => (await other.query(waiting)).rowCount === 1, 'it waits for migrations');
+    writeFileSync(file, 'rules:\n  - { name: x, hold: true, match: { container: api } }\n');
+    await other.query('select pg_advisory_unlock($1)', [advisoryLocks.migrate]);
+    await until(() => said().includes('were read anew'), 'it is taken over');
+    child.kill('SIGTERM');
+    expect(await ended(child), said()).toBe(0);
+    other.release();
+    await database.drop();
   });
 
   it('finishes the requests under way when it is asked to end', async () => {

@@ -209,6 +209,7 @@ async function start(
   const reloading = watchSettings({
     rulesFile: settings.rulesFile,
     templatesDir: settings.templatesDir,
+    digest: settings.filesDigest,
     read: () => readBackendSettings(env),
     async apply(next) {
       warnOfTemplates(next, logger);

@@ -8,6 +8,7 @@ import type { AlertChannel } from './alerting/targets.ts';
 import { readTemplates, type Templates } from './alerting/templates.ts';
 import { channelTypes } from './channels/registry.ts';
 import { isTopicArn } from './feedback/sns-message.ts';
+import { digestOf } from './reload.ts';
 
 export interface BackendSettings {
   host: string;
@@ -47,6 +48,8 @@ export interface BackendSettings {
   /** Paths; undefined: there is none. */
   rulesFile: string | undefined;
   templatesDir: string | undefined;
+  /** Of both, taken before they were read: another one means that there is something newer. */
+  filesDigest: string;
   watch: {
     /** 0: nobody is told of an agent that is missing. */
     missingMs: number;
@@ -76,6 +79,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readBackendSettings(env: Environment): BackendSettings {
   const reader = settings(env);
   const rulesFile = reader.raw('RULES_FILE')?.trim();
+  const templatesDir = reader.raw('TEMPLATES_DIR')?.trim();
   const port = reader.integer('PORT', { default: 8000, min: 0, max: 65535 });
   const read: BackendSettings = {
     host: reader.string('HOST', { default: '127.0.0.1' }).trim(),
@@ -135,7 +139,8 @@ export function readBackendSettings(env: Environment): BackendSettings {
     sesFeedbackTopicArn: reader.raw('SES_FEEDBACK_TOPIC_ARN')?.trim(),
     rules: noRules,
     rulesFile,
-    templatesDir: reader.raw('TEMPLATES_DIR')?.trim(),
+    templatesDir,
+    filesDigest: digestOf({ rulesFile, templatesDir }),
     watch: {
       missingMs:
         1000 *
@@ -205,7 +210,6 @@ export function readBackendSettings(env: Environment): BackendSettings {
         );
     }
   }
-  const { templatesDir } = read;
   if (templatesDir !== undefined) {
     const { templates, problems } = readTemplates(templatesDir, read.alerts.channels ?? []);
     for (const problem of problems) reader.problem('TEMPLATES_DIR', problem);
