@@ -103,6 +103,13 @@ describe('npm start on a fresh clone', () => {
     await nothingIsLeft();
   });
 
+  it('goes on to the containers whatever address the backend listens at', { timeout: 200_000 }, async () => {
+    const { program } = await npmStart({ HOST: '127.0.0.2' });
+    await program.waitForOutput(/curl http:\/\/127\.0\.0\.2:\d+.*No containers are followed yet/s);
+    await program.stop('SIGTERM');
+    await nothingIsLeft();
+  });
+
   it('survives kill -9 of the whole tree: no second postmaster, no stale lock, nothing lost', {
     timeout: 200_000,
   }, async () => {

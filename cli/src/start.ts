@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pingEngine } from '@log-detector/agent';
 import { agentEnvironment, agentNodeFlags } from './agent-process.ts';
+import { backendAt } from './backend-at.ts';
 
 /** How long a part may take to end by itself, in ms, before it is killed. The whole must end within five seconds. */
 const graceMs = 4000;
@@ -17,8 +18,7 @@ export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   // A person looks on: what is in order is not worth a line.
   const env: NodeJS.ProcessEnv = { LOG_LEVEL: 'warn', ...environment, ...process.env };
-  const port = env.PORT?.trim() || '8000';
-  const base = `http://127.0.0.1:${port}`;
+  const base = backendAt(env);
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
 
