@@ -12,7 +12,7 @@ import Fastify, {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { dropRest, hasRest } from './drop-rest.ts';
-import { answerError, answerNoHttp, ErrorAnswer, errorSchemas, MisfitAnswer } from './errors.ts';
+import { answerError, answerNoHttp, comeAgain, ErrorAnswer, errorSchemas, MisfitAnswer } from './errors.ts';
 import { rememberMethods } from './methods.ts';
 import type { Metrics } from './metrics.ts';
 import { compileValidator } from './validation.ts';
@@ -79,7 +79,8 @@ export async function buildHttp({
     keepAliveTimeout: 75_000,
     // Ends idle connections at once when closing; those with a request under way finish it.
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // Its answer would not be the contract's.
+    return503OnClosing: false,
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: 1000, querystringParser: parseQuery },
     // A path that cannot be decoded never reaches a route.
@@ -100,6 +101,7 @@ export async function buildHttp({
     if (allowed.length === 0) return reply.code(404).send({ detail: 'Not Found' });
     return reply.code(405).header('allow', allowed.join(', ')).send({ detail: 'Method Not Allowed' });
   });
+  refuseWhenClosing(app);
   app.addHook('onRequest', (request, _reply, done) => {
     const scope = request.routeOptions.config?.scope ?? 'read';
     if (scope === 'none') return done();
@@ -160,6 +162,18 @@ function letDefaultsBeLeftOut({ paths = {} }: { paths?: object }): void {
       if (parameter.schema?.default !== undefined) parameter.required = false;
     }
   }
+}
+
+/** A connection in use stays open while the server ends, and its client may send more. */
+function refuseWhenClosing(app: App): void {
+  let isClosing = false;
+  app.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  app.addHook('onRequest', (_request, _reply, done) =>
+    isClosing ? done(comeAgain('the backend is ending; try again')) : done(),
+  );
 }
 
 /** Clients name a content type also where they send no body, as with DELETE: then there is none. */
