@@ -43,6 +43,58 @@ describe('what is not there', () => {
   });
 });
 
+describe('the type of a body', () => {
+  interface Misfits {
+    detail: { loc: string[]; msg: string }[];
+  }
+  const body = JSON.stringify({ emails: 'typed@example.com' });
+  const add = (type: string | undefined, payload = body, url = '/api/recipients', headers = {}) =>
+    backend.app.inject({
+      method: 'POST',
+      url,
+      payload: Buffer.from(payload),
+      headers: { ...(type === undefined ? {} : { 'content-type': type }), ...headers },
+    });
+
+  it('is taken for JSON when it is left out', async () => {
+    expect((await add(undefined)).statusCode).toBe(200);
+    const { statusCode, json } = await add(undefined, 'emails=typed@example.com');
+    expect([statusCode, json<Misfits>().detail]).toEqual([
+      422,
+      [expect.objectContaining({ type: 'json_invalid' })],
+    ]);
+  });
+
+  it('is not left out by a browser, where any site could send it', async () => {
+    const { statusCode } = await add(undefined, body, '/api/recipients', { origin: 'https://example.net' });
+    expect(statusCode).toBe(422);
+  });
+
+  it.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'image/png', 'json'])(
+    'that is %s does not fit, and is told which to send',
+    async (type) => {
+      const { statusCode, json } = await add(type);
+      expect(statusCode).toBe(422);
+      expect(json<Misfits>().detail).toEqual([
+        {
+          loc: ['header', 'content-type'],
+          msg: expect.stringContaining('send application/json'),
+          type: 'value_error',
+        },
+      ]);
+    },
+  );
+
+  it('does not matter where there is no body, or nobody to take it', async () => {
+    for (const type of [undefined, 'application/json', 'application/x-www-form-urlencoded']) {
+      const { detail } = (await add(type, '')).json<Misfits>();
+      expect(detail, type).toEqual([expect.objectContaining({ loc: ['body'] })]);
+      expect((await add(type, 'no json', '/api/nowhere')).statusCode, type).toBe(404);
+      expect((await add(type, 'no json', '/health')).statusCode, type).toBe(405);
+    }
+  });
+});
+
 describe('API_KEY', () => {
   let locked: GivenBackend;
   beforeAll(async () => {

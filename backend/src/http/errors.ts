@@ -126,6 +126,10 @@ function toHttpError(error: unknown): HttpError | undefined {
   // Fastify's own parser of JSON bodies.
   if (code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error instanceof SyntaxError)
     return new HttpError(422, [{ loc: ['body'], msg: 'JSON decode error', type: 'json_invalid' }]);
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    const msg = 'Content-Type is not taken; send application/json';
+    return new HttpError(422, [{ loc: ['header', 'content-type'], msg, type: 'value_error' }]);
+  }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new HttpError(statusCode, message ?? 'Bad Request');
   return undefined;

@@ -5,6 +5,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, {
+  errorCodes,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyRequest,
@@ -91,7 +92,7 @@ export async function buildHttp({
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.setValidatorCompiler(compileValidator);
-  takeEmptyBodies(app);
+  takeJson(app);
   // Answers are ours and right by type; a serializer made of their schemas costs more than JSON.stringify.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(answerError);
@@ -176,12 +177,22 @@ function refuseWhenClosing(app: App): void {
   );
 }
 
-/** Clients name a content type also where they send no body, as with DELETE: then there is none. */
-function takeEmptyBodies(app: App): void {
+/**
+ * A body without a type is JSON, as for the original. Not so a browser's: it lets a page of any site send one, and asks us
+ * first only of `application/json`. Clients name a type also where they send no body, as with DELETE: then there is none.
+ */
+function takeJson(app: App): void {
   const parse = app.getDefaultJsonParser('error', 'error');
+  const isNone = (body: string, { is404 }: FastifyRequest) => body.trim() === '' || is404;
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.trim() === '') done(null, undefined);
+    if (isNone(body, request)) done(null, undefined);
     else parse(request, body, done);
+  });
+  app.addContentTypeParser<string>('*', { parseAs: 'string' }, (request, body, done) => {
+    const { 'content-type': type, origin } = request.headers;
+    if (isNone(body, request)) done(null, undefined);
+    else if (type === undefined && origin === undefined) parse(request, body, done);
+    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
 }
 
