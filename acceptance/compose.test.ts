@@ -50,6 +50,7 @@ describe.skipIf(without)('the compose file', () => {
       COMPOSE_PROJECT_NAME: 'ld',
       DOCKER_SOCKET: engine.socketPath,
       API_KEY: apiKey,
+      POSTGRES_PASSWORD: 'of/all@kinds:of#characters?%41',
       PUBLISH: `127.0.0.1:${port}`,
       BASE_URL: `http://127.0.0.1:${port}`,
       MONITOR_HOST: 'host-7',
