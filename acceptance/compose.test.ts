@@ -97,6 +97,19 @@ describe.skipIf(without)('the compose file', () => {
     }
   };
 
+  const allHealthy = () =>
+    eventually(
+      async () =>
+        Promise.all(
+          ['postgres', 'backend', 'agent'].map(async (service) => {
+            const id = await compose('ps', '--quiet', service);
+            return engine.docker('inspect', '--format', '{{.State.Health.Status}}', id);
+          }),
+        ),
+      (all) => all.every((state) => state === 'healthy'),
+      120_000,
+    );
+
   it('builds small images that do not run as root', { timeout: 600_000 }, async () => {
     await compose('--profile', 'agent', 'build');
     const sizeOf = async (image: string) =>
@@ -119,18 +132,7 @@ describe.skipIf(without)('the compose file', () => {
 
   it('starts everything, healthy', { timeout: 300_000 }, async () => {
     await up('--profile', 'agent');
-    const states = await eventually(
-      async () =>
-        Promise.all(
-          ['postgres', 'backend', 'agent'].map(async (service) => {
-            const id = await compose('ps', '--quiet', service);
-            return engine.docker('inspect', '--format', '{{.State.Health.Status}}', id);
-          }),
-        ),
-      (all) => all.every((state) => state === 'healthy'),
-      120_000,
-    );
-    expect(states).toEqual(['healthy', 'healthy', 'healthy']);
+    await allHealthy();
   });
 
   it('asks for the key', async () => {
@@ -167,6 +169,19 @@ describe.skipIf(without)('the compose file', () => {
     expect(await page.text()).toContain('the oven is cold');
   });
 
+  it('takes another API_KEY with the next up, the agent too', { timeout: 300_000 }, async () => {
+    env.API_KEY = 'another-key-of-the-compose-test';
+    await up('--profile', 'agent');
+    await allHealthy();
+    api = apiAt(env.BASE_URL!, { 'x-api-key': env.API_KEY });
+    expect((await api.get('/api/logs')).body).toMatchObject({ total: 1 });
+    await engine.docker('run', 'busybox', 'sh', '-c', 'echo "ERROR the oven is hot"; sleep 1');
+    await eventually(
+      async () => (await api.get('/api/logs')).body,
+      ({ total }) => total === 2,
+    );
+  });
+
   it('keeps its records and its key over down and up', { timeout: 300_000 }, async () => {
     await compose('--profile', 'agent', 'down');
     // A key that was given once stays, also when the next start gives none.
@@ -177,7 +192,7 @@ describe.skipIf(without)('the compose file', () => {
       (body) => body?.total !== undefined,
       120_000,
     );
-    expect(page.total).toBe(1);
+    expect(page.total).toBe(2);
     await compose('down', '--volumes');
   });
 });
