@@ -31,11 +31,9 @@ describe('npm start on a fresh clone', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Starts it and waits for the line that says it listens. Gives the time that took, to be printed. */
-  async function npmStart(extra: NodeJS.ProcessEnv = {}): Promise<{ program: Program; ms: number }> {
-    const at = Date.now();
+  function spawnStart(extra: NodeJS.ProcessEnv): Program {
     const { PATH, HOME, NODE_EXTRA_CA_CERTS } = process.env;
-    const program = watch(
+    return watch(
       spawn('npm', ['start'], {
         cwd: clone,
         // No Docker here: the backend alone is what these tests wait for.
@@ -52,6 +50,12 @@ describe('npm start on a fresh clone', () => {
         detached: true,
       }),
     );
+  }
+
+  /** Starts it and waits for the line that says it listens. Gives the time that took, to be printed. */
+  async function npmStart(extra: NodeJS.ProcessEnv = {}): Promise<{ program: Program; ms: number }> {
+    const at = Date.now();
+    const program = spawnStart(extra);
     started = program;
     await program.waitForOutput(new RegExp(`listening on \\S+:${port}`), 300_000);
     return { program, ms: Date.now() - at };
@@ -107,6 +111,32 @@ describe('npm start on a fresh clone', () => {
     const { program } = await npmStart({ HOST: '127.0.0.2' });
     await program.waitForOutput(/curl http:\/\/127\.0\.0\.2:\d+.*No containers are followed yet/s);
     await program.stop('SIGTERM');
+    await nothingIsLeft();
+  });
+
+  it('says that it runs already, and leaves the one that does alone', { timeout: 200_000 }, async () => {
+    const { program } = await npmStart();
+    await eventually(
+      () => api().get('/health'),
+      ({ status }) => status === 200,
+    );
+    const second = spawnStart({});
+    expect(await second.ended).not.toBe(0);
+    expect(second.output()).toMatch(/answers already: Log Detector seems to run there; end it/);
+    expect((await api().get('/health')).status).toBe(200);
+    await program.stop('SIGTERM');
+    await nothingIsLeft();
+  });
+
+  it('says why all ends when its backend is killed', { timeout: 200_000 }, async () => {
+    const { program } = await npmStart();
+    await program.waitForOutput(/Next:/);
+    const pids = leftIn(folder).filter((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('serve'),
+    );
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    expect(await program.ended).not.toBe(0);
+    expect(program.output()).toContain('The backend ended by SIGKILL, so all of it ends.');
     await nothingIsLeft();
   });
 

@@ -6,14 +6,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pingEngine } from '@log-detector/agent';
+import { StartError } from '@log-detector/settings';
 import { agentEnvironment, agentNodeFlags } from './agent-process.ts';
 import { backendAt } from './backend-at.ts';
 
 /** How long a part may take to end by itself, in ms, before it is killed. The whole must end within five seconds. */
 const graceMs = 4000;
 const lookForDockerEveryMs = 10_000;
+/** How long, in ms, one that is ending may keep the port. */
+const endingMs = 5000;
 
-/** Runs until SIGINT or SIGTERM, or until the backend ends. Returns the exit code. */
+/**
+ * Runs until SIGINT or SIGTERM, or until the backend ends. Returns the exit code.
+ * @throws {StartError} when something answers already where the backend would.
+ */
 export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   // A person looks on: what is in order is not worth a line.
@@ -28,6 +34,11 @@ export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
     setInterval(() => process.ppid !== parent && stopping.abort(), 250).unref();
   }
 
+  if (await keepsAnswering(`${base}/health`, stopping.signal))
+    throw new StartError(
+      `${base} answers already: Log Detector seems to run there; end it (Ctrl-C where it was started), or set PORT to another port and DATA_DIR to another folder`,
+    );
+
   const children = new Set<ChildProcess>();
   const run: Run = (verb, extra, flags = []) => {
     const child = spawn(process.execPath, [...flags, process.argv[1] ?? '', verb], {
@@ -36,9 +47,11 @@ export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
       env: { ...env, ...extra, LOG_DETECTOR_STARTER: 'stdin' },
     });
     children.add(child);
-    const ended = new Promise<number>((resolve) => {
-      child.once('error', () => resolve(1));
-      child.once('exit', (code, signal) => resolve(code ?? (signal ? 1 : 0)));
+    const ended = new Promise<Ending>((resolve) => {
+      child.once('error', ({ message }) => resolve({ code: 1, how: message }));
+      child.once('exit', (code, signal) =>
+        resolve({ code: code ?? 1, how: signal === null ? `with code ${code}` : `by ${signal}` }),
+      );
     });
     void ended.then(() => children.delete(child));
     return { child, ended };
@@ -46,8 +59,11 @@ export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
 
   const backend = run('serve', {});
   let backendCode: number | undefined;
-  const backendEnded = backend.ended.then((code) => {
+  const backendEnded = backend.ended.then(({ code, how }) => {
     backendCode = code;
+    // What is wrong with settings it has said.
+    if (!stopping.signal.aborted && code !== 2)
+      process.stderr.write(`The backend ended ${how}, so all of it ends.\n`);
     stopping.abort();
   });
 
@@ -71,7 +87,13 @@ type Run = (
   verb: string,
   extra: NodeJS.ProcessEnv,
   flags?: readonly string[],
-) => { child: ChildProcess; ended: Promise<number> };
+) => { child: ChildProcess; ended: Promise<Ending> };
+
+interface Ending {
+  code: number;
+  /** `with code 1`, `by SIGKILL`. */
+  how: string;
+}
 
 /** Starts the agent once Docker answers, and again when it ends by itself, until the signal. */
 async function followContainers(
@@ -102,10 +124,14 @@ async function followContainers(
           : {}),
         SPOOL_DIR: env.SPOOL_DIR || join(env.DATA_DIR || 'data', 'spool'),
       };
+      if (told) process.stdout.write('Docker answers now, and its containers are followed.\n\n');
+      told = false;
       const { ended } = run('agent', extra, agentNodeFlags);
-      const code = await Promise.race([ended, aborted]);
+      const ending = await Promise.race([ended, aborted]);
       // Wrong settings stay wrong: the agent has said which, and the backend goes on alone.
-      if (code === 2) return aborted;
+      if (ending?.code === 2) return aborted;
+      if (ending && !signal.aborted)
+        process.stderr.write(`The agent ended ${ending.how}, and is started again.\n`);
       await Promise.race([sleep(3000), aborted]);
     } else {
       if (!told)
@@ -121,15 +147,29 @@ async function followContainers(
 /** Whether the backend came up: false when the signal came first. */
 async function answers(url: string, signal: AbortSignal): Promise<boolean> {
   while (!signal.aborted) {
-    try {
-      const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(1000)]) });
-      if (response.ok) return true;
-    } catch {
-      // Not yet.
-    }
+    if (await isUp(url, signal)) return true;
     await sleep(50);
   }
   return false;
+}
+
+/** Whether somebody answers who is not about to end. */
+async function keepsAnswering(url: string, signal: AbortSignal): Promise<boolean> {
+  const until = performance.now() + endingMs;
+  while (await isUp(url, signal)) {
+    if (performance.now() > until) return true;
+    await sleep(200);
+  }
+  return false;
+}
+
+async function isUp(url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { ok } = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(1000)]) });
+    return ok;
+  } catch {
+    return false;
+  }
 }
 
 /** What to do next; where it listens, the backend has said. */
@@ -139,7 +179,7 @@ function welcome(base: string, env: NodeJS.ProcessEnv): string {
   return `
 Next:
   let a container log an error:   ${tryIt}
-  see it:                         curl ${base}/api/logs
+  see it:                         curl ${keyFor(env)}${base}/api/logs
 ${
   mailsAreOn
     ? ''
@@ -147,4 +187,10 @@ ${
 }  stop:                           Ctrl-C
 
 `;
+}
+
+/** For curl, without telling the key. */
+function keyFor({ API_KEY, API_KEY_FILE }: NodeJS.ProcessEnv): string {
+  if (API_KEY_FILE) return `-H "X-API-Key: $(cat ${API_KEY_FILE})" `;
+  return API_KEY ? '-H "X-API-Key: $API_KEY" ' : '';
 }
