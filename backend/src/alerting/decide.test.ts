@@ -58,7 +58,7 @@ describe('decide', () => {
       { alertedAt: now + 5000 },
       { notify: false, reason: 'in-cooldown' },
     ],
-    ['tells at last of one that nobody was told of', never, { notify: true, reason: 'still-failing' }],
+    ['tells at last of one that nobody was told of', never, { notify: true, reason: 'new' }],
     ['tells of one that was resolved', { isRegressed: true }, { notify: true, reason: 'regressed' }],
     ['tells of one that had been quiet', { pauseMs: hour }, { notify: true, reason: 'regressed' }],
     [

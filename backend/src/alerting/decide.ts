@@ -147,9 +147,8 @@ function reasonToNotify(
   quietAfterMs: number,
 ): NotifyReason | undefined {
   const { alertedAt, memory } = facts;
-  if (facts.isNew || (alertedAt === null && memory?.noise)) return 'new';
-  // Seen before, but nobody was told: alerts were off, or nobody was there to send to.
-  if (alertedAt === null) return 'still-failing';
+  // Though it was seen before: alerts were off, nobody was there to send to, or it was held back.
+  if (facts.isNew || alertedAt === null) return 'new';
   if (facts.isRegressed || memory?.owesRegression) return 'regressed';
   if (facts.pauseMs !== null && facts.pauseMs >= quietAfterMs) return 'regressed';
   const muteEnded = facts.muteEnded ?? memory?.owesMuteEnd;

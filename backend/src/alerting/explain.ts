@@ -2,7 +2,7 @@
 
 const sentences: Record<string, string> = {
   ungrouped: 'Every record that is not a duplicate alerts (ALERT_GROUPING=off).',
-  new: 'Its issue was never seen before.',
+  new: 'No alert of its issue was made before.',
   regressed: 'Its issue came back, after it was resolved or had been quiet for longer than is usual for it.',
   spike: 'Its issue made far more records in five minutes than in any five minutes before.',
   'still-failing': 'Its issue goes on, and the cooldown since the alert before was over.',

@@ -4,10 +4,9 @@ import type { Issue, IssueNote, StoredRecord } from '../ingest/types.ts';
 import type { AlertMemory, IssueDecision, IssueFacts } from './decide.ts';
 import type { MuteState } from './mute.ts';
 
-/** @param hasThreshold what came before a threshold was reached was not told: the issue is new to everyone. */
-export function factsOf(issue: Issue, muteState: MuteState, hasThreshold = false): IssueFacts {
+export function factsOf(issue: Issue, muteState: MuteState): IssueFacts {
   return {
-    isNew: issue.isNew || (hasThreshold && issue.notifiedAt === null),
+    isNew: issue.isNew,
     isRegressed: issue.isRegressed,
     isMuted: muteState === 'holds',
     muteEnded: muteState === 'none' || muteState === 'holds' ? null : muteState,

@@ -63,8 +63,8 @@ export function planGrouped(
     const muteState = muteStateOf(issue, issue.mute?.images ? recordsOf(issue, records) : [], now);
     const ended = muteNoteOf(issue, muteState);
     const heldMuted = heldByMutes(issue, muteState);
-    const { thresholds, cooldownMs: ownCooldownMs } = judge.verdictOf(first);
-    const facts = factsOf(issue, muteState, thresholds.length > 0);
+    const { cooldownMs: ownCooldownMs } = judge.verdictOf(first);
+    const facts = factsOf(issue, muteState);
     if (hasPhase(first)) {
       const shared = first.coalesceId === null ? [] : (parts.get(first.coalesceId) ?? []);
       facts.noise = judgeNoise(recordsOf(issue, records), shared, facts.memory?.noise, now);

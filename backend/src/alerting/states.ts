@@ -35,12 +35,13 @@ export function whyOf(
   heldMuted = 0,
   note: string | null | undefined = null,
 ): string {
-  const parts =
-    reason === 'over' && note ? ['What was amiss is in order again.'] : [whyWords[reason] ?? '', note ?? ''];
-  if (held > 0)
-    parts.push(
-      `${counted(held, 'record was', 'records were')} held back since the mail before${muted(held, heldMuted)}.`,
-    );
+  const isFirst = reason === 'new';
+  const why = isFirst && held > 0 ? 'This is the first alert about it.' : (whyWords[reason] ?? '');
+  const parts = reason === 'over' && note ? ['What was amiss is in order again.'] : [why, note ?? ''];
+  if (held > 0) {
+    const since = isFirst ? 'before' : 'since the mail before';
+    parts.push(`${counted(held, 'record was', 'records were')} held back ${since}${muted(held, heldMuted)}.`);
+  }
   return parts.filter((part) => part !== '').join(' ');
 }
 

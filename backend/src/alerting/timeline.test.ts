@@ -162,12 +162,23 @@ describe('one issue', () => {
     ]);
   });
 
-  it('is told though nobody was there when it was first seen', async () => {
-    const off = timeline({ enabled: false });
-    await off.at(0, { issue: 'refused' }).run(minutes(1));
-    expect(off.told).toEqual([]);
-    const on = await timeline().at(minutes(2), { issue: 'refused' }).run(minutes(3));
-    expect(on.told).toEqual([[120, `[STILL FAILING] ${subject}`]]);
+  it.each([
+    ['alerts were off', { enabled: false }],
+    ['nobody was there to send to', { recipients: [] }],
+    ['a rule held it', { rules: 'rules: [{ name: noise, match: { container: api }, hold: true }]' }],
+  ])('is told as new, and of no mail before, when it was seen while %s', async (_why, before) => {
+    const silent = timeline(before);
+    await silent.at(0, { issue: 'refused' }).run(minutes(1));
+    expect(silent.told).toEqual([]);
+    const line = await timeline().at(minutes(2), { issue: 'refused' }).run(minutes(3));
+    expect(line.told).toEqual([[120, `[NEW] ${subject}`]]);
+    expect(line.mails[0]!.body).toContain(
+      'This is the first alert about it. 1 record was held back before.\n',
+    );
+    expect(await decisionsOfRecord(database.pool, line.mails[0]!.facts.recordId!)).toMatchObject({
+      reason: 'new',
+      explanation: 'No alert of its issue was made before.',
+    });
   });
 });
 
@@ -258,7 +269,7 @@ describe('the history of a record', () => {
     expect(await decisionsOfRecord(database.pool, c!)).toMatchObject({
       notify: true,
       reason: 'new',
-      explanation: 'Its issue was never seen before.',
+      explanation: 'No alert of its issue was made before.',
       alerts: [{ to_address: 'ops@example.org', state: 'mailed', mail: 'roll-up', mail_status: 'pending' }],
     });
   });

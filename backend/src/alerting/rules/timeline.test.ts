@@ -156,8 +156,8 @@ describe('hold', () => {
       .at(minutes(1), { issue: 'slow', message: 'ERROR GET /cart 503' })
       .at(minutes(2), { issue: 'slow', message: 'ERROR GET /health 504' })
       .run(minutes(10));
-    expect(toldTo(line)).toEqual([[60, 'ops@example.org', '[STILL FAILING] api on web-1: slow']]);
-    expect(await reasons()).toEqual({ excluded: 2, 'still-failing': 1 });
+    expect(toldTo(line)).toEqual([[60, 'ops@example.org', '[NEW] api on web-1: slow']]);
+    expect(await reasons()).toEqual({ excluded: 2, new: 1 });
   });
 
   it('by state holds what goes on, and not what is new', async () => {
@@ -244,7 +244,7 @@ maintenance:
       .run(hours(4));
     expect(toldTo(line)).toEqual([
       [3900, 'ops@example.org', '[NEW] db on db-1: other'],
-      [7200, 'ops@example.org', `[STILL FAILING] ${subject}`],
+      [7200, 'ops@example.org', `[NEW] ${subject}`],
     ]);
     expect(line.mails[1]!.body).toContain('6 records were held back');
     expect(await reasons()).toMatchObject({ maintenance: 6 });
