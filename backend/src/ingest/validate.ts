@@ -31,17 +31,18 @@ export function validate(value: unknown, loc: (string | number)[]): Validated {
   if (sentMessage.length > limits.messageBytes / 3 && Buffer.byteLength(sentMessage) > limits.messageBytes)
     reader.misfit('message', `Message should have at most ${limits.messageBytes} bytes`, 'string_too_long');
   const labels = reader.labels();
+  const image = reader.optionalText('image', imageChars);
   const record: IncomingRecord = {
     host,
     container,
-    service: serviceOf(container, labels),
+    service: serviceOf(container, labels, image),
     severity: reader.severity(),
     message: cleanText(sentMessage),
     logHash: hash('sha256', sentMessage, 'hex'),
     occurredAt: reader.instant('occurred_at'),
     eventId: reader.uuid('event_id'),
     stream: reader.stream(),
-    image: reader.optionalText('image', imageChars),
+    image,
     labels,
     fields: reader.fields(),
     contextBefore: reader.lines('context_before'),

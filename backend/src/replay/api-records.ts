@@ -83,7 +83,7 @@ function replayRecord(record: LogRecord, issue: Issue): ReplayRecord {
       bucket: bucketOfId(record.id),
       host: record.host,
       container: record.container,
-      service: issue.service || serviceOf(record.container, record.labels),
+      service: issue.service || serviceOf(record.container, record.labels, record.image),
       severity: record.severity,
       message: record.message,
       logHash: record.log_hash,

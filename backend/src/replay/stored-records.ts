@@ -132,7 +132,7 @@ function draftOf(row: RecordRow, service: string): Draft {
     bucket: row.bucket,
     host: row.host,
     container: row.container,
-    service: service || serviceOf(row.container, row.labels),
+    service: service || serviceOf(row.container, row.labels, row.image),
     severity: row.severity,
     message: row.message,
     logHash: row.log_hash,
