@@ -7,6 +7,7 @@ import { actingRoutes } from './acting/routes.ts';
 import { canariesStored, groupCanaries, planWithCanaries } from './alerting/canary.ts';
 import { createOwnRecords, groupOwn, type OwnRecords } from './alerting/own-records.ts';
 import { planAlerts } from './alerting/plan-alerts.ts';
+import { nobodyToSendTo } from './alerting/recipients.ts';
 import { alertingRoutes } from './alerting/routes.ts';
 import type { AbsenceWatch } from './alerting/rules/absence.ts';
 import { countForRules } from './alerting/rules/count-for-rules.ts';
@@ -79,8 +80,9 @@ export async function buildApp(options: AppOptions): Promise<App> {
     'log_detector_decisions_total',
     'Decisions on records, by reason, and whether they notify.',
   );
-  const sayTrouble = sayOnce((error, message) => logger.warn({ err: error }, message));
-  const sayFault = sayOnce((error, message) => logger.error({ err: error }, message));
+  const sayTrouble = sayOnce((error: Error, message) => logger.warn({ err: error }, message));
+  const sayFault = sayOnce((error: Error, message) => logger.error({ err: error }, message));
+  const sayNobody = sayOnce((_: undefined, message) => logger.warn(message), 3_600_000);
   const onFault = (error: Error) => {
     faults.add();
     sayFault(error, 'bug: a record met a fault');
@@ -126,6 +128,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
       );
       if (stored) options.absence?.heard(stored.records, stored.now);
       countDecisions(decisions, (n, labels) => decided.add(n, labels));
+      if (decisions.some(({ reason }) => reason === 'no-recipients'))
+        sayNobody(undefined, `records alerted nobody, because ${nobodyToSendTo}`);
       return records;
     },
     onFault,
@@ -207,17 +211,17 @@ function countDecisions(
   }
 }
 
-/** The same again within a minute is one line with a count. */
-function sayOnce(say: (error: Error, message: string) => void): (error: Error, message: string) => void {
+/** The same again within a minute, or `forMs`, is one line with a count. */
+function sayOnce<Cause>(say: (cause: Cause, message: string) => void, forMs = 60_000): typeof say {
   const said = new Map<string, { until: number; again: number }>();
-  return (error, message) => {
+  return (cause, message) => {
     const last = said.get(message);
     if (last && Date.now() < last.until) {
       last.again += 1;
       return;
     }
     const again = last && last.again > 0 ? ` (${last.again} more before this)` : '';
-    said.set(message, { until: Date.now() + 60_000, again: 0 });
-    say(error, `${message}${again}`);
+    said.set(message, { until: Date.now() + forMs, again: 0 });
+    say(cause, `${message}${again}`);
   };
 }

@@ -158,6 +158,31 @@ describe('serve', { timeout: 120_000 }, () => {
     await hook.close();
   });
 
+  it('says at the start, and once when records come, that mails are on and nobody gets them', async () => {
+    const database = await createTestDatabase();
+    const env = {
+      DATABASE_URL: database.url,
+      ALERT_EMAIL_ENABLED: 'true',
+      ALERT_EMAIL_FROM: 'alerts@example.com',
+      SMTP_URL: 'smtp://127.0.0.1:1',
+    };
+    const remedy = 'there is nobody to send to: set ALERT_EMAIL_TO or POST /api/recipients';
+    const { base, child, said } = await start(env);
+    for (const message of ['one', 'two', 'three']) await post(base, { ...aRecord, message });
+    child.kill('SIGTERM');
+    await ended(child);
+    expect(said()).toContain(`"msg":"mails are on, but ${remedy}"`);
+    expect(said()).toContain(`  alerts     by smtp (127.0.0.1:1), but ${remedy}\n`);
+    expect(said().split(`records alerted nobody, because ${remedy}`)).toHaveLength(2);
+
+    const told = await start({ ...env, ALERT_EMAIL_TO: 'ops@example.org' });
+    expect((await post(told.base)).status).toBe(200);
+    told.child.kill('SIGTERM');
+    await ended(told.child);
+    expect(told.said()).not.toContain('nobody');
+    await database.drop();
+  });
+
   it('takes over a changed RULES_FILE and TEMPLATES_DIR, keeps the old ones when there is a mistake, and tells of it', async () => {
     const hook = await startHttpServer();
     const file = join(folder, 'rules.yaml');

@@ -8,13 +8,15 @@ import { StartError } from '@log-detector/settings';
 import { type Logger, pino } from 'pino';
 import { sweepCanaries } from './alerting/canary-channel.ts';
 import { tellOwnOver } from './alerting/own-over.ts';
+import { activeAddresses, nobodyToSendTo } from './alerting/recipients.ts';
 import { createAbsenceWatch } from './alerting/rules/absence.ts';
 import { createRuleBook } from './alerting/rules/rule-book.ts';
 import { startAbsence } from './alerting/rules/start-absence.ts';
+import { defaultTargets } from './alerting/targets.ts';
 import { buildApp } from './app.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
-import { createPool } from './db/pool.ts';
+import { createPool, type Pool } from './db/pool.ts';
 import { newId } from './db/record-id.ts';
 import type { App } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
@@ -154,6 +156,8 @@ async function start(
 
   const rules = createRuleBook({ pool, config: settings.rules, log: logger });
   await prepare(() => rules.refresh());
+  const tellsNobody = await prepare(() => hasNobody(settings, pool));
+  if (tellsNobody) logger.warn(`mails are on, but ${nobodyToSendTo}`);
   if (signal.aborted) return;
   const metrics = new Metrics();
   const watch = new Watch({ pool, bounds: settings.watch, metrics });
@@ -237,9 +241,16 @@ async function start(
     settings,
     app.server.address(),
     ways.length > 0
-      ? `by ${ways.join(', ')}`
+      ? `by ${ways.join(', ')}${tellsNobody ? `, but ${nobodyToSendTo}` : ''}`
       : 'off (set ALERT_EMAIL_ENABLED=true, or channels in RULES_FILE)',
   );
+}
+
+/** Whether mails are on and alerts go nowhere, unless rules of the API name who is told. */
+async function hasNobody({ alerts, rules }: BackendSettings, pool: Pool): Promise<boolean> {
+  if (!alerts.enabled || rules.rules.some(({ to }) => to !== undefined)) return false;
+  const addresses = await activeAddresses(pool, alerts.to);
+  return defaultTargets(addresses, { ...alerts, to: [] }).length === 0;
 }
 
 /** All who use settings read them from here when they need them. */

@@ -59,6 +59,9 @@ export async function activeAddresses(client: Pool | PoolClient, to: readonly st
   return addresses.filter((address) => !gone.has(address));
 }
 
+/** What to do where mails are on and nobody gets them. No mistake: recipients may come by the API. */
+export const nobodyToSendTo = 'there is nobody to send to: set ALERT_EMAIL_TO or POST /api/recipients';
+
 /** @returns the recipient, now inactive, or undefined when there is none with this id. */
 export async function deactivateRecipient(pool: Pool, id: string): Promise<Recipient | undefined> {
   const { rows } = await pool.query<RecipientRow>(
