@@ -7,6 +7,7 @@ import { verifyingKeys } from '../alerting/links/keys.ts';
 import { pageToken } from '../alerting/links/links.ts';
 import { type IssuePurpose, labels } from '../alerting/links/purposes.ts';
 import { type LinkKey, readLink, type SignedLink } from '../alerting/links/token.ts';
+import { readFacts } from '../alerting/rules/read-facts.ts';
 import { addRule, listRules } from '../alerting/rules/store.ts';
 import { counted, fewOf, readableTime } from '../alerting/states.ts';
 import { cutMiddle, headerSafe } from '../alerting/text.ts';
@@ -32,6 +33,8 @@ export interface Answer {
 interface Asked {
   link: SignedLink & { purpose: IssuePurpose | 'choose' };
   issue: IssueWithMerged;
+  /** A rule holds what is like its latest record. */
+  isHeld: boolean;
   key: LinkKey;
   now: number;
 }
@@ -48,14 +51,14 @@ export async function showAct(parts: ActingParts, token: string): Promise<Answer
   if (isAboutRule(signed.link)) return showRemoval(parts, signed.link);
   const asked = await readAsked(parts, signed);
   if ('html' in asked) return asked;
-  const { link, issue } = asked;
+  const { link } = asked;
   const { purpose } = link;
   if (purpose === 'choose') return { status: 200, html: choicePage(asked) };
   const use = await readUse(parts.pool, link);
   if (use) return { status: 200, html: usedPage(asked, use) };
   if (purpose !== 'not-an-error') return { status: 200, html: askPage(asked, []) };
   const exclusion = await propose(parts.pool, asked);
-  if (!exclusion) return messagePage(409, 'No rule can be made of this', noPattern, [aboutIssue(issue)]);
+  if (!exclusion) return messagePage(409, 'No rule can be made of this', noPattern, [aboutIssue(asked)]);
   return { status: 200, html: askPage(asked, previewOf(exclusion), digestOf(exclusion)) };
 }
 
@@ -77,15 +80,16 @@ export async function answerAct(parts: ActingParts, token: string, form: Form = 
         ? { earlier }
         : { did: await perform(client, { ...asked, link: { ...link, purpose } }, at, form) };
     });
-    const after = { ...asked, issue: (await readIssue(parts.pool, asked.issue.id, at)) ?? asked.issue };
-    if (use.earlier) return { status: 409, html: usedPage(after, use.earlier) };
     if (purpose === 'not-an-error') await parts.rules?.refresh();
+    const issue = (await readIssue(parts.pool, asked.issue.id, at)) ?? asked.issue;
+    const after = { ...asked, issue, isHeld: await isHeldByRule(parts, issue, now) };
+    if (use.earlier) return { status: 409, html: usedPage(after, use.earlier) };
     return { status: 200, html: donePage(after, purpose, use.did) };
   } catch (error) {
     // Nothing was done, and the link is unused.
     if (!(error instanceof HttpError)) throw error;
     const why = typeof error.detail === 'string' ? error.detail : error.message;
-    return messagePage(error.status, 'This was not done', `${why}.`, [aboutIssue(asked.issue)]);
+    return messagePage(error.status, 'This was not done', `${why}.`, [aboutIssue(asked)]);
   }
 }
 
@@ -107,14 +111,26 @@ function isAboutRule(link: SignedLink): link is SignedLink & { issueId: string }
   return link.purpose === 'remove-rule' && link.issueId !== undefined;
 }
 
-async function readAsked({ pool }: ActingParts, { link, key, now }: Signed): Promise<Asked | Answer> {
+async function readAsked(parts: ActingParts, { link, key, now }: Signed): Promise<Asked | Answer> {
   const { purpose, issueId } = link;
   if (purpose === 'unsubscribe' || purpose === 'subscribe' || purpose === 'remove-rule')
     return faultPage('forged');
   if (issueId === undefined) return faultPage('forged');
-  const issue = await readIssue(pool, issueId, new Date(now).toISOString());
+  const issue = await readIssue(parts.pool, issueId, new Date(now).toISOString());
   if (!issue) return messagePage(404, 'This issue is gone', 'There is no such issue any more.', []);
-  return { link: { ...link, purpose }, issue, key, now };
+  const isHeld = await isHeldByRule(parts, issue, now);
+  return { link: { ...link, purpose }, issue, isHeld, key, now };
+}
+
+async function isHeldByRule(
+  { pool, rules }: ActingParts,
+  issue: IssueWithMerged,
+  now: number,
+): Promise<boolean> {
+  const inForce = rules?.current();
+  if (!inForce || inForce.isEmpty) return false;
+  const facts = await readFacts(pool, issue.last_record_id, issue.service);
+  return facts !== undefined && inForce.at(now).ask(facts, null).held === 'excluded';
 }
 
 /** @returns the id of the rule that was added; else nothing. */
@@ -157,10 +173,11 @@ function propose(client: Parameters<typeof proposeExclusion>[0], { issue, link, 
   return proposeExclusion(client, issue, ids, link.recipient, now);
 }
 
-function askPage({ link, issue }: Asked, preview: readonly string[], rule?: string): string {
+function askPage(asked: Asked, preview: readonly string[], rule?: string): string {
+  const { link } = asked;
   const { question, meaning, button: label } = words[link.purpose as IssuePurpose];
   return page(question, [
-    aboutIssue(issue),
+    aboutIssue(asked),
     paragraph(meaning),
     ...preview,
     button(label, rule === undefined ? {} : { rule }),
@@ -177,7 +194,7 @@ function choicePage(asked: Asked): string {
     ? ['mute-hour', 'mute-worse', 'mute-deployed', 'mute-ever', 'resolve']
     : ['open', ...(issue.state === 'muted' ? (['resolve'] as const) : [])];
   return page('What shall be done about this issue?', [
-    aboutIssue(issue),
+    aboutIssue(asked),
     ...choices.map((purpose) =>
       button(purpose === 'open' && issue.state === 'resolved' ? 'Open it again' : labels[purpose], {
         token: tokenFor(purpose, asked),
@@ -190,9 +207,9 @@ function choicePage(asked: Asked): string {
 }
 
 function donePage(asked: Asked, purpose: IssuePurpose, ruleId: string): string {
-  const { issue, link } = asked;
+  const { link } = asked;
   return page(words[purpose].done, [
-    aboutIssue(issue),
+    aboutIssue(asked),
     ...(ruleId === ''
       ? undoOf(asked, purpose)
       : [
@@ -209,13 +226,13 @@ function undoOf(asked: Asked, purpose: IssuePurpose): string[] {
 }
 
 function usedPage(asked: Asked, { by, at }: Use): string {
-  const { issue, link } = asked;
+  const { link } = asked;
   return page('This link was used already', [
     paragraph(
       `${by} used it on ${readableTime(at)}: ${words[link.purpose as IssuePurpose].done.toLowerCase()}. It works once, so nothing was changed now.`,
     ),
     heading('How the issue stands now'),
-    aboutIssue(issue),
+    aboutIssue(asked),
     ...undoOf(asked, 'open'),
   ]);
 }
@@ -228,7 +245,7 @@ function tokenFor(
   return pageToken(purpose, { issueId: id, recipient: link.recipient }, key, now);
 }
 
-function aboutIssue(issue: IssueWithMerged): string {
+function aboutIssue({ issue, isHeld }: Pick<Asked, 'issue' | 'isHeld'>): string {
   const title = cutMiddle(headerSafe(issue.title).trim() || '(no text)', 600, () => ' … ');
   return [
     log(title),
@@ -239,7 +256,7 @@ function aboutIssue(issue: IssueWithMerged): string {
         'Records',
         `${counted(issue.count, 'record', 'records')}, the last on ${readableTime(issue.last_seen)}`,
       ],
-      ['State', headerSafe(stateInWords(issue))],
+      ['State', headerSafe(stateInWords(issue, isHeld))],
     ]),
   ].join('\n');
 }

@@ -281,6 +281,8 @@ describe('not an error', () => {
 
     const done = (await press(link)).body;
     expect(done).toContain('The rule was added');
+    expect(done).toContain('Open, but a rule holds its alerts back.');
+    expect((await get(link)).body).toContain('Open, but a rule holds its alerts back.');
     const { rows } = await backend.database.pool.query('select id, rule, source from rules');
     expect(done).toContain(`DELETE /api/rules/${rows[0].id}`);
     expect(rows).toMatchObject([{ source: 'mail', rule: { hold: true, match: { service: ['api'] } } }]);
@@ -299,6 +301,7 @@ describe('not an error', () => {
     expect((await backend.database.pool.query('select 1 from rules')).rowCount).toBe(1);
     expect((await press(undo)).body).toContain('The rule was removed');
     expect((await backend.database.pool.query('select 1 from rules')).rowCount).toBe(0);
+    expect((await get(link)).body).toContain('Open: it alerts.');
     expect(await historyOf(id)).toMatchObject([{ who, what: 'included' }, { what: 'excluded' }]);
     const { statusCode, body } = await press(undo);
     expect([statusCode, body.includes('gone already')]).toEqual([409, true]);

@@ -16,8 +16,8 @@ export interface ActingParts {
   pool: Pool;
   /** `LINK_SECRET`; empty: the database's keys. */
   linkSecrets: readonly string[];
-  /** Told of a rule that was added. */
-  rules?: Pick<RuleBook, 'refresh'>;
+  /** Told of a rule that was added; asked what they hold. */
+  rules?: Pick<RuleBook, 'refresh' | 'current'>;
   log?: { warn(fields: object, message: string): void };
   now?: () => number;
 }

@@ -79,9 +79,9 @@ export function changeOf(purpose: Exclude<IssuePurpose, 'not-an-error'>, now: st
   }
 }
 
-/** `Muted by a@example.org until …; 12 records were held back since.` */
-export function stateInWords(issue: Issue): string {
-  if (issue.state === 'open') return 'Open: it alerts.';
+/** `Muted by a@example.org until …; 12 records were held back since.` @param isHeld by a rule, whatever its state. */
+export function stateInWords(issue: Issue, isHeld: boolean): string {
+  if (issue.state === 'open') return isHeld ? 'Open, but a rule holds its alerts back.' : 'Open: it alerts.';
   if (issue.state === 'resolved')
     return issue.resolved_at === null ? 'Resolved.' : `Resolved on ${readableTime(issue.resolved_at)}.`;
   const { mute } = issue;

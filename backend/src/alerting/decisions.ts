@@ -4,7 +4,8 @@ import type { RecordDecisions } from '@log-detector/contract';
 import type { Pool } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { explain } from './explain.ts';
-import { emptyRuleSet, type RecordFacts, type RuleSet } from './rules/rule-set.ts';
+import { readFacts } from './rules/read-facts.ts';
+import { emptyRuleSet, type RuleSet } from './rules/rule-set.ts';
 import type { RuleState } from './rules/types.ts';
 
 interface RecordRow {
@@ -61,18 +62,11 @@ async function rulesOf(
   rules: RuleSet,
 ): Promise<string[]> {
   if (rules.isEmpty) return [];
-  const { rows } = await pool.query<RecordFacts>(
-    `select host, container, severity, image, labels, left(message, 65536) as message
-     from log_records
-     where id = $1 and bucket = $2`,
-    [recordId, bucketOfId(recordId)],
-  );
   const { rows: issues } = await pool.query<{ service: string }>('select service from issues where id = $1', [
     issue_id,
   ]);
-  const [record] = rows;
-  if (!record) return [];
-  const service = issues[0]?.service ?? record.container;
+  const facts = await readFacts(pool, recordId, issues[0]?.service);
+  if (!facts) return [];
   const state = notify ? (reason as RuleState) : null;
-  return [...rules.at(Date.parse(received_at)).ask({ ...record, service }, state).by];
+  return [...rules.at(Date.parse(received_at)).ask(facts, state).by];
 }
