@@ -14,7 +14,7 @@ import { type Gathered, gather, type WaitingAlert } from './gather.ts';
 import { alertsChannel } from './keep-alerts.ts';
 import { signingKey } from './links/keys.ts';
 import { type MailLinks, mailLinks } from './links/links.ts';
-import { dueAt, noiseReason, noiseWaitMs, type Waits } from './noise-alerts.ts';
+import { dueAt, noiseReason, noiseShownBy, noiseWaitMs, type Waits } from './noise-alerts.ts';
 import { closingMessages, endedThreads, isAllOver, maxEnded, withoutEarlyEnds } from './pager-threads.ts';
 import { plainMail } from './plain-mail.ts';
 import { planMail } from './plan-mail.ts';
@@ -334,7 +334,7 @@ async function messagesFor(
   const written = writeMail(gathered, mailed, subjects, { ...settings, id, ended, links, unsubscribe });
   const { headers, reason, issueId } = written;
   const told = applyTemplates(settings.templates, channel, written.mail, written.facts);
-  await markMailed(client, id, carried);
+  await markMailed(client, id, [...carried, ...noiseShownBy(gathered, mailed.records, waiting)]);
   const { alert } = gathered.shown[0]!;
   const mail: NewNotification = {
     id,

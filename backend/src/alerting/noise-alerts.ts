@@ -4,6 +4,7 @@
 
 import type { HeldReason, Issue, NewAlert } from '../ingest/types.ts';
 import type { AlertMemory } from './decide.ts';
+import type { Gathered, WaitingAlert } from './gather.ts';
 import { type AlertChannel, isPager, type Target } from './targets.ts';
 
 export const noiseReason = 'starting-or-stopping' satisfies HeldReason & NewAlert['reason'];
@@ -20,6 +21,22 @@ export function isFirstNoise(decision: { notify: boolean; reason: string }, issu
 /** A pager is for what is open, and this is over. */
 export function placesOfNoise(places: readonly Target[], channels: readonly AlertChannel[]): Target[] {
   return places.filter(({ channel }) => !isPager(channel, channels));
+}
+
+/**
+ * What waits of issues that a mail about another one shows too, because their records share a `coalesce_id`: it is told with it.
+ * @param records those that the mail shows, by id. @param waiting for the same recipient. @returns ids of alerts.
+ */
+export function noiseShownBy(
+  { shown }: Gathered,
+  records: ReadonlyMap<string, { issueId: string }>,
+  waiting: readonly WaitingAlert[],
+): string[] {
+  if (shown.length !== 1) return [];
+  const issues = new Set(shown[0]!.alert.partIds.map((id) => records.get(id)?.issueId));
+  return waiting
+    .filter(({ reason, issueId }) => reason === noiseReason && issues.has(issueId))
+    .map(({ id }) => id);
 }
 
 /** What waits for one recipient. Times in ms since the epoch. */

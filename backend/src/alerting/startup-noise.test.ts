@@ -84,6 +84,29 @@ describe('noise of containers that start and stop', () => {
       expect(line.mails[0]!.body).toContain(`ERROR ${part}`);
   });
 
+  it('is not told again by a roll-up that comes after the mail of the loop', async () => {
+    const line = timeline();
+    const crash = (at: number, ...more: TimelineRecord[]) =>
+      line.at(
+        seconds(at),
+        during('starting', at, { issue: 'traceback', coalesceId: `crash ${at}` }),
+        during('starting', at, { issue: 'exited', coalesceId: `crash ${at}` }),
+        ...more,
+      );
+    crash(0, during('starting', 0, { issue: 'once only' }));
+    crash(1);
+    crash(3, during(undefined, 3, { issue: 'loop', coalesceId: 'crash 3' }));
+    await line.at(seconds(10), { issue: 'x' }, { issue: 'y' }).run(hours(30));
+    expect(line.told).toEqual([
+      [3, '[NEW] api on web-1: traceback'],
+      [63, '[3 ISSUES] api'],
+    ]);
+    expect(line.mails.map(({ issues }) => issues)).toEqual([
+      ['exited', 'traceback'],
+      ['once only', 'x', 'y'],
+    ]);
+  });
+
   it('does not call what was told long ago back in each restart, but says so when it stays', async () => {
     const line = await timeline()
       .at(0, during(undefined, 0))

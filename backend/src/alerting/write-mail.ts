@@ -17,6 +17,7 @@ import { renderRollUp } from './roll-up-mail.ts';
 /** A record as a mail shows it. */
 export interface MailedRecord {
   id: string;
+  issueId: string;
   host: string;
   container: string;
   severity: string;
@@ -43,7 +44,7 @@ export async function readMailed(client: PoolClient, shown: readonly GatheredIss
   const isSingle = shown.length === 1;
   const recordIds = shown.flatMap(({ alert }) => [alert.recordId, ...(isSingle ? alert.partIds : [])]);
   const { rows: records } = await client.query<MailedRecord>(
-    `select id, host, container, severity, message, occurred_at as "occurredAt", received_at as "receivedAt",
+    `select id, issue_id as "issueId", host, container, severity, message, occurred_at as "occurredAt", received_at as "receivedAt",
        context_before as "contextBefore", context_after as "contextAfter", image, fields
      from log_records
      where id = any($1::uuid[]) and bucket = any($2::int[])
@@ -298,6 +299,7 @@ function lastedOf(
 function recordOf(alert: Alert, { records }: Mailed): MailedRecord {
   const record = records.get(alert.recordId) ?? {
     id: alert.recordId,
+    issueId: alert.issueId,
     host: '',
     container: alert.service,
     severity: '',

@@ -12,7 +12,7 @@ import {
 import { beganCountOf, severityOver } from '../alerting/episodes.ts';
 import { type Gathered, type GatheredIssue, gather, type WaitingAlert } from '../alerting/gather.ts';
 import { issueSubject, type MailedIssue } from '../alerting/issue-mail.ts';
-import { dueAt, noiseReason, noiseWaitMs } from '../alerting/noise-alerts.ts';
+import { dueAt, noiseReason, noiseShownBy, noiseWaitMs } from '../alerting/noise-alerts.ts';
 import { quietMs } from '../alerting/policy.ts';
 import { isPager, type Target } from '../alerting/targets.ts';
 import { type Mailed, type MailedRecord, writeMail } from '../alerting/write-mail.ts';
@@ -175,11 +175,15 @@ export class MemoryOutbox {
       : waiting;
     const gathered = gather(taken.toSorted((a, b) => byText(a.id, b.id)));
     const subjects = this.#beginEpisodes(gathered.shown);
-    const { mail, reason } = writeMail(gathered, this.#mailed(gathered), subjects, {
+    const mailed = this.#mailed(gathered);
+    const { mail, reason } = writeMail(gathered, mailed, subjects, {
       ...this.#settings,
       id: this.#newId(),
     });
-    const carried = new Set([...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds));
+    const carried = new Set([
+      ...[...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds),
+      ...noiseShownBy(gathered, mailed.records, taken),
+    ]);
     this.#waiting.set(
       place,
       waiting.filter(({ id }) => !carried.has(id)),

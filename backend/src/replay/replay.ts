@@ -73,7 +73,7 @@ export class Replay {
     const records = drafts.map((draft, index): StoredRecord => {
       const duplicateOfId = this.#duplicateOf(draft);
       const record = { ...draft, isDuplicate: duplicateOfId !== null, duplicateOfId, issue: issues[index]! };
-      this.#records.set(record.id, record);
+      this.#records.set(record.id, { ...record, issueId: record.issue.id });
       return record;
     });
     const { alerts, recipients } = this.#settings;
