@@ -139,6 +139,20 @@ describe('channels', () => {
     );
   });
 
+  it.each([
+    ['rules: [', 'rules.yaml:'],
+    ['channels:\n  ops-slack: { type: slack, ulr: x }\n', 'did you mean "url"'],
+  ])(
+    'have templates, which are told to be of no channel only when the rules are right: %j',
+    (rules, expected) => {
+      writeFileSync(join(folder, 'ops-slack.text.mustache'), '{{nope}}');
+      const wrong = () => given(rules, { TEMPLATES_DIR: folder });
+      expect(wrong).toThrow(expected);
+      expect(wrong).toThrow('ops-slack.text.mustache line 1: there is no {{nope}}');
+      expect(wrong).not.toThrow('there is no channel');
+    },
+  );
+
   it('and feedback: the topic must be one of SNS', () => {
     const arn = 'arn:aws:sns:eu-west-1:123456789012:ses-feedback';
     expect(readBackendSettings({ SES_FEEDBACK_TOPIC_ARN: arn }).sesFeedbackTopicArn).toBe(arn);

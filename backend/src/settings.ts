@@ -189,6 +189,7 @@ export function readBackendSettings(env: Environment): BackendSettings {
       'API_KEY',
       `is not set, but HOST is ${read.host}, which others can reach; set API_KEY to a long random text (openssl rand -hex 32), or HOST to 127.0.0.1`,
     );
+  let channels: readonly AlertChannel[] | null = [];
   if (rulesFile !== undefined) {
     const { config, problems } = readRulesFile(rulesFile, {
       channelTypes,
@@ -197,6 +198,7 @@ export function readBackendSettings(env: Environment): BackendSettings {
     for (const problem of problems) reader.problem('RULES_FILE', problem);
     read.rules = config;
     read.alerts.channels = config.channels;
+    channels = problems.length > 0 ? null : config.channels;
     for (const { name, type, options } of config.channels) {
       if (!canMake(name, type, options))
         reader.problem(
@@ -211,7 +213,7 @@ export function readBackendSettings(env: Environment): BackendSettings {
     }
   }
   if (templatesDir !== undefined) {
-    const { templates, problems } = readTemplates(templatesDir, read.alerts.channels ?? []);
+    const { templates, problems } = readTemplates(templatesDir, channels);
     for (const problem of problems) reader.problem('TEMPLATES_DIR', problem);
     read.alerts.templates = templates;
   }
