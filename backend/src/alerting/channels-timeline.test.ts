@@ -28,6 +28,7 @@ describe('a channel beside mail', () => {
     ]);
     const told = line.mails.find(({ channel }) => channel === 'ops-slack')!;
     expect(told.html).toBeNull();
+    expect(told.body).not.toContain('mails');
     expect(told.facts).toMatchObject({
       state: 'new',
       service: 'api',

@@ -330,7 +330,8 @@ async function messagesFor(
   const id = newId();
   const ended = allEnded.slice(0, maxEnded);
   const links = linksOf(toAddress, id);
-  const unsubscribe = channel === 'email' ? links.unsubscribe : undefined;
+  const ofNoMail = isMail(channel, settings.channels) ? undefined : null;
+  const unsubscribe = channel === 'email' ? links.unsubscribe : ofNoMail;
   const written = writeMail(gathered, mailed, subjects, { ...settings, id, ended, links, unsubscribe });
   const { headers, reason, issueId } = written;
   const told = applyTemplates(settings.templates, channel, written.mail, written.facts);

@@ -24,7 +24,17 @@ import {
   paragraph,
   quiet,
 } from './mail-html.ts';
-import { counted, duration, fewOf, footText, readableTime, stateWord, stopHint, whyOf } from './states.ts';
+import {
+  counted,
+  duration,
+  fewOf,
+  footText,
+  readableTime,
+  stateWord,
+  stopHint,
+  type Unsubscribe,
+  whyOf,
+} from './states.ts';
 import { bodySafe, cutMiddle, headerSafe } from './text.ts';
 
 /** An issue as it stands when the mail is written. Times as ISO 8601. */
@@ -52,7 +62,7 @@ export interface IssueAlert {
   /** What can be done about it. */
   actions?: readonly ActionLink[];
   /** Where this recipient is taken off. */
-  unsubscribe?: string | undefined;
+  unsubscribe?: Unsubscribe;
   /** The subject without the state. */
   subject: string;
   issue: MailedIssue;

@@ -3,6 +3,7 @@
 // and phone programs mark what they changed with data-ogsc and data-ogsb, and Gmail turns the inline colours round itself,
 // which is why there are no pictures and no colours that only one of the two can read. All log text is escaped here.
 
+import type { Unsubscribe } from './states.ts';
 import { escapeHtml } from './text.ts';
 
 export interface HtmlMail {
@@ -123,8 +124,8 @@ export function actions(links: readonly { purpose: string; label: string; url: s
 }
 
 /** The foot of the mail: how to get no more of them. */
-export function foot(unsubscribe: string | undefined, stopHint: string): string {
-  return unsubscribe === undefined
+export function foot(unsubscribe: Unsubscribe, stopHint: string): string {
+  return typeof unsubscribe !== 'string'
     ? quiet(stopHint)
     : `<p class="quiet" style="margin:12px 0;color:#5f6672;font-size:13px">${anchor(unsubscribe, 'Unsubscribe')} from all mails of Log Detector.</p>`;
 }

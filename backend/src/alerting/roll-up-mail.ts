@@ -4,7 +4,7 @@ import type { MailedIssue } from './issue-mail.ts';
 import type { ActionLink } from './links/links.ts';
 import { issueUrl, type Mail, maxSubjectChars, recordUrl, shorten } from './mail.ts';
 import { anchor, badge, foot, heading, log, page, paragraph, quiet } from './mail-html.ts';
-import { counted, fewOf, footText, readableTime, stateWord, stopHint } from './states.ts';
+import { counted, fewOf, footText, readableTime, stateWord, stopHint, type Unsubscribe } from './states.ts';
 import { bodySafe, cutMiddle, escapeHtml, headerSafe } from './text.ts';
 
 export interface RollUpItem {
@@ -29,7 +29,7 @@ export interface RollUp {
   /** Issues never told of that a next mail will show. */
   more: number;
   /** Where this recipient is taken off. */
-  unsubscribe?: string | undefined;
+  unsubscribe?: Unsubscribe;
 }
 
 /** Most issues shown: with these a mail stays under the 102 KB at which Gmail clips. */
@@ -57,9 +57,11 @@ export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
     title,
     summary,
     ...shown.map((item) => itemText(item, baseUrl, shown.length <= fewEnough)),
-    ...(rest ? [rest] : []),
+    rest,
     footText(rollUp.unsubscribe),
-  ].join('\n\n');
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
   const html = page(subject, [
     heading(title),
     paragraph(summary),

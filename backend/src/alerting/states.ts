@@ -66,8 +66,12 @@ export function readableTime(iso: string): string {
 export const stopHint =
   'To get no more of these mails, ask whoever runs Log Detector to take you off its recipients.';
 
+/** Where a recipient is taken off; undefined: no link does it; null: it is no mail. */
+export type Unsubscribe = string | null | undefined;
+
 /** The foot of a text part. */
-export function footText(unsubscribe: string | undefined): string {
+export function footText(unsubscribe: Unsubscribe): string {
+  if (unsubscribe === null) return '';
   return `-- \n${unsubscribe === undefined ? stopHint : `Unsubscribe from all mails of Log Detector:\n${unsubscribe}`}`;
 }
 

@@ -13,6 +13,7 @@ import type { ActionLink, MailLinks } from './links/links.ts';
 import type { Mail } from './mail.ts';
 import { noiseReason } from './noise-alerts.ts';
 import { renderRollUp } from './roll-up-mail.ts';
+import type { Unsubscribe } from './states.ts';
 
 /** A record as a mail shows it. */
 export interface MailedRecord {
@@ -98,8 +99,8 @@ export interface WriteSettings {
   ended?: string[];
   /** To act by; left out: the mail has none. */
   links?: MailLinks;
-  /** Where this recipient is taken off; undefined for what is no mail. */
-  unsubscribe?: string | undefined;
+  /** Where this recipient is taken off. */
+  unsubscribe?: Unsubscribe;
 }
 
 export interface WrittenMail {
@@ -172,7 +173,7 @@ function writeIssueMail(
     host: record.host,
     container: record.container,
     severity: record.severity,
-    unsubscribe,
+    unsubscribe: unsubscribe ?? undefined,
   });
   const facts = recordFacts(
     content,
@@ -254,7 +255,7 @@ function writeRollUp(
   );
   return {
     mail,
-    headers: alertHeaders({ from, state: 'roll-up', unsubscribe }),
+    headers: alertHeaders({ from, state: 'roll-up', unsubscribe: unsubscribe ?? undefined }),
     facts,
     reason: 'roll-up',
     issueId: null,
