@@ -92,7 +92,7 @@ export interface ContainerLife {
 /** Longest context shown on each side, in lines and in characters of a line. */
 const maxContextLines = 20;
 const maxContextChars = 500;
-/** More than about two screens of a phone. */
+/** More than about two screens of a phone: what can be done, and the links, stand above. */
 const longChars = 2500;
 /** Title of an issue whose records say nothing. */
 const noText = '(no text)';
@@ -118,54 +118,48 @@ export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
   const message = shownMessage(content.message, links[0]![1]);
   const before = contextOf(content.contextBefore, 'before');
   const after = contextOf(content.contextAfter, 'after');
+  const isLong = message.length > longChars;
   const subject = `[${state}] ${alert.subject}`;
   const lines = [...facts, ...links].map(([name, value]) => `${name}: ${value}`).join('\n');
   const text = [
     `${state}: ${title}`,
     why,
-    lines,
+    ...(isLong ? [lines, message] : [message, lines]),
     before && `Before:\n${before}`,
-    message,
     after && `After:\n${after}`,
     (alert.actions ?? []).map(({ label, url }) => `${label}:\n${url}`).join('\n'),
     footText(alert.unsubscribe),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
-  // What can be done stands below what happened, unless that is so long that nobody would find it there.
-  const acts = actions(alert.actions ?? []);
-  const isLong = before.length + message.length + after.length > longChars;
+  const toOpen = `<p style="margin:12px 0">${links
+    .map(([name, url]) => anchor(url, name === 'Record' ? 'Open the record' : 'All records of this issue'))
+    .join(' &middot; ')}</p>`;
+  const doing = [actions(alert.actions ?? []), toOpen];
   const html = page(subject, [
     `<p style="margin:0 0 8px">${badge(state)}</p>`,
     heading(title),
     paragraph(why),
+    ...(isLong ? [...doing, log(message)] : [log(message), ...doing]),
     factTable(facts),
-    `<p style="margin:12px 0">${links
-      .map(([name, url]) => anchor(url, name === 'Record' ? 'Open the record' : 'All records of this issue'))
-      .join(' &middot; ')}</p>`,
-    ...(isLong ? [acts] : []),
     ...(before ? [quiet('Lines before'), log(before)] : []),
-    log(message),
     ...(after ? [quiet('Lines after'), log(after)] : []),
-    ...(isLong ? [] : [acts]),
     foot(alert.unsubscribe, stopHint),
   ]);
   return { subject, text: `${text}\n`, html };
 }
 
+/** What differs from what another row says already. */
 function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
   return [
-    ['Service', headerSafe(issue.service)],
-    ['Host', headerSafe(content.host)],
-    ['Container', headerSafe(content.container)],
+    ...(issue.service === content.container ? [] : [row('Service', headerSafe(issue.service))]),
+    row('Host', headerSafe(content.host)),
+    row('Container', headerSafe(content.container)),
     ...lifeOf(content.life),
-    ['Severity', headerSafe(content.severity)],
-    ['Occurred at', content.occurredAt === null ? 'not given' : readableTime(content.occurredAt)],
-    ['Received at', readableTime(content.receivedAt)],
-    ...(episode ? [['Lasted', lastedInWords(episode)] as [string, string]] : []),
-    ['First seen', readableTime(issue.firstSeen)],
-    ['Last seen', readableTime(issue.lastSeen)],
-    ['Records', `${issue.count.toLocaleString('en-US')} in all`],
+    row('Severity', headerSafe(content.severity)),
+    ...timesOf(issue, content),
+    ...(episode ? [row('Lasted', lastedInWords(episode))] : []),
+    ...(issue.count > 1 ? [row('Records', `${issue.count.toLocaleString('en-US')} in all`)] : []),
     ...placesOf('Hosts', issue.hosts, content.host),
     ...placesOf('Containers', issue.containers, content.container),
   ];
@@ -174,6 +168,24 @@ function factsOf({ issue, content, episode }: IssueAlert): [string, string][] {
 function lastedInWords({ beganAt, endedAt, records }: NonNullable<IssueAlert['episode']>): string {
   const lasted = duration(Date.parse(endedAt) - Date.parse(beganAt));
   return records === null ? lasted : `${lasted}, ${counted(records, 'record', 'records')}`;
+}
+
+function row(name: string, value: string): [string, string] {
+  return [name, value];
+}
+
+/** Each second once. */
+function timesOf(issue: MailedIssue, { occurredAt, receivedAt }: AlertContent): [string, string][] {
+  const times: [string, string][] = [];
+  const add = (name: string, at: string | null) => {
+    const value = at === null ? '' : readableTime(at);
+    if (value !== '' && !times.some(([, known]) => known === value)) times.push([name, value]);
+  };
+  add('Occurred at', occurredAt);
+  add('Received at', receivedAt);
+  add('First seen', issue.firstSeen);
+  add('Last seen', issue.lastSeen);
+  return times;
 }
 
 function imageInWords(image: string | null, imageId: string | null): string {
