@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import { apiKeyGuard } from './access/api-key.ts';
 import { actingRoutes } from './acting/routes.ts';
 import { canariesStored, groupCanaries, planWithCanaries } from './alerting/canary.ts';
+import { signingKey } from './alerting/links/keys.ts';
 import { createOwnRecords, groupOwn, type OwnRecords } from './alerting/own-records.ts';
 import { planAlerts } from './alerting/plan-alerts.ts';
 import { nobodyToSendTo } from './alerting/recipients.ts';
@@ -89,11 +90,16 @@ export async function buildApp(options: AppOptions): Promise<App> {
   };
   const grouping = groupCanaries(groupOwn(groupSafely(createGrouping(pool), onFault)));
   const delivers = () => canTell(settings.alerts);
+  const isUngrouped = settings.alerts.policy?.grouping !== 'on';
+  const linkSecrets = settings.alerts.linkSecrets ?? [];
   const parts = {
     pool: options.ingestPool ?? pool,
     grouping,
     dedupeWindowMs: settings.dedupeWindowMs,
-    isUngrouped: settings.alerts.policy?.grouping !== 'on',
+    isUngrouped,
+    linkKey: isUngrouped
+      ? (client: PoolClient, now: number) => signingKey(client, linkSecrets, now)
+      : undefined,
     planAlerts: (question: AlertQuestion) =>
       planWithCanaries(
         question,
@@ -173,7 +179,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     log: logger,
     ...(options.fetchText ? { fetchText: options.fetchText } : {}),
   })(app);
-  actingRoutes({ pool, linkSecrets: settings.alerts.linkSecrets ?? [], rules, log: logger })(app);
+  actingRoutes({ pool, linkSecrets, rules, log: logger })(app);
   app.get(
     '/health',
     {

@@ -3,11 +3,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { IssueWithMerged } from '@log-detector/contract';
 import { addHistory } from '../alerting/issue-history.ts';
-import { verifyingKeys } from '../alerting/links/keys.ts';
 import { pageToken } from '../alerting/links/links.ts';
-import { type IssuePurpose, labels } from '../alerting/links/purposes.ts';
-import { type LinkKey, readLink, type SignedLink } from '../alerting/links/token.ts';
-import { readFacts } from '../alerting/rules/read-facts.ts';
+import { type IssuePurpose, labels, type Purpose } from '../alerting/links/purposes.ts';
+import type { LinkKey, SignedLink } from '../alerting/links/token.ts';
 import { addRule, listRules } from '../alerting/rules/store.ts';
 import { counted, fewOf, readableTime } from '../alerting/states.ts';
 import { cutMiddle, headerSafe } from '../alerting/text.ts';
@@ -18,16 +16,13 @@ import { changeStateIn } from '../triage/change-issues.ts';
 import { readIssue } from '../triage/read-issues.ts';
 import { digestOf, type Exclusion, previewDays, proposeExclusion } from './exclude.ts';
 import { faultPage, messagePage } from './fault-pages.ts';
+import { isHeldByRule } from './held-by-rule.ts';
 import { button, facts, heading, list, log, page, pageLink, paragraph, quiet } from './page.ts';
+import { type Answer, readSigned, type Signed } from './read-signed.ts';
 import { answerRemoval, showRemoval } from './remove-rule.ts';
 import type { ActingParts, Form } from './routes.ts';
 import { claimLink, readUse, type Use } from './use-link.ts';
 import { changeOf, stateInWords, words } from './words.ts';
-
-export interface Answer {
-  status: number;
-  html: string;
-}
 
 /** An issue's link that was read, with the issue as it is. */
 interface Asked {
@@ -93,18 +88,8 @@ export async function answerAct(parts: ActingParts, token: string, form: Form = 
   }
 }
 
-interface Signed {
-  link: SignedLink;
-  key: LinkKey;
-  now: number;
-}
-
-async function readSigned(parts: ActingParts, token: string): Promise<Signed | Answer> {
-  const { pool, linkSecrets } = parts;
-  const now = parts.now?.() ?? Date.now();
-  const keys = await verifyingKeys(pool, linkSecrets, now);
-  const link = readLink(token, keys, now);
-  return typeof link === 'string' ? faultPage(link) : { link, key: keys[0]!, now };
+function isAboutIssue(purpose: Purpose): purpose is Asked['link']['purpose'] {
+  return Object.hasOwn(labels, purpose);
 }
 
 function isAboutRule(link: SignedLink): link is SignedLink & { issueId: string } {
@@ -113,24 +98,11 @@ function isAboutRule(link: SignedLink): link is SignedLink & { issueId: string }
 
 async function readAsked(parts: ActingParts, { link, key, now }: Signed): Promise<Asked | Answer> {
   const { purpose, issueId } = link;
-  if (purpose === 'unsubscribe' || purpose === 'subscribe' || purpose === 'remove-rule')
-    return faultPage('forged');
-  if (issueId === undefined) return faultPage('forged');
+  if (issueId === undefined || !isAboutIssue(purpose)) return faultPage('forged');
   const issue = await readIssue(parts.pool, issueId, new Date(now).toISOString());
   if (!issue) return messagePage(404, 'This issue is gone', 'There is no such issue any more.', []);
   const isHeld = await isHeldByRule(parts, issue, now);
   return { link: { ...link, purpose }, issue, isHeld, key, now };
-}
-
-async function isHeldByRule(
-  { pool, rules }: ActingParts,
-  issue: IssueWithMerged,
-  now: number,
-): Promise<boolean> {
-  const inForce = rules?.current();
-  if (!inForce || inForce.isEmpty) return false;
-  const facts = await readFacts(pool, issue.last_record_id, issue.service);
-  return facts !== undefined && inForce.at(now).ask(facts, null).held === 'excluded';
 }
 
 /** @returns the id of the rule that was added; else nothing. */

@@ -136,6 +136,11 @@ describe('while the database is away', () => {
       const page = await app.inject({ method: 'POST', url });
       expect([page.statusCode, page.headers['retry-after']]).toEqual([503, '5']);
       expect(page.body).toContain('Open the link again in a moment');
+      for (const url of [`/records/1/${signed('record')}`, `/issues/1/${signed('issue')}`]) {
+        const { statusCode, headers, body } = await app.inject({ method: 'GET', url });
+        expect([statusCode, headers['content-type']]).toEqual([503, 'text/html; charset=utf-8']);
+        expect(body).toContain('Open the link again in a moment.');
+      }
     } finally {
       await app.close();
       await pool.end();

@@ -1,22 +1,14 @@
 // The link of List-Unsubscribe, and of the foot of each mail -> its page, and what its button, or a mail provider's one-click
 // POST (RFC 8058), does. A provider may say it twice: who is unsubscribed already stays so, and that is no fault.
 
-import { verifyingKeys } from '../alerting/links/keys.ts';
 import { pageToken } from '../alerting/links/links.ts';
-import { type LinkKey, readLink, type SignedLink } from '../alerting/links/token.ts';
 import { inTransaction } from '../db/pool.ts';
-import type { Answer } from './act.ts';
 import { faultPage, messagePage } from './fault-pages.ts';
 import { button, page, paragraph, quiet } from './page.ts';
+import { type Answer, readSigned, type Signed } from './read-signed.ts';
 import type { ActingParts } from './routes.ts';
 import { isUnsubscribed, subscribe, unsubscribe } from './unsubscribe.ts';
 import { claimLink, readUse } from './use-link.ts';
-
-interface Asked {
-  link: SignedLink;
-  key: LinkKey;
-  now: number;
-}
 
 const usedText =
   'This link was used already, and works once: nothing was changed now. Use the link of a newer mail.';
@@ -53,16 +45,14 @@ export async function answerUnsubscribe(parts: ActingParts, token: string): Prom
   return { status: 200, html: gonePage(asked) };
 }
 
-async function readAsked(parts: ActingParts, token: string): Promise<Asked | Answer> {
-  const now = parts.now?.() ?? Date.now();
-  const keys = await verifyingKeys(parts.pool, parts.linkSecrets, now);
-  const link = readLink(token, keys, now);
-  if (typeof link === 'string') return faultPage(link);
-  if (link.purpose !== 'unsubscribe' && link.purpose !== 'subscribe') return faultPage('forged');
-  return { link, key: keys[0]!, now };
+async function readAsked(parts: ActingParts, token: string): Promise<Signed | Answer> {
+  const signed = await readSigned(parts, token);
+  if ('html' in signed) return signed;
+  const { purpose } = signed.link;
+  return purpose === 'unsubscribe' || purpose === 'subscribe' ? signed : faultPage('forged');
 }
 
-function askPage({ link: { purpose, recipient } }: Asked): string {
+function askPage({ link: { purpose, recipient } }: Signed): string {
   return purpose === 'subscribe'
     ? page('Get mails again?', [
         paragraph(`${recipient} gets the mails of Log Detector again.`),
@@ -77,7 +67,7 @@ function askPage({ link: { purpose, recipient } }: Asked): string {
       ]);
 }
 
-function gonePage({ link, key, now }: Asked): string {
+function gonePage({ link, key, now }: Signed): string {
   const token = pageToken('subscribe', { recipient: link.recipient }, key, now);
   return page('Unsubscribed', [
     paragraph(`Log Detector sends ${link.recipient} no more mails.`),

@@ -144,7 +144,9 @@ describe('the links of a mail', () => {
       'x-api-key': apiKey,
     });
     expect(body.items[0]!.body).toContain('Mute for an hour:');
-    for (const url of linksOf(mail).text) expect(JSON.stringify(body)).not.toContain(url);
+    const toRead = mail.parsed.text!.match(/http\S+\/(records|issues)\/\S+/g) ?? [];
+    expect(toRead).toHaveLength(2);
+    for (const url of [...linksOf(mail).text, ...toRead]) expect(JSON.stringify(body)).not.toContain(url);
   });
 
   it('offer no one-click address that is not https, because a provider would not take it', async () => {
@@ -194,6 +196,41 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
     }
   });
 
+  it.each(['light', 'dark'] as const)(
+    'a mail leads to its record, and that to its issue, in the %s',
+    async (scheme) => {
+      const mail = await mailAfter(aLongTraceback(scheme));
+      for (let n = 0; n < 3; n += 1) await post(aLongTraceback(scheme, n));
+      const browser = await startBrowser(chromium!);
+      try {
+        for (const [size, screen] of [['phone', phone] as const, ['desktop', wide] as const]) {
+          const page = await (await browser.newContext({ ...screen, colorScheme: scheme })).newPage();
+          const faults: string[] = [];
+          page.on('dialog', (dialog) => faults.push(dialog.message()));
+          page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
+          await page.setContent(String(mail.parsed.html));
+          await page.getByRole('link', { name: 'Open the record' }).click();
+          await page.getByRole('heading', { name: `FATAL shop-${scheme} on web-1` }).waitFor();
+          await page.getByText('frame 399').waitFor();
+          await shoot(page, `record-${size}-${scheme}`);
+          await page.getByRole('link', { name: 'All records of this issue' }).click();
+          await page.getByRole('heading', { name: 'Its newest records' }).waitFor();
+          await shoot(page, `issue-${size}-${scheme}`);
+          await page
+            .getByRole('link', { name: `FATAL shop-${scheme} on web-1` })
+            .last()
+            .click();
+          await page.getByText('frame 399').waitFor();
+          await page.getByRole('link', { name: 'Mute, resolve' }).click();
+          await page.getByRole('heading', { name: 'What shall be done about this issue?' }).waitFor();
+          expect(faults).toEqual([]);
+        }
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
   it('a rule for what is no error is shown before it is added', async () => {
     const mail = await mailAfter({ message: 'ERROR liveness probe of 10.0.0.8 was late by 12 ms' });
     await post({ message: 'ERROR liveness probe of 10.0.0.9 was late by 31 ms' });
@@ -236,6 +273,28 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
     expect(rows).toEqual([{ reason: 'no-recipients' }]);
   });
 });
+
+const wide = { viewport: { width: 1280, height: 900 } } as const;
+
+/** As hostile as it is long. */
+function aLongTraceback(container: string, n = 0): object {
+  const evil = '<script>alert(1)</script><img src=x onerror=alert(2)>';
+  const frames = Array.from(
+    { length: 400 },
+    (_, frame) =>
+      `  File "/app/shop/${'very/'.repeat(frame % 30)}deep.py", line ${frame}, in frame ${frame}\n    call()`,
+  );
+  return {
+    container: `shop-${container}`,
+    severity: 'fatal',
+    image: 'registry.example.com/shop/api:2026-11-30',
+    message: `Traceback (most recent call last):\n${frames.join('\n')}\nValueError: no card for order ${n} \u202e${evil} ${'x'.repeat(500)}`,
+    context_before: [`GET /orders ${evil}`, '\x1b[31mred\x1b[0m'],
+    context_after: ['GET /health'],
+    fields: { exit_code: 1, [`${evil}${'k'.repeat(150)}`]: 'v'.repeat(3000) },
+    labels: { team: evil },
+  };
+}
 
 /** Nothing is too wide or too faint. Keeps what is seen, for whoever wants to look: PICTURES=folder. */
 async function shoot(page: import('playwright-core').Page, name: string): Promise<void> {

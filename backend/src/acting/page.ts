@@ -12,6 +12,7 @@ const style = `
 * { box-sizing: border-box; }
 body { margin: 0; padding: 24px 16px; background: var(--page); color: var(--text); font: 16px/1.5 -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; overflow-wrap: anywhere; }
 main { max-width: 600px; margin: 0 auto; padding: 24px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
+main.wide { max-width: 960px; }
 h1 { margin: 0 0 16px; font-size: 22px; line-height: 1.3; }
 h2 { margin: 24px 0 8px; font-size: 16px; }
 p { margin: 12px 0; }
@@ -22,11 +23,14 @@ form { margin: 12px 0; }
 button, .button { display: block; width: 100%; min-height: 48px; padding: 12px 16px; border: 1px solid var(--act); border-radius: 8px; background: var(--act); color: var(--on-act); font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer; }
 button.second, .button.second { background: transparent; color: var(--act); }
 button:focus-visible, .button:focus-visible { outline: 3px solid var(--quiet); outline-offset: 2px; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 16px 0; font-size: 15px; }
+a { color: var(--act); }
+dl { display: grid; grid-template-columns: fit-content(40%) 1fr; gap: 4px 16px; margin: 16px 0; font-size: 15px; }
 dt { color: var(--quiet); }
 dd { margin: 0; }
 .time { white-space: nowrap; }
 ul { margin: 8px 0; padding-left: 20px; }
+ul.links { padding: 0; list-style: none; }
+ul.links li { padding: 8px 0; border-top: 1px solid var(--line); }
 `;
 
 const styleHash = createHash('sha256').update(style).digest('base64');
@@ -42,8 +46,8 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'x-robots-tag': 'noindex, nofollow',
 };
 
-/** Parts are HTML already. */
-export function page(title: string, parts: readonly string[]): string {
+/** Parts are HTML already. @param options.wide log text is what it is about. */
+export function page(title: string, parts: readonly string[], options: { wide?: boolean } = {}): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -53,7 +57,7 @@ export function page(title: string, parts: readonly string[]): string {
 <style>${style}</style>
 </head>
 <body>
-<main>
+<main${options.wide ? ' class="wide"' : ''}>
 <p class="brand">Log Detector</p>
 <h1>${escapeHtml(title)}</h1>
 ${parts.join('\n')}
@@ -76,8 +80,9 @@ export function quiet(text: string): string {
   return `<p class="quiet">${words(text)}</p>`;
 }
 
-export function heading(text: string): string {
-  return `<h2>${escapeHtml(text)}</h2>`;
+/** @param id for links to it. */
+export function heading(text: string, id?: string): string {
+  return `<h2${id === undefined ? '' : ` id="${id}"`}>${escapeHtml(text)}</h2>`;
 }
 
 export function log(text: string): string {
@@ -106,7 +111,21 @@ export function button(
   return `<form method="post"${action}>${rule}<button${options.second ? ' class="second"' : ''}>${escapeHtml(label)}</button></form>`;
 }
 
-/** Leads to a page with a button. */
-export function pageLink(label: string, token: string): string {
-  return `<p><a class="button second" href="${escapeHtml(token)}">${escapeHtml(label)}</a></p>`;
+/** Leads to a page with a button. @param href the last part of its address, or a path from the page's own. */
+export function pageLink(label: string, href: string): string {
+  return `<p><a class="button second" href="${escapeHtml(href)}">${escapeHtml(label)}</a></p>`;
+}
+
+/** Leads to a page to read. */
+export function readingLink(label: string, href: string): string {
+  return `<p><a href="${escapeHtml(href)}">${escapeHtml(label)}</a></p>`;
+}
+
+/** Pages to read, each with what is behind it. */
+export function linkList(items: readonly { label: string; href: string; note: string }[]): string {
+  const each = items.map(
+    ({ label, href, note }) =>
+      `<li><a href="${escapeHtml(href)}">${words(label)}</a><br>${escapeHtml(note)}</li>`,
+  );
+  return `<ul class="links">${each.join('')}</ul>`;
 }

@@ -1,5 +1,6 @@
 // The links of mails, answered: GET and HEAD show a page and change nothing, because programs that look for viruses fetch
-// every link; POST does what the link is for, once. The link is the authority: no key is asked for.
+// every link; POST does what the link is for, once. Those of records and issues only show. The link is the authority: no key
+// is asked for.
 
 import { Type } from 'typebox';
 import { rotateLinkKey } from '../alerting/links/keys.ts';
@@ -7,10 +8,13 @@ import type { RuleBook } from '../alerting/rules/rule-book.ts';
 import type { Pool } from '../db/pool.ts';
 import { ErrorAnswer, HttpError, isDatabaseAway } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
-import { type Answer, answerAct, showAct } from './act.ts';
+import { answerAct, showAct } from './act.ts';
 import { answerUnsubscribe, showUnsubscribe } from './answer-unsubscribe.ts';
 import { messagePage } from './fault-pages.ts';
 import { pageHeaders } from './page.ts';
+import type { Answer } from './read-signed.ts';
+import { showIssue } from './show-issue.ts';
+import { showRecord } from './show-record.ts';
 
 export interface ActingParts {
   pool: Pool;
@@ -27,13 +31,17 @@ export type Form = Readonly<Record<string, string | undefined>>;
 
 const maxBodyBytes = 16_384;
 const Params = Type.Object({ token: Type.String() });
+const ReadingParams = Type.Object({ id: Type.String(), token: Type.String() });
 
 export function actingRoutes(parts: ActingParts): Routes {
   return (app) => {
     keyRoutes(parts, app);
     app.register(async (scope) => {
       takeForms(scope as App);
-      answerTroubleWithPages(scope as App);
+      answerTroubleWithPages(
+        scope as App,
+        'Open the link again in a moment: its page says whether it was used.',
+      );
       serve(scope as App, '/act/:token', 'What a link of a mail does', showAct, answerAct);
       serve(
         scope as App,
@@ -43,7 +51,20 @@ export function actingRoutes(parts: ActingParts): Routes {
         answerUnsubscribe,
       );
     });
+    app.register(async (scope) => {
+      answerTroubleWithPages(scope as App, 'Open the link again in a moment.');
+      serveReading(scope as App, '/records/:id/:token', 'Show a record, by a link of a mail', showRecord);
+      serveReading(scope as App, '/issues/:id/:token', 'Show an issue, by a link of a mail', showIssue);
+    });
   };
+
+  function serveReading(app: App, url: string, summary: string, show: typeof showRecord): void {
+    const schema = { tags: ['acting'], summary, security: [], params: ReadingParams };
+    app.get(url, { config: { scope: 'none' }, schema }, async ({ params }, reply) => {
+      const { status, html } = await show(parts, params.id, params.token);
+      return reply.code(status).headers(pageHeaders).send(html);
+    });
+  }
 
   function serve(
     app: App,
@@ -90,13 +111,13 @@ function keyRoutes({ pool, linkSecrets, now }: ActingParts, app: App): void {
 }
 
 /** A person reads it: what the database's absence means is said in words. Everything else goes the way of all faults. */
-function answerTroubleWithPages(app: App): void {
+function answerTroubleWithPages(app: App, remedy: string): void {
   app.setErrorHandler((error, _request, reply) => {
-    if (!isDatabaseAway(error)) throw error;
+    if (!isDatabaseAway(error) && !(error instanceof HttpError && error.status === 503)) throw error;
     const { status, html } = messagePage(
       503,
       'Try again in a moment',
-      'The database cannot be reached right now. Open the link again in a moment: its page says whether it was used.',
+      `The database cannot be reached right now, or is busy. ${remedy}`,
       [],
     );
     return reply

@@ -94,7 +94,7 @@ describe('a mail that cannot be written', () => {
     expect(rows.map(({ to_address }) => to_address).sort()).toEqual(['ops@example.org', 'pat@example.org']);
     const plain = rows.find(({ to_address }) => to_address === 'pat@example.org')!;
     expect(plain.subject).toBe('[ALERT] 1 alert that could not be shown');
-    expect(plain.body).toMatch(/https:\/\/logs\.example\.com\/api\/logs\/[\da-f-]{36}/);
+    expect(plain.body).toMatch(/https:\/\/logs\.example\.com\/records\/[\da-f-]{36}\/[\w-]{60,}/);
     const { rows: alerts } = await pool.query(
       'select status, notification_id from alerts where issue_id = $1',
       [issue_id],

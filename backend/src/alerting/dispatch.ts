@@ -102,10 +102,9 @@ export function dispatch(
         untils.push(result.until);
         continue;
       }
+      const linksOf = (id: string) => mailLinks(key, settings, recipient.toAddress, id, now);
       const tell = async () => {
-        const written = await messagesFor(client, recipient, loud, settings, newId, (to, id) =>
-          mailLinks(key, settings, to, id, now),
-        );
+        const written = await messagesFor(client, recipient, loud, settings, newId, linksOf);
         await addNotifications(client, written.messages, createdAt);
         if (isCanary) for (const message of written.messages) await noteDispatched(client, message);
         return written;
@@ -113,7 +112,8 @@ export function dispatch(
       const { messages, isMoreWaiting } = await orPlainly(client, tell, async (error) => {
         settings.onFault?.(error, recipient);
         const waiting = await takeWaiting(client, recipient, loud);
-        const mail = plainMail(waiting, recipient, settings, newId());
+        const id = newId();
+        const mail = plainMail(waiting, recipient, settings, id, linksOf(id));
         await markMailed(
           client,
           mail.id,
@@ -311,7 +311,7 @@ async function messagesFor(
   only: readonly string[] | null,
   settings: DispatchSettings,
   newId: () => string,
-  linksOf: (recipient: string, notificationId: string) => MailLinks,
+  linksOf: (notificationId: string) => MailLinks,
 ): Promise<{ messages: NewNotification[]; isMoreWaiting: boolean }> {
   const { channel, toAddress } = target;
   const waiting = await takeWaiting(client, target, only);
@@ -329,7 +329,7 @@ async function messagesFor(
   const mailed = await readMailed(client, gathered.shown);
   const id = newId();
   const ended = allEnded.slice(0, maxEnded);
-  const links = linksOf(toAddress, id);
+  const links = linksOf(id);
   const ofNoMail = isMail(channel, settings.channels) ? undefined : null;
   const unsubscribe = channel === 'email' ? links.unsubscribe : ofNoMail;
   const written = writeMail(gathered, mailed, subjects, { ...settings, id, ended, links, unsubscribe });

@@ -2,7 +2,8 @@
 
 import type { ItemFacts, MessageFacts, MessageLink } from '../channels/channel.ts';
 import type { MailedIssue } from './issue-mail.ts';
-import { type AlertContent, issueUrl, recordUrl } from './mail.ts';
+import type { ReadingLinks } from './links/links.ts';
+import type { AlertContent } from './mail.ts';
 import { stateWord } from './states.ts';
 import { bodySafe, cutMiddle, headerSafe } from './text.ts';
 
@@ -41,7 +42,11 @@ export interface RecordFactsParts {
 }
 
 /** Of a message about one record, or about several that share a coalesce_id. */
-export function recordFacts(content: AlertContent, parts: RecordFactsParts, baseUrl: string): MessageFacts {
+export function recordFacts(
+  content: AlertContent,
+  parts: RecordFactsParts,
+  reading: ReadingLinks,
+): MessageFacts {
   const { issue } = parts;
   return {
     state: parts.state,
@@ -57,8 +62,8 @@ export function recordFacts(content: AlertContent, parts: RecordFactsParts, base
     held: parts.held,
     occurredAt: content.occurredAt,
     receivedAt: content.receivedAt,
-    url: recordUrl(content.recordId, baseUrl),
-    links: [{ label: 'All records of this issue', url: issueUrl(issue.id, baseUrl) }, ...(parts.links ?? [])],
+    url: reading.record(content.recordId),
+    links: [{ label: 'All records of this issue', url: reading.issue(issue.id) }, ...(parts.links ?? [])],
     threadId: parts.threadId,
     ended: parts.ended ?? [],
     items: [],
@@ -72,7 +77,7 @@ export function itemFacts(
   host: string,
   held: number,
   issue: Pick<MailedIssue, 'id' | 'service' | 'title' | 'count' | 'severity'>,
-  baseUrl: string,
+  reading: ReadingLinks,
 ): ItemFacts {
   return {
     state,
@@ -84,9 +89,12 @@ export function itemFacts(
     severity: headerSafe(issue.severity),
     count: issue.count,
     held,
-    url: recordUrl(recordId, baseUrl),
+    url: reading.record(recordId),
   };
 }
+
+/** Names of the links to the issues after the first, which is what the message itself leads to. */
+const nextIssues = ['second', 'third', 'fourth', 'fifth'];
 
 /** Of a message about several issues. @param title as the mail says it. */
 export function rollUpFacts(
@@ -95,7 +103,6 @@ export function rollUpFacts(
   held: number,
   threadId: string | null,
   ended: string[],
-  baseUrl: string,
 ): MessageFacts {
   return {
     ...noFacts,
@@ -108,7 +115,10 @@ export function rollUpFacts(
       .join('\n'),
     count: items.reduce((sum, { count }) => sum + count, 0),
     held,
-    url: `${baseUrl.replace(/\/+$/, '')}/api/issues`,
+    url: items[0]?.url ?? '',
+    links: items
+      .slice(1, 1 + nextIssues.length)
+      .map(({ url }, index) => ({ label: `Open the ${nextIssues[index]} issue`, url })),
     threadId,
     ended,
     items,

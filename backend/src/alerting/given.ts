@@ -66,6 +66,7 @@ export function aQuestion(records: StoredRecord[], parts: Partial<AlertQuestion>
     records,
     recipients: ['ops@example.org'],
     coalesced: new Set(),
+    linkKey: { number: 1, secret: Buffer.alloc(32) },
     now: Date.parse('2026-11-22T10:00:01Z'),
     ...parts,
   };

@@ -10,7 +10,7 @@ import { stateWord } from './states.ts';
 
 /** What a signed link can do belongs to whom it was sent to, and not to whoever may read the history. */
 const bodyWithoutLinks =
-  "regexp_replace(coalesce(body, (select t.body from notification_texts t where t.id = text_id)), '/(act|unsubscribe)/[A-Za-z0-9_-]{40,}', '/\\1/…', 'g') as body";
+  "regexp_replace(coalesce(body, (select t.body from notification_texts t where t.id = text_id)), '/(act|unsubscribe|(records|issues)/[0-9a-f-]{36})/[A-Za-z0-9_-]{40,}', '/\\1/…', 'g') as body";
 export const sentColumns = `id, channel, to_address, subject, ${bodyWithoutLinks}, status, provider_message_id, error_message, sent_at,
   created_at, reason, feedback, feedback_at, feedback_detail`;
 const heldColumns = 'id, host, container, severity, message, reason, received_at';

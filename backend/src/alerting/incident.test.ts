@@ -27,7 +27,7 @@ function documentOf(line: Timeline): string {
         if (!names.has(id)) names.set(id, `0000-${String(names.size + 1).padStart(4, '0')}`);
         return names.get(id)!;
       })
-      .replace(/\/(act|unsubscribe)\/[\w-]{40,}/g, '/$1/…');
+      .replace(/\/(act|unsubscribe|(?:records|issues)\/[\w-]+)\/[\w-]{40,}/g, '/$1/…');
   return steady(
     [
       '# The mails of one day',

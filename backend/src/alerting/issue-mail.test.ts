@@ -36,7 +36,10 @@ const alert = (parts: { issue?: object; content?: object } = {}): IssueAlert => 
   },
 });
 const written = (parts?: Parameters<typeof alert>[0]) =>
-  renderIssueMail(alert(parts), 'https://logs.example.com');
+  renderIssueMail(alert(parts), {
+    record: (id) => `https://logs.example.com/records/${id}/t`,
+    issue: (id) => `https://logs.example.com/issues/${id}/t`,
+  });
 /** The rows of facts. */
 const rowsOf = (text: string) => text.split('\n').filter((line) => /^[A-Z][a-z ]+: /.test(line));
 const inOrder = (text: string, parts: string[]) => {
@@ -79,8 +82,8 @@ describe('the mail about one issue', () => {
       'Container: shop',
       'Severity: error',
       'Occurred at: 2026-11-22 10:00:00 UTC',
-      'Record: https://logs.example.com/api/logs/r',
-      'All records: https://logs.example.com/api/logs?issue_id=i',
+      'Record: https://logs.example.com/records/r/t',
+      'All records: https://logs.example.com/issues/i/t',
     ]);
     expect(rowsOf(written({ content: { occurredAt: null } }).text)).toContain(
       'Received at: 2026-11-22 10:00:00 UTC',

@@ -2,16 +2,8 @@
 // otherwise; Gmail leaves text in square brackets out when it compares subjects, so that they stay one conversation.
 
 import type { ImageBefore } from './image-before.ts';
-import type { ActionLink } from './links/links.ts';
-import {
-  type AlertContent,
-  issueUrl,
-  type Mail,
-  maxSubjectChars,
-  recordUrl,
-  shorten,
-  shownMessage,
-} from './mail.ts';
+import type { ActionLink, ReadingLinks } from './links/links.ts';
+import { type AlertContent, type Mail, maxSubjectChars, shorten, shownMessage } from './mail.ts';
 import {
   actions,
   anchor,
@@ -104,15 +96,15 @@ export function issueSubject(issue: Pick<MailedIssue, 'service' | 'hosts' | 'tit
   return `${place}: ${shorten(title!.trim() || noText, maxSubjectChars - 20 - place.length)}`;
 }
 
-/** Writes the mail. `baseUrl` is `BASE_URL`. */
-export function renderIssueMail(alert: IssueAlert, baseUrl: string): Mail {
+/** Writes the mail. */
+export function renderIssueMail(alert: IssueAlert, reading: ReadingLinks): Mail {
   const { issue, content } = alert;
   const state = stateWord(alert.reason);
   const title = headerSafe(issue.title).trim() || noText;
   const why = whyOf(alert.reason, alert.held, alert.heldMuted, alert.note);
   const links: [string, string][] = [
-    ['Record', recordUrl(content.recordId, baseUrl)],
-    ['All records', issueUrl(issue.id, baseUrl)],
+    ['Record', reading.record(content.recordId)],
+    ['All records', reading.issue(issue.id)],
   ];
   const facts = factsOf(alert);
   const message = shownMessage(content.message, links[0]![1]);

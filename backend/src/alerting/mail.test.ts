@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { sharedLinks } from './links/links.ts';
 import { type AlertContent, maxMessageChars, maxSubjectChars, renderMail, subjectOf } from './mail.ts';
 
 const alert: AlertContent = {
@@ -12,6 +13,8 @@ const alert: AlertContent = {
   receivedAt: '2026-11-22T10:00:01.000000Z',
 };
 const base = 'https://logs.example.com';
+const links = sharedLinks({ number: 1, secret: Buffer.alloc(32) }, `${base}/`, 0);
+const url = links.record(alert.recordId);
 
 describe('the subject', () => {
   it("is the contract's", () => {
@@ -49,13 +52,13 @@ describe('the subject', () => {
 
 describe('the text part', () => {
   it("gives host, container, severity, both times, the record's URL, then the message", () => {
-    expect(renderMail(alert, `${base}/`).text).toBe(
+    expect(renderMail(alert, links).text).toBe(
       `Host: web-1
 Container: api
 Severity: error
 Occurred at: 2026-11-22T10:00:00.123456Z
 Received at: 2026-11-22T10:00:01.000000Z
-Record: ${base}/api/logs/${alert.recordId}
+Record: ${url}
 
 ERROR first
   second
@@ -64,14 +67,14 @@ ERROR first
   });
 
   it('says so when the sender gave no time', () => {
-    expect(renderMail({ ...alert, occurredAt: null }, base).text).toContain('Occurred at: not given\n');
+    expect(renderMail({ ...alert, occurredAt: null }, links).text).toContain('Occurred at: not given\n');
   });
 
   it('cuts a long message in the middle and says how much is left out, and where it is whole', () => {
     const message = `first ${'x'.repeat(100_000)} last`;
-    const { text } = renderMail({ ...alert, message }, base);
+    const { text } = renderMail({ ...alert, message }, links);
     expect(text).toContain(
-      `[... ${message.length - maxMessageChars} characters left out, the whole record: ${base}/api/logs/${alert.recordId} ...]`,
+      `[... ${message.length - maxMessageChars} characters left out, the whole record: ${url} ...]`,
     );
     expect(text).toContain('\n\nfirst x');
     expect(text.trimEnd()).toMatch(/x last$/);
@@ -79,13 +82,13 @@ ERROR first
   });
 
   it('does not part a surrogate pair at the cut', () => {
-    const { text } = renderMail({ ...alert, message: `x${'😀'.repeat(40_000)}` }, base);
+    const { text } = renderMail({ ...alert, message: `x${'😀'.repeat(40_000)}` }, links);
     expect(text).not.toMatch(/\p{Surrogate}/u);
   });
 
   it('drops terminal colours and shows other control characters', () => {
     const message = '\x1b[1;31mERROR\x1b[0m a\x07b\x1b]0;title\x07\r\nnext';
-    expect(renderMail({ ...alert, message }, base).text).toMatch(/\n\nERROR a\u2407b\nnext\n$/);
+    expect(renderMail({ ...alert, message }, links).text).toMatch(/\n\nERROR a\u2407b\nnext\n$/);
   });
 });
 
@@ -94,7 +97,7 @@ describe('the HTML part', () => {
     const evil = `<img src=http://evil.example/x.png onerror="x('1')">&`;
     const { html } = renderMail(
       { ...alert, host: evil, container: evil, severity: evil, message: evil },
-      base,
+      links,
     );
     expect(html).not.toContain('<img');
     expect(html).toContain(
@@ -105,15 +108,15 @@ describe('the HTML part', () => {
   });
 
   it('links the record, and is made for phones and for the dark', () => {
-    const { html } = renderMail(alert, base);
-    expect(html).toContain(`href="${base}/api/logs/${alert.recordId}"`);
+    const { html } = renderMail(alert, links);
+    expect(html).toContain(`href="${url}"`);
     expect(html).toContain('name="viewport"');
     expect(html).toContain('prefers-color-scheme: dark');
   });
 
   it('stays under the size at which Gmail clips, however long the message', () => {
     expect(
-      Buffer.byteLength(renderMail({ ...alert, message: 'x'.repeat(1024 * 1024) }, base).html),
+      Buffer.byteLength(renderMail({ ...alert, message: 'x'.repeat(1024 * 1024) }, links).html),
     ).toBeLessThan(102_000);
   });
 });

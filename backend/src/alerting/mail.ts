@@ -1,5 +1,6 @@
 // What an alert tells -> the mail: subject, text part, HTML part. The subject is the contract's, to the letter.
 
+import type { ReadingLinks } from './links/links.ts';
 import { htmlPage } from './mail-html.ts';
 import { bodySafe, cutMiddle, headerSafe } from './text.ts';
 
@@ -26,9 +27,9 @@ export const maxMessageChars = 40_000;
 /** Longest subject, in characters. */
 export const maxSubjectChars = 255;
 
-/** Writes the mail. `baseUrl` is `BASE_URL`, with or without a slash at its end. */
-export function renderMail(alert: AlertContent, baseUrl: string): Mail {
-  const url = recordUrl(alert.recordId, baseUrl);
+/** Writes the mail. */
+export function renderMail(alert: AlertContent, links: ReadingLinks): Mail {
+  const url = links.record(alert.recordId);
   const subject = subjectOf(alert);
   const facts: [string, string][] = [
     ['Host', headerSafe(alert.host)],
@@ -47,16 +48,6 @@ export function shownMessage(message: string, url: string): string {
   const marker = (leftOut: number) =>
     `\n\n[... ${leftOut} characters left out, the whole record: ${url} ...]\n\n`;
   return bodySafe(cutMiddle(message, maxMessageChars, marker));
-}
-
-/** Where the record is shown. */
-export function recordUrl(recordId: string, baseUrl: string): string {
-  return `${baseUrl.replace(/\/+$/, '')}/api/logs/${recordId}`;
-}
-
-/** Where an issue's records are listed. */
-export function issueUrl(issueId: string, baseUrl: string): string {
-  return `${baseUrl.replace(/\/+$/, '')}/api/logs?issue_id=${issueId}`;
 }
 
 /** `[Log Alert] ERROR <container> on <host>`; names too long for 255 characters are cut in their middle. */

@@ -3,7 +3,7 @@
 import { messageId } from '../channels/mail-headers.ts';
 import type { NewNotification } from '../ingest/types.ts';
 import type { WaitingAlert } from './gather.ts';
-import { recordUrl } from './mail.ts';
+import type { ReadingLinks } from './links/links.ts';
 import { counted } from './states.ts';
 import type { Target } from './targets.ts';
 
@@ -14,15 +14,15 @@ const mostNamed = 100;
 export function plainMail(
   waiting: readonly WaitingAlert[],
   { channel, toAddress }: Target,
-  { from, baseUrl }: { from: string; baseUrl: string },
+  { from }: { from: string },
   id: string,
+  reading: ReadingLinks,
 ): NewNotification {
   const [first] = waiting;
   if (!first) throw new Error('bug: a mail about nothing');
   const alerts = counted(waiting.length, 'alert', 'alerts');
-  const named = waiting.slice(0, mostNamed).map(({ recordId }) => recordUrl(recordId, baseUrl));
-  const more =
-    waiting.length > mostNamed ? [`… and ${waiting.length - mostNamed} more: ${baseUrl}/api/logs`] : [];
+  const named = waiting.slice(0, mostNamed).map(({ recordId }) => reading.record(recordId));
+  const more = waiting.length > mostNamed ? [`… and ${waiting.length - mostNamed} more.`] : [];
   return {
     id,
     recordId: first.recordId,

@@ -41,7 +41,9 @@ describe('planAlerts', () => {
       messageId: '<id-1@example.com>',
       coalesceId: 'c-1',
     });
-    expect(notification!.body).toContain(`https://logs.example.com/api/logs/${record.id}`);
+    expect(notification!.body).toMatch(
+      new RegExp(`https://logs.example.com/records/${record.id}/[\\w-]{40,}`),
+    );
     expect(notification!.html).toContain('<pre');
   });
 

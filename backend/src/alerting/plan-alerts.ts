@@ -6,6 +6,7 @@ import type { AlertPlan, AlertQuestion, Decision, NewNotification } from '../ing
 import { aggregate, partsByCoalesceId } from './aggregate.ts';
 import { decideUngrouped } from './decide-ungrouped.ts';
 import { recordFacts } from './facts.ts';
+import { sharedLinks } from './links/links.ts';
 import { renderMail } from './mail.ts';
 import { planGrouped } from './plan-grouped.ts';
 import type { AlertPolicy } from './policy.ts';
@@ -56,6 +57,8 @@ function planUngrouped(
   recipients: readonly Target[],
   newId: () => string,
 ): AlertPlan {
+  const { linkKey } = question;
+  if (!linkKey) throw new Error('bug: no key signs the links of mails');
   const coalesced = new Set(question.coalesced);
   const decisions: Decision[] = [];
   const notifications: NewNotification[] = [];
@@ -81,11 +84,12 @@ function planUngrouped(
     if (record.coalesceId !== null) coalesced.add(record.coalesceId);
     const aggregated = aggregate(parts.get(record.coalesceId) ?? [record], record);
     const content = { ...aggregated, severity: verdict.severity ?? aggregated.severity };
-    const mail = renderMail(content, settings.baseUrl);
+    const reading = sharedLinks(linkKey, settings.baseUrl, question.now);
+    const mail = renderMail(content, reading);
     const facts = recordFacts(
       content,
       { state: decision.reason, issue: record.issue, held: 0, threadId: record.issue.id },
-      settings.baseUrl,
+      reading,
     );
     for (const { channel, toAddress } of targets) {
       const id = newId();

@@ -50,7 +50,9 @@ describe('a record that alerts', () => {
     for (const { parsed, raw } of mails) {
       expect(parsed.subject).toBe('[Log Alert] ERROR api on web-1');
       expect(parsed.text).toContain(`\n\n${message}\n`);
-      expect(parsed.text).toContain(`Record: https://logs.example.com/api/logs/${record.id}\n`);
+      expect(parsed.text).toMatch(
+        new RegExp(`Record: https://logs.example.com/records/${record.id}/[\\w-]{40,}\n`),
+      );
       expect(parsed.html).toContain('ERROR größer ✓');
       expect(notifications.map(({ messageId }) => messageId)).toContain(parsed.messageId);
       expect(Math.max(...raw.split('\r\n').map((line) => line.length))).toBeLessThanOrEqual(998);

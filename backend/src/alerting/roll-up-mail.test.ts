@@ -35,7 +35,7 @@ describe('a roll-up of as many issues as it may list', () => {
     }));
     const issuesByReason = new Map([['still-failing', maxShown]]);
     const rollUp = { items, issuesByReason, held: 1, more: 0, unsubscribe: links.unsubscribe };
-    const { html, text } = renderRollUp(rollUp, baseUrl);
+    const { html, text } = renderRollUp(rollUp, links);
     expect(Buffer.byteLength(html)).toBeLessThan(102_000);
     for (const part of [html, text]) expect(part.split(links.choose(id).url)).toHaveLength(maxShown + 1);
   });

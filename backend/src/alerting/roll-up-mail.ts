@@ -1,8 +1,8 @@
 // Several alerts -> one mail: exact counts, then the issues, those never told of first and then the busiest.
 
 import type { MailedIssue } from './issue-mail.ts';
-import type { ActionLink } from './links/links.ts';
-import { issueUrl, type Mail, maxSubjectChars, recordUrl, shorten } from './mail.ts';
+import type { ActionLink, ReadingLinks } from './links/links.ts';
+import { type Mail, maxSubjectChars, shorten } from './mail.ts';
 import { anchor, badge, foot, heading, log, page, paragraph, quiet } from './mail-html.ts';
 import { counted, fewOf, footText, readableTime, stateWord, stopHint, type Unsubscribe } from './states.ts';
 import { bodySafe, cutMiddle, escapeHtml, headerSafe } from './text.ts';
@@ -34,14 +34,14 @@ export interface RollUp {
 
 /** Most issues shown: with these a mail stays under the 102 KB at which Gmail clips. */
 export const maxShown = 80;
-const maxTitleChars = 160;
-const maxNameChars = 60;
+const maxTitleChars = 130;
+const maxNameChars = 45;
 /** With so few issues, each is shown with its message, cut to so many characters. */
 const fewEnough = 5;
 const maxExtractChars = 4000;
 
-/** Writes the mail. `baseUrl` is `BASE_URL`. */
-export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
+/** Writes the mail. */
+export function renderRollUp(rollUp: RollUp, reading: ReadingLinks): Mail {
   const { items } = rollUp;
   const total = [...rollUp.issuesByReason.values()].reduce((sum, n) => sum + n, 0);
   const services = [...new Set(items.map(({ issue }) => shorten(headerSafe(issue.service), maxNameChars)))];
@@ -56,7 +56,7 @@ export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
   const text = [
     title,
     summary,
-    ...shown.map((item) => itemText(item, baseUrl, shown.length <= fewEnough)),
+    ...shown.map((item) => itemText(item, reading, shown.length <= fewEnough)),
     rest,
     footText(rollUp.unsubscribe),
   ]
@@ -65,7 +65,7 @@ export function renderRollUp(rollUp: RollUp, baseUrl: string): Mail {
   const html = page(subject, [
     heading(title),
     paragraph(summary),
-    ...shown.map((item) => itemHtml(item, baseUrl, shown.length <= fewEnough)),
+    ...shown.map((item) => itemHtml(item, reading, shown.length <= fewEnough)),
     ...(rest ? [quiet(rest)] : []),
     foot(rollUp.unsubscribe, stopHint),
   ]);
@@ -89,31 +89,31 @@ function lineOf({ issue, held }: RollUpItem): string {
   return `${service} on ${fewOf(hosts, 3)}; ${counted(issue.count, 'record', 'records')}${heldBack}; first ${readableTime(issue.firstSeen)}, last ${readableTime(issue.lastSeen)}`;
 }
 
-function extractOf({ message, recordId }: RollUpItem, baseUrl: string): string {
+function extractOf({ message, recordId }: RollUpItem, reading: ReadingLinks): string {
   const marker = (leftOut: number) =>
-    `\n[... ${leftOut} characters left out: ${recordUrl(recordId, baseUrl)} ...]\n`;
+    `\n[... ${leftOut} characters left out: ${reading.record(recordId)} ...]\n`;
   return bodySafe(cutMiddle(message, maxExtractChars, marker));
 }
 
-function itemText(item: RollUpItem, baseUrl: string, withMessage: boolean): string {
+function itemText(item: RollUpItem, reading: ReadingLinks, withMessage: boolean): string {
   const title = shorten(headerSafe(item.issue.title), maxTitleChars);
-  const head = `[${stateWord(item.reason)}] ${title}\n  ${headerSafe(lineOf(item))}\n  ${recordUrl(item.recordId, baseUrl)}`;
+  const head = `[${stateWord(item.reason)}] ${title}\n  ${headerSafe(lineOf(item))}\n  ${reading.record(item.recordId)}`;
   const act = item.act ? `\n  ${item.act.label} ${item.act.url}` : '';
-  return withMessage ? `${head}${act}\n\n${extractOf(item, baseUrl)}` : `${head}${act}`;
+  return withMessage ? `${head}${act}\n\n${extractOf(item, reading)}` : `${head}${act}`;
 }
 
-function itemHtml(item: RollUpItem, baseUrl: string, withMessage: boolean): string {
+function itemHtml(item: RollUpItem, reading: ReadingLinks, withMessage: boolean): string {
   const title = escapeHtml(shorten(headerSafe(item.issue.title), maxTitleChars));
   const state = stateWord(item.reason);
-  const line = `<span class="quiet" style="color:#5f6672;font-size:13px;overflow-wrap:anywhere">${escapeHtml(headerSafe(lineOf(item)))}</span>`;
+  const line = `<span class="quiet" style="color:#5f6672;font-size:13px">${escapeHtml(headerSafe(lineOf(item)))}</span>`;
   const links = [
-    anchor(recordUrl(item.recordId, baseUrl), 'record'),
+    anchor(reading.record(item.recordId), 'record'),
     // A long list has to do with less, to stay under the size at which Gmail clips.
-    ...(withMessage || !item.act ? [anchor(issueUrl(item.issue.id, baseUrl), 'all records')] : []),
+    ...(withMessage || !item.act ? [anchor(reading.issue(item.issue.id), 'all records')] : []),
     ...(item.act ? [anchor(item.act.url, item.act.label)] : []),
   ].join(' &middot; ');
-  const head = `${withMessage ? badge(state) : `<b>[${escapeHtml(state)}]</b>`} <b style="overflow-wrap:anywhere">${title}</b>`;
-  return `<div style="margin:0 0 12px">${head}<br>
+  const head = `${withMessage ? badge(state) : `<b>[${escapeHtml(state)}]</b>`} <b>${title}</b>`;
+  return `<div style="margin:0 0 12px;overflow-wrap:anywhere">${head}<br>
 ${line}<br>
-${links}</div>${withMessage ? log(extractOf(item, baseUrl)) : ''}`;
+${links}</div>${withMessage ? log(extractOf(item, reading)) : ''}`;
 }

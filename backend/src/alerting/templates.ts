@@ -203,7 +203,7 @@ function samples(): { mail: Mail; facts: MessageFacts }[] {
     count: 1,
     occurredAt: '2026-01-01T00:00:00.000000Z',
     receivedAt: '2026-01-01T00:00:00.000000Z',
-    url: 'https://logs.example.com/api/logs/019aabcd-0000-7000-8000-000000000002',
+    url: 'https://logs.example.com/records/019aabcd-0000-7000-8000-000000000002/token',
     links: [{ label: 'All records of this issue', url: 'https://logs.example.com/' }],
   };
   const item = { ...issue, issueId: issue.issueId!, recordId: issue.recordId! };

@@ -13,6 +13,7 @@ import type { Draft } from '../ingest/store.ts';
 import type { Grouping } from '../ingest/types.ts';
 import { lockBudgets } from '../outbox/budgets.ts';
 import { dispatch } from './dispatch.ts';
+import { signingKey } from './links/keys.ts';
 import { planAlerts } from './plan-alerts.ts';
 import { type AlertPolicy, defaultPolicy } from './policy.ts';
 import { countForRules } from './rules/count-for-rules.ts';
@@ -176,6 +177,7 @@ export class Timeline {
         pool: this.#pool,
         grouping: byName,
         dedupeWindowMs: this.#options.dedupeWindowMs ?? 0,
+        linkKey: (client, now) => signingKey(client, [], now),
         planAlerts: (question) =>
           planAlerts(
             question,

@@ -92,13 +92,12 @@ export async function readIssues(
 
 export interface WriteSettings {
   from: string;
-  baseUrl: string;
   /** Of the notification. */
   id: string;
   /** Threads that a pager is to close with it. */
   ended?: string[];
-  /** To act by; left out: the mail has none. */
-  links?: MailLinks;
+  /** To read and to act by. */
+  links: MailLinks;
   /** Where this recipient is taken off. */
   unsubscribe?: Unsubscribe;
 }
@@ -130,7 +129,7 @@ function writeIssueMail(
   { alert, held, heldMuted }: GatheredIssue,
   mailed: Mailed,
   subjects: ReadonlyMap<string, string>,
-  { from, baseUrl, ended = [], links, unsubscribe }: WriteSettings,
+  { from, ended = [], links, unsubscribe }: WriteSettings,
 ): WrittenMail {
   const record = recordOf(alert, mailed);
   const issue = issueOf(alert, mailed, record);
@@ -148,21 +147,21 @@ function writeIssueMail(
     life: { ...lifeOf(record), before: mailed.imageBefore },
   };
   const isOver = alert.reason === 'over';
-  const actions = links?.ofIssue(alert.issueId, { withImage: record.image !== null, isOver });
+  const actions = links.ofIssue(alert.issueId, { withImage: record.image !== null, isOver });
   const mail = renderIssueMail(
     {
       reason: alert.reason,
       held,
       heldMuted,
       note: alert.note,
-      ...(actions ? { actions } : {}),
+      actions,
       unsubscribe,
       subject: subjects.get(alert.issueId) ?? issue.title,
       issue,
       content,
       ...(episode ? { episode: lastedOf(episode, alert, issue) } : {}),
     },
-    baseUrl,
+    links,
   );
   const headers = alertHeaders({
     from,
@@ -183,9 +182,9 @@ function writeIssueMail(
       held,
       threadId: isOver || alert.reason === noiseReason ? null : alert.episode,
       ended,
-      links: mostUsedFirst(actions ?? []).map(({ label, url }) => ({ label, url })),
+      links: mostUsedFirst(actions).map(({ label, url }) => ({ label, url })),
     },
-    baseUrl,
+    links,
   );
   return { mail, headers, facts, reason: alert.reason, issueId: alert.issueId };
 }
@@ -208,7 +207,7 @@ function mostUsedFirst(actions: readonly ActionLink[]): ActionLink[] {
 function writeRollUp(
   { shown, unshown, later }: Gathered,
   mailed: Mailed,
-  { from, baseUrl, id, ended = [], links, unsubscribe }: WriteSettings,
+  { from, id, ended = [], links, unsubscribe }: WriteSettings,
 ): WrittenMail {
   const told = [...shown, ...unshown];
   const issuesByReason = new Map<string, number>();
@@ -218,14 +217,13 @@ function writeRollUp(
       items: shown.map(({ alert, held }) => {
         const record = recordOf(alert, mailed);
         const issue = issueOf(alert, mailed, record);
-        const act = links?.choose(alert.issueId);
         return {
           reason: alert.reason,
           recordId: alert.recordId,
           held,
           issue,
           message: record.message,
-          ...(act ? { act } : {}),
+          act: links.choose(alert.issueId),
         };
       }),
       issuesByReason,
@@ -233,7 +231,7 @@ function writeRollUp(
       more: later.length,
       unsubscribe,
     },
-    baseUrl,
+    links,
   );
   const facts = rollUpFacts(
     shown.map(({ alert, held }) => {
@@ -244,14 +242,13 @@ function writeRollUp(
         record.host,
         held,
         issueOf(alert, mailed, record),
-        baseUrl,
+        links,
       );
     }),
     mail.subject,
     told.reduce((sum, { held }) => sum + held, 0),
     told.every(({ alert }) => alert.reason === 'over') ? null : id,
     ended,
-    baseUrl,
   );
   return {
     mail,

@@ -34,7 +34,7 @@ export function present({ subject, text, facts }: OutgoingMessage): Presented {
 }
 
 function labelOf({ issueId, recordId, items }: MessageFacts): string {
-  if (items.length > 0) return 'Open the issues';
+  if (items.length > 0) return 'Open the first issue';
   return recordId === null && issueId === null ? 'Open Log Detector' : 'Open the record';
 }
 

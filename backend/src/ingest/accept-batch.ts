@@ -4,6 +4,7 @@
 
 import type { LogRecord } from '@log-detector/contract';
 import { keepAlerts } from '../alerting/keep-alerts.ts';
+import type { LinkKey } from '../alerting/links/token.ts';
 import { type Ask, askTogether, begin, commit, justRun, pipeline, together } from '../db/pipeline.ts';
 import { onConnection, type Pool, type PoolClient } from '../db/pool.ts';
 import { timeOfId } from '../db/record-id.ts';
@@ -36,6 +37,8 @@ export interface AcceptParts {
     records: readonly StoredRecord[],
     now: number,
   ) => Promise<ReadonlyMap<string, number>>;
+  /** The key that signs the links of mails; left out: none are written yet. */
+  linkKey?: ((client: PoolClient, now: number) => Promise<LinkKey>) | undefined;
 }
 
 interface GroupedDraft {
@@ -195,7 +198,15 @@ async function storeFresh(
   });
   const { receivedAt, receivedAtMs } = fresh[0]!.draft;
   const ruleCounts = await parts.countForRules?.(client, records, receivedAtMs);
-  const plan = parts.planAlerts({ records, ...recipients, coalesced, ruleCounts, now: receivedAtMs });
+  const linkKey = await parts.linkKey?.(client, receivedAtMs);
+  const plan = parts.planAlerts({
+    records,
+    ...recipients,
+    coalesced,
+    ruleCounts,
+    linkKey,
+    now: receivedAtMs,
+  });
   const alerts = plan.alerts?.reduce((sum, alert) => sum + alert.recipients.length, 0) ?? 0;
   refuseTooMany(fresh.length, plan.notifications.length + alerts);
   const othersAlert = await addNotifications(client, plan.notifications, receivedAt);

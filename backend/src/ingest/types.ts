@@ -1,6 +1,7 @@
 // The nouns of ingest, in the order a record becomes them: IncomingRecord -> (group) -> StoredRecord -> Decision.
 // Alerting and grouping know ingest by these types alone. Instants are ISO 8601 text with microseconds and `Z`.
 
+import type { LinkKey } from '../alerting/links/token.ts';
 import type { MessageFacts } from '../channels/channel.ts';
 
 /** A record that was checked and cleaned (NUL is U+2400, a lone surrogate U+FFFD) and not stored yet. */
@@ -208,6 +209,8 @@ export interface AlertQuestion {
   coalesced: ReadonlySet<string>;
   /** What the thresholds of rules have counted; alerting/rules/judge.ts names the keys. */
   ruleCounts?: ReadonlyMap<string, number> | undefined;
+  /** Signs the links of mails, where these are written at once: with ALERT_GROUPING=off. */
+  linkKey?: LinkKey | undefined;
   /** Milliseconds since the epoch. */
   now: number;
 }

@@ -12,7 +12,7 @@ import { idMaker } from '../db/record-id.ts';
 import type { Draft } from '../ingest/store.ts';
 import type { AlertPlan, Decision, Group, StoredRecord } from '../ingest/types.ts';
 import { type MemoryIssue, MemoryIssues } from './memory-issues.ts';
-import { MemoryOutbox, type ReplayedMail } from './memory-outbox.ts';
+import { MemoryOutbox, type ReplayedMail, replayKey } from './memory-outbox.ts';
 
 export interface ReplaySettings {
   alerts: AlertSettings;
@@ -78,7 +78,14 @@ export class Replay {
     });
     const { alerts, recipients } = this.#settings;
     const plan = planAlerts(
-      { records, recipients, coalesced: this.#coalesced, ruleCounts: this.#count(records, now), now },
+      {
+        records,
+        recipients,
+        coalesced: this.#coalesced,
+        ruleCounts: this.#count(records, now),
+        linkKey: replayKey,
+        now,
+      },
       alerts,
       () => this.#makeId(now),
     );

@@ -53,7 +53,7 @@ function stretchOf({ filter, beforeId }: Page): Stretch {
 }
 
 /** An issue knows when it was seen first and last, which may be long ago, and how often: its page is in the first step. */
-async function findOfIssue(pool: Pool, page: Page, stretch: Stretch): Promise<Found> {
+export async function findOfIssue(pool: Pool, page: Page, stretch = stretchOf(page)): Promise<Found> {
   const { issueSeen: seen } = page.filter;
   if (seen === undefined) return { ids: [] };
   const usualMs = (page.limit * (seen.lastMs - seen.firstMs)) / Math.max(1, seen.count);

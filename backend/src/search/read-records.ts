@@ -5,7 +5,7 @@ import type { Pool } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { type RecordRow, recordColumns } from '../http/record-answer.ts';
 import type { IssueSeen } from './filter.ts';
-import { findPage, type Page } from './page.ts';
+import { findOfIssue, findPage, type Page } from './page.ts';
 import type { Totals } from './total.ts';
 
 export interface ListedRecords {
@@ -59,6 +59,36 @@ export async function readRecord(pool: Pool, id: string): Promise<LogRecord | un
     values: [id, bucketOfId(id)],
   });
   return rows[0];
+}
+
+/** A record in a list: of its message, the beginning and the end alone are read. */
+export interface RecordLine
+  extends Pick<LogRecord, 'id' | 'host' | 'container' | 'severity' | 'received_at'> {
+  beginning: string;
+  /** The same as the beginning, where the message is short. */
+  end: string;
+}
+
+/**
+ * The newest records of an issue and of those merged into it, newest first.
+ * @param chars of the beginning, and of the end, of each message. @param now ms since the epoch.
+ * @throws {HttpError} 503 when they cannot be found in time.
+ */
+export async function newestOfIssue(
+  pool: Pool,
+  issueId: string,
+  { limit, chars, now }: { limit: number; chars: number; now: number },
+): Promise<RecordLine[]> {
+  const { ids: issueIds, seen: issueSeen } = await withMergedIssues(pool, issueId);
+  const { ids } = await findOfIssue(pool, { filter: { issueIds, issueSeen }, limit, offset: 0, now });
+  const { rows } = await pool.query<RecordLine>(
+    `select id, host, container, severity, received_at, left(message, $3) as beginning, right(message, $3) as "end"
+     from log_records
+     where id = any($1::uuid[]) and bucket = any($2::int[])
+     order by id desc`,
+    [ids, [...new Set(ids.map(bucketOfId))], chars],
+  );
+  return rows;
 }
 
 /** The issue and those merged into it, and when they were seen; none when there is no such issue, or it is one of canaries. */

@@ -14,11 +14,20 @@ export const purposeNumbers = {
   subscribe: 10,
   /** About a rule: its id stands in the place of the issue's. */
   'remove-rule': 11,
+  /** To read a record: its id stands in the place of the issue's. */
+  record: 12,
+  /** To read an issue, and its newest records. */
+  issue: 13,
 } as const;
 
 export type Purpose = keyof typeof purposeNumbers;
+/** What a link shows, and no more. */
+export type ReadingPurpose = 'record' | 'issue';
 /** What a link does to an issue. */
-export type IssuePurpose = Exclude<Purpose, 'choose' | 'unsubscribe' | 'subscribe' | 'remove-rule'>;
+export type IssuePurpose = Exclude<
+  Purpose,
+  'choose' | 'unsubscribe' | 'subscribe' | 'remove-rule' | ReadingPurpose
+>;
 
 export const purposeOfNumber: ReadonlyMap<number, Purpose> = new Map(
   Object.entries(purposeNumbers).map(([purpose, number]) => [number, purpose as Purpose]),

@@ -14,7 +14,7 @@ export interface LinkKey {
 
 export interface Link {
   purpose: Purpose;
-  /** Undefined: it is not about an issue. With `remove-rule` it is the rule's id. */
+  /** Undefined: it is not about an issue. With `remove-rule` it is the rule's id, with `record` the record's. */
   issueId?: string | undefined;
   /** An address, or a channel's name. */
   recipient: string;
