@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { apiKeyGuard } from './access/api-key.ts';
+import { frontPageRoutes } from './acting/front-page.ts';
 import { actingRoutes } from './acting/routes.ts';
 import { canariesStored, groupCanaries, planWithCanaries } from './alerting/canary.ts';
 import { signingKey } from './alerting/links/keys.ts';
@@ -179,6 +180,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     log: logger,
     ...(options.fetchText ? { fetchText: options.fetchText } : {}),
   })(app);
+  frontPageRoutes({ pool, hasKey: settings.apiKey !== undefined })(app);
   actingRoutes({ pool, linkSecrets, rules, log: logger })(app);
   app.get(
     '/health',

@@ -12,6 +12,7 @@ import { newId } from '../db/record-id.ts';
 import { buildHttp } from '../http/http.ts';
 import { Metrics } from '../http/metrics.ts';
 import { type GivenBackend, givenBackend } from '../http/test-help.ts';
+import { frontPageRoutes } from './front-page.ts';
 import { actingRoutes } from './routes.ts';
 
 let backend: GivenBackend;
@@ -131,6 +132,7 @@ describe('while the database is away', () => {
       guard: () => {},
     });
     actingRoutes({ pool, linkSecrets: [] })(app);
+    frontPageRoutes({ pool, hasKey: true })(app);
     try {
       const url = `/act/${signed('resolve', '019aabcd-0000-7000-9000-000000000001')}`;
       const page = await app.inject({ method: 'POST', url });
@@ -141,6 +143,8 @@ describe('while the database is away', () => {
         expect([statusCode, headers['content-type']]).toEqual([503, 'text/html; charset=utf-8']);
         expect(body).toContain('Open the link again in a moment.');
       }
+      const front = await app.inject({ method: 'GET', url: '/' });
+      expect([front.statusCode, front.body.includes('cannot reach its database')]).toEqual([503, true]);
     } finally {
       await app.close();
       await pool.end();

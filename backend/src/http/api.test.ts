@@ -102,8 +102,8 @@ describe('API_KEY', () => {
   });
   afterAll(() => locked.close());
 
-  it('is asked for by every route but /health', async () => {
-    expect((await locked.call('GET', '/health')).status).toBe(200);
+  it('is asked for by every route but /health and the front page', async () => {
+    for (const url of ['/health', '/']) expect((await locked.call('GET', url)).status).toBe(200);
     for (const url of [
       '/api/logs',
       '/api/emails',
