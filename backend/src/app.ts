@@ -181,7 +181,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     ...(options.fetchText ? { fetchText: options.fetchText } : {}),
   })(app);
   frontPageRoutes({ pool, hasKey: settings.apiKey !== undefined })(app);
-  actingRoutes({ pool, linkSecrets, rules, log: logger })(app);
+  actingRoutes({ pool, linkSecrets, to: settings.alerts.to, rules, log: logger })(app);
   app.get(
     '/health',
     {

@@ -17,7 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => backend.close());
 beforeEach(async () => {
-  await backend.database.pool.query('truncate log_records, issues, used_links, link_keys, issue_history');
+  await backend.database.pool.query(
+    'truncate log_records, issues, used_links, link_keys, issue_history, unsubscriptions, email_recipients',
+  );
   key = await signingKey(backend.database.pool, [], Date.now());
 });
 
@@ -150,6 +152,34 @@ describe('the page of an issue', () => {
   it('says that the issue is gone, when it is', async () => {
     const { statusCode, body } = await open('issue', newId(Date.now()));
     expect([statusCode, body.includes('This issue is gone')]).toEqual([404, true]);
+  });
+});
+
+describe('whoever was taken off', () => {
+  const newer = 'ERROR could not write block 18';
+  async function pages(): Promise<{ record: number; issue: number; seesNewer: boolean }> {
+    const { id, issue_id } = await aRecord();
+    await aRecord({ message: newer });
+    const [record, issue] = [await open('record', id), await open('issue', issue_id)];
+    expect(record.body).toContain('could not write block 17');
+    const seesNewer = [record, issue].some(({ body }) => body.includes(newer) || body.includes('/act/'));
+    return { record: record.statusCode, issue: issue.statusCode, seesNewer };
+  }
+  const isShut = { record: 200, issue: 403, seesNewer: false };
+  const isOpen = { record: 200, issue: 200, seesNewer: true };
+
+  it('by the API, still reads the record of the mail, and nothing that came after it', async () => {
+    const { body } = await backend.call<Stored[]>('POST', '/api/recipients', { emails: who }, apiKey);
+    expect(await pages()).toEqual(isOpen);
+    await backend.call('DELETE', `/api/recipients/${body[0]!.id}`, undefined, apiKey);
+    expect(await pages()).toEqual(isShut);
+    await backend.call('POST', '/api/recipients', { emails: who }, apiKey);
+    expect(await pages()).toEqual(isOpen);
+  });
+
+  it('by unsubscribing, too', async () => {
+    await backend.app.inject({ method: 'POST', url: pathOf(links().unsubscribe) });
+    expect(await pages()).toEqual(isShut);
   });
 });
 

@@ -20,6 +20,8 @@ export interface ActingParts {
   pool: Pool;
   /** `LINK_SECRET`; empty: the database's keys. */
   linkSecrets: readonly string[];
+  /** `ALERT_EMAIL_TO`; left out: nobody. */
+  to?: readonly string[];
   /** Told of a rule that was added; asked what they hold. */
   rules?: Pick<RuleBook, 'refresh' | 'current'>;
   log?: { warn(fields: object, message: string): void };

@@ -11,6 +11,7 @@ import { facts, heading, log, page, paragraph, quiet } from './page.ts';
 import type { Answer } from './read-signed.ts';
 import { actingParts, lineChars, oneLine, openReading, recordList } from './reading.ts';
 import type { ActingParts } from './routes.ts';
+import { isTakenOff } from './unsubscribe.ts';
 import { stateInWords } from './words.ts';
 
 const newestRecords = 50;
@@ -18,7 +19,14 @@ const newestRecords = 50;
 export async function showIssue(parts: ActingParts, id: string, token: string): Promise<Answer> {
   const signed = await openReading(parts, 'issue', id, token);
   if ('html' in signed) return signed;
-  const { now } = signed;
+  const { link, now } = signed;
+  if (await isTakenOff(parts.pool, link.recipient, parts.to ?? []))
+    return messagePage(
+      403,
+      'You are told of this no more',
+      `${link.recipient} gets no more mails of Log Detector, and is not shown what came after them. The link to the record of each mail still works.`,
+      [],
+    );
   const issue = await readIssue(parts.pool, id, new Date(now).toISOString());
   if (!issue) return messagePage(404, 'This issue is gone', 'There is no such issue any more.', []);
   const newest = await newestOfIssue(parts.pool, issue.id, {

@@ -12,6 +12,7 @@ import type { Answer, Signed } from './read-signed.ts';
 import { actingParts, lineChars, oneLine, openReading, pathTo, recordList } from './reading.ts';
 import type { ActingParts } from './routes.ts';
 import { issueFacts } from './show-issue.ts';
+import { isTakenOff } from './unsubscribe.ts';
 
 /** Of fields and of labels; and of each value, in characters. */
 const maxPairs = 100;
@@ -87,9 +88,10 @@ function shownValue(value: string): string {
   return oneLine(value, maxValueChars);
 }
 
+/** Nothing for whoever was taken off: it tells of what came after their mail. */
 async function issueOf(parts: ActingParts, record: LogRecord, signed: Signed): Promise<string[]> {
-  const { pool } = parts;
-  if (record.issue_id === null) return [];
+  const { pool, to = [] } = parts;
+  if (record.issue_id === null || (await isTakenOff(pool, signed.link.recipient, to))) return [];
   const issue = await readIssue(pool, record.issue_id, new Date(signed.now).toISOString());
   if (!issue) return [];
   const newest = await newestOfIssue(pool, issue.id, {

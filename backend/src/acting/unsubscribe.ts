@@ -29,6 +29,22 @@ export async function subscribe(client: PoolClient, address: string): Promise<vo
   );
 }
 
+/**
+ * Whether an address was a recipient and is none any more: unsubscribed, or taken off.
+ * @param to `ALERT_EMAIL_TO`, which applies while nobody else is active, whoever was taken off before.
+ */
+export async function isTakenOff(pool: Pool, address: string, to: readonly string[]): Promise<boolean> {
+  const { rows } = await pool.query(
+    `select 1 from unsubscriptions where address = $1
+     union all
+     select 1 from email_recipients
+     where email = $1 and not is_active
+       and not ($2 and not exists (select from email_recipients where is_active))`,
+    [address, to.includes(address)],
+  );
+  return rows.length > 0;
+}
+
 export async function isUnsubscribed(client: Pool | PoolClient, address: string): Promise<boolean> {
   const { rows } = await client.query('select 1 from unsubscriptions where address = $1', [address]);
   return rows.length > 0;
