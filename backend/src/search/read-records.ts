@@ -81,12 +81,15 @@ export async function newestOfIssue(
 ): Promise<RecordLine[]> {
   const { ids: issueIds, seen: issueSeen } = await withMergedIssues(pool, issueId);
   const { ids } = await findOfIssue(pool, { filter: { issueIds, issueSeen }, limit, offset: 0, now });
+  if (ids.length === 0) return [];
   const { rows } = await pool.query<RecordLine>(
     `select id, host, container, severity, received_at, left(message, $3) as beginning, right(message, $3) as "end"
      from log_records
-     where id = any($1::uuid[]) and bucket = any($2::int[])
+     where id = any($1::uuid[])
+       and id between $4 and $5
+       and bucket = any($2::int[])
      order by id desc`,
-    [ids, [...new Set(ids.map(bucketOfId))], chars],
+    [ids, [...new Set(ids.map(bucketOfId))], chars, ids.at(-1), ids[0]],
   );
   return rows;
 }
