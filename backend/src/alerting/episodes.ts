@@ -102,7 +102,7 @@ export async function endQuietEpisodes(
     `select id, issue_id, fingerprint, service
      from episodes
      where ended_at is null and check_at <= $1
-     order by check_at
+     order by check_at, id
      limit ${maxChecked}`,
     [new Date(now)],
   );
