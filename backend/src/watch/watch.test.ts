@@ -323,8 +323,8 @@ describe("the dead-man's ping", () => {
     const watch = watching(backend.app, { ping: deadMansPing(url(), true), pingEveryMs: 20 });
     await until(() => pings > 0, 'it pings');
     watch.pulse.ingestRefused();
-    await until(() => watch.ping!.withheld_because !== null, 'it is withheld');
-    expect(watch.ping!.withheld_because).toMatch(/ingest answers 503/);
+    // On a busy machine another loop may be late for a moment, too.
+    await until(() => /ingest answers 503/.test(watch.ping!.withheld_because ?? ''), 'it is withheld');
     watch.pulse.ingestCommitted();
     await until(() => watch.ping!.withheld_because === null, 'it goes on');
   });
