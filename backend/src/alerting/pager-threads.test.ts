@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { WaitingAlert } from './gather.ts';
+import { gather, type WaitingAlert } from './gather.ts';
 import { ownIssue } from './own-records.ts';
 import { withoutEarlyEnds } from './pager-threads.ts';
 
@@ -31,6 +31,13 @@ describe('a pager', () => {
   it('is told at once of the end of what it was told of', () => {
     const waiting = [alert('still-failing'), alert('over'), alert('new', { episode: 'another' })];
     expect(withoutEarlyEnds(waiting)).toEqual(waiting);
+  });
+
+  it('is told that it is back, where it came back before a pager heard of it', () => {
+    const waiting = [alert('new'), alert('over'), alert('regressed', { episode: 'next' })];
+    expect(withoutEarlyEnds(waiting)).toEqual(waiting);
+    expect(gather(waiting).shown.map(({ alert: { reason } }) => reason)).toEqual(['regressed']);
+    expect(withoutEarlyEnds([...waiting, alert('over', { episode: 'next' })])).toEqual(waiting);
   });
 
   it('is not woken by what was amiss here and is in order again', () => {

@@ -34,14 +34,19 @@ export async function endedThreads(
 
 /**
  * What a pager is told now of what waits for it. An end alone shows nothing there, so that of an episode that it was not told
- * of yet waits for the next message. What was amiss with Log Detector itself, and is in order again, wakes nobody.
+ * of yet waits for the next message, unless the issue is back already: then it is told of that. What was amiss with Log Detector itself, and is in order again, wakes nobody.
  */
 export function withoutEarlyEnds(waiting: readonly WaitingAlert[]): WaitingAlert[] {
   const beginning = waiting.filter(
     ({ reason, fingerprint }) => (reason === 'new' || reason === 'regressed') && !isOwnIssue(fingerprint),
   );
   const untold = new Set(beginning.map(({ episode }) => episode));
-  return waiting.filter(({ reason, episode }) => reason !== 'over' || !untold.has(episode));
+  const isBack = (from: number, issueId: string) =>
+    waiting.slice(from).some((later) => later.issueId === issueId && later.reason !== 'over');
+  return waiting.filter(
+    ({ reason, episode, issueId }, index) =>
+      reason !== 'over' || !untold.has(episode) || isBack(index + 1, issueId),
+  );
 }
 
 /** Whether it tells a pager of nothing but ends. */

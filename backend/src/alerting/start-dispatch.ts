@@ -24,6 +24,15 @@ const spacingMs = 100;
 const retryMs = 2_000;
 const saidAgainMs = 60_000;
 
+/** Budgets and windows are of all backends together, whose clocks may differ: they go by this one. In ms since the epoch. */
+async function databaseNow(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ now: number }>({
+    name: 'database-now',
+    text: 'select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now',
+  });
+  return rows[0]!.now;
+}
+
 /** Nothing that the database does makes it throw or stop. */
 export function startDispatch(options: StartDispatchOptions): { stop(): Promise<void> } {
   const { pool, settings, log, pollMs = 5_000 } = options;
@@ -62,9 +71,10 @@ export function startDispatch(options: StartDispatchOptions): { stop(): Promise<
       isWoken = false;
       let waitMs = retryMs;
       try {
-        const { nextAt } = await dispatch(pool, settings, Date.now(), () => newId(Date.now()));
+        const now = await databaseNow(pool);
+        const { nextAt } = await dispatch(pool, settings, now, () => newId(Date.now()));
         options.onTurn?.();
-        waitMs = nextAt === null ? pollMs : Math.min(pollMs, Math.max(0, nextAt - Date.now()));
+        waitMs = nextAt === null ? pollMs : Math.min(pollMs, Math.max(0, nextAt - now));
       } catch (error) {
         warn('cannot gather alerts into mails; trying again', error as Error);
       }

@@ -18,15 +18,18 @@ export class Faults {
   /**
    * Whether the faults are the records' own: others were stored since each first met one, or it has waited long enough.
    * @param met each of a batch that met a fault when it was stored alone.
-   * @param stored how many of the batch were stored.
+   * @param stored each of the batch that was stored now: neither one that was there already, nor one of our own making.
    * @param now ms since the epoch.
    */
-  areOwn(met: readonly Event[], stored: number, now: number): boolean {
+  areOwn(met: readonly Event[], stored: readonly Event[], now: number): boolean {
     for (const record of met) this.#note(record, now);
-    this.#stored += stored;
+    this.#stored += stored.length;
+    // What met a fault before and was stored in the end: the next fault is another one.
+    if (this.#met.size > 0) for (const record of stored) this.#met.delete(keyOf(record));
     return met.every((record) => {
-      const first = this.#met.get(keyOf(record))!;
-      return this.#stored > first.stored || now - first.at >= longestMs;
+      const first = this.#met.get(keyOf(record));
+      // Equal records without an id are one: it was stored just now.
+      return first === undefined || this.#stored > first.stored || now - first.at >= longestMs;
     });
   }
 

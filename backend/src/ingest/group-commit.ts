@@ -9,6 +9,7 @@
 
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '@log-detector/contract';
+import { canaryOf } from '../alerting/canary.ts';
 import { isFarAhead, steady } from '../db/clock.ts';
 import { bucketOf, idMaker } from '../db/record-id.ts';
 import { comeAgain, HttpError, isDatabaseAway } from '../http/errors.ts';
@@ -217,7 +218,7 @@ export class GroupCommit {
   /** @throws {HttpError} 503 when a fault of ours may be everybody's. */
   #settleFaults(drafts: readonly Draft[], attempted: readonly Attempted[]): Outcome[] {
     const met = drafts.filter((_, index) => 'fault' in attempted[index]!);
-    const stored = attempted.reduce((sum, each) => sum + ('record' in each ? 1 : 0), 0);
+    const stored = drafts.filter((draft, index) => isNewlyStored(draft, attempted[index]!));
     const areOwn = this.#faults.areOwn(met, stored, this.#options.now());
     const outcomes = attempted.map((each): Outcome => {
       if (!('fault' in each)) return each;
@@ -258,6 +259,12 @@ export class GroupCommit {
       }
     }
   }
+}
+
+/** A canary and a record of our own go another way than users' records, and prove nothing for those. */
+function isNewlyStored({ id, group, message }: Draft, attempted: Attempted): boolean {
+  if (!('record' in attempted) || attempted.record.id !== id) return false;
+  return group === undefined && canaryOf(message) === undefined;
 }
 
 /** Field by field: a spread costs several times as much. */

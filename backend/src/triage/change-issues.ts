@@ -205,12 +205,13 @@ interface Leader extends IssueKey, Source {}
 
 /** The issue, or the one that took it over; its row is locked. */
 async function leaderOf(client: PoolClient, id: string): Promise<Leader> {
-  const { rows: keys } = await client.query<Pick<IssueKey, 'fingerprint' | 'service'>>(
-    'select fingerprint, service from issues where id = $1',
-    [id],
-  );
-  const key = keys[0];
+  const { rows: found } = await client.query<
+    Pick<IssueKey, 'fingerprint' | 'service'> & { merged_into: string | null }
+  >('select fingerprint, service, merged_into from issues where id = $1', [id]);
+  const key = found[0];
   if (!key) throw notFound('Issue');
+  // Only the leader's row is locked: whoever locked others on the way could wait for one who waits for them.
+  if (key.merged_into !== null) return leaderOf(client, key.merged_into);
   // By its key: that is one shard, where a lock by id alone would ask all of them.
   const { rows } = await client.query<Leader & { merged_into: string | null }>(
     `select id, fingerprint, service, first_seen, last_seen, count, hosts, containers, notified_at, merged_into
@@ -220,9 +221,8 @@ async function leaderOf(client: PoolClient, id: string): Promise<Leader> {
     [key.fingerprint, key.service],
   );
   const row = rows[0];
-  // A template that grew gave it another key meanwhile.
-  if (row?.id !== id) return leaderOf(client, id);
-  return row.merged_into === null ? row : leaderOf(client, row.merged_into);
+  // A template that grew gave it another key meanwhile, or it became part of another.
+  return row?.id === id && row.merged_into === null ? row : leaderOf(client, id);
 }
 
 async function splitOff(client: PoolClient, leader: Leader, id: string): Promise<void> {
