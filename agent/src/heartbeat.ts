@@ -126,6 +126,7 @@ export function startHeart(options: HeartbeatOptions): Heart {
     }
     log.debug({ status }, 'the backend did not take the heartbeat');
     if (status === 404 || status === 405) {
+      refusal = undefined;
       notBefore = Date.now() + leftInPeaceMs;
       return;
     }

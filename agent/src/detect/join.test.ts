@@ -48,6 +48,32 @@ describe('join', () => {
     expect(entriesOf(lines).map((entry) => entry.lines.length)).toEqual([1, 3]);
   });
 
+  it.each([
+    [
+      'a line of an access log that ends with a dash',
+      [
+        '127.0.0.1 - - [30/Nov/2026 10:00:00] "GET / HTTP/1.1" 200 -',
+        'shop.orders - ERROR - order 17 is lost',
+        'shop.orders - INFO - next',
+        'shop.stock - ERROR - nothing left',
+      ],
+    ],
+    [
+      'a level that is set to the right',
+      [
+        '2026-11-30 10:00:00,123  WARNING shop.disks: check found:',
+        '2026-11-30 10:00:00,123    ERROR shop.disks: sda is full',
+        '2026-11-30 10:00:00,123    ERROR shop.db: no connection',
+      ],
+    ],
+    [
+      'an empty message of a line that is no error',
+      ['2026-11-30 10:00:00,123 - root - INFO - ', 'ERROR one', 'ERROR two'],
+    ],
+  ])('keeps what it prints next apart from %s', (_, lines) => {
+    expect(entriesOf(lines).map((entry) => entry.lines)).toEqual(lines.map((line) => [line]));
+  });
+
   it('gives out the last line when nothing follows for a while', () => {
     const entries: Entry[] = [];
     const join = createJoin({ idleMs: 400 }, (entry) => entries.push(entry));

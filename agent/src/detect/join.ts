@@ -20,7 +20,7 @@
 
 import { ofStream } from '../streams.ts';
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
-import { isCrash, readPlainLevel } from './level.ts';
+import { isCrash, type Level, readHeadLevel, readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
 import {
   bareRubyFrame,
@@ -35,7 +35,6 @@ import {
 import {
   bracketDepth,
   deeperBehindPrefix,
-  foldedFrame,
   hasTimeNearStart,
   indentOf,
   saysNothing,
@@ -122,8 +121,6 @@ interface Open {
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
 const stampedEnough = 3;
 const unstampedEnough = 24;
-/** So many belong to a line with a time that says nothing itself. */
-const longestRest = 64;
 /** A stream's first lines, from which its habits are learnt, and so many more when one broke that of times. */
 const habitLines = 32;
 const relearnLines = 8;
@@ -155,7 +152,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   function wantsAll(stream: Stream): boolean {
     const entry = ofStream(open, stream);
     const { held } = entry;
-    if (multilineStart || entry.transport.isKnown || entry.continued) return true;
+    if (multilineStart || entry.transport.wantsAll || entry.continued) return true;
     if (entry.learning > (entry.stamped < stampedEnough ? 0 : relearnLines)) return true;
     if (held.length === 0) return false;
     if (held.length > 1 || entry.state !== 'line') return true;
@@ -186,7 +183,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       if (entry.head.endsWith(entry.tag)) entry.head = entry.head.slice(0, -entry.tag.length);
     }
     const item = entry.opensList && entry.held.length > 0 ? deeperBehindPrefix(entry.head, text) : undefined;
-    if (item !== undefined && (entry.held.length > 1 || !frame.test(item))) {
+    const isNear = item !== undefined && gapMs(entry.held.at(-1)!, line) <= longestGapMs;
+    if (isNear && (entry.held.length > 1 || !frame.test(item))) {
       entry.prefixed = false;
       append(entry, line, text, 'block', 'proves', now);
       // Erlang's report of a process that crashed.
@@ -217,9 +215,11 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   function continuesStamped(entry: Open, line: Line, text: string): boolean {
     const needsRest = saysNothing(entry.head);
     if (entry.held.length === 0 || (entry.stamped < stampedEnough && !needsRest)) return false;
-    if (++entry.unstamped > (needsRest ? longestRest : unstampedEnough)) return false;
+    if (++entry.unstamped > unstampedEnough) return false;
     if (gapMs(entry.held.at(-1)!, line) > stampedGapMs) return false;
-    return needsRest ? !startsLog(text) : readPlainLevel(text) === 'unknown';
+    if (readPlainLevel(text) === 'unknown') return !needsRest || !startsLog(text);
+    // What an error says below its own line may well speak of errors.
+    return needsRest && isError(readHeadLevel(entry.head)) && isRestOfError(text);
   }
 
   function takeConfigured(entry: Open, line: Line, now: number): void {
@@ -520,9 +520,17 @@ function newOpen(stream: Stream): Open {
   };
 }
 
+function isError(level: Level): boolean {
+  return level === 'error' || level === 'fatal';
+}
+
+function isRestOfError(text: string): boolean {
+  return !startsLog(text) && readHeadLevel(text) === 'unknown';
+}
+
 /** Whether the line alone says what has several lines elsewhere. */
 function isWholeTrace(text: string): boolean {
-  return isCrash(text) || (text.includes(foldedFrame) && /Exception\b/.test(text));
+  return isCrash(text) || (/Exception\b/.test(text) && / {3}at [\w.<>$`]{1,200}\(/.test(text));
 }
 
 function isJson(text: string): boolean {

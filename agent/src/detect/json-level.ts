@@ -14,7 +14,7 @@ const numbers = ['50', '60'];
 const quote = '\\\\?"';
 
 const statesError = new RegExp(
-  `${quote}${key}${quote}\\s{0,4}:\\s{0,4}${quote}(?:${words.join('|')})${quote}|${quote}level${quote}:(?:${numbers.join('|')})\\b`,
+  `${quote}${key}${quote}\\s{0,4}:\\s{0,4}${quote}(?:${words.join('|')})${quote}|${quote}level${quote}:(?:${numbers.join('|')})(?=[,}])`,
 );
 
 /** Of whatever states an error, at least one. With a quote, which few lines have, they are found sooner. */
@@ -25,5 +25,6 @@ export const errorTexts: readonly string[] = [
 
 /** @param line begins with a brace. */
 export function mayStateError(line: string): boolean {
-  return line.includes('"') && statesError.test(line);
+  const found = line.includes('"') ? statesError.exec(line) : null;
+  return found !== null && (!/\d$/.test(found[0]) || /"(?:time|pid|hostname)\\?":/.test(line));
 }

@@ -14,6 +14,7 @@ describe('parseJsonLog', () => {
     });
     expect(parseJsonLog(line)).toEqual({
       level: 'error',
+      states: true,
       message: 'failed',
       trace: 'Error: boom\n    at f (a.js:1:1)',
       fields: {

@@ -6,6 +6,8 @@ import { type Level, levelOfNumber, levelOfSyslog, levelOfWord, readPlainLevel }
 
 export interface JsonLog {
   level: Level;
+  /** The level is one that a field gives; else it is what the message looks like. */
+  states: boolean;
   /** The text a person would read; undefined when no known field holds it. */
   message: string | undefined;
   /** The stack trace carried in a field, lines parted by `\n`. */
@@ -85,10 +87,12 @@ export function parseJsonLog(text: string): JsonLog | undefined {
   const used = new Set<string>();
   const message = readMessage(json, used);
   const trace = readTrace(json, used);
-  const level = readJsonLevel(json, message);
+  const stated = readJsonLevel(json);
+  const states = stated !== 'unknown';
+  const level = states || message === undefined ? stated : readPlainLevel(message);
   const fields: JsonLog['fields'] = {};
   flatten(json, '', used, fields, 0);
-  return { level, message, trace, fields };
+  return { level, states, message, trace, fields };
 }
 
 function readMessage(json: Json, used: Set<string>): string | undefined {
@@ -112,7 +116,7 @@ function readMessage(json: Json, used: Set<string>): string | undefined {
   return isObject(error) && typeof error.message === 'string' ? error.message : undefined;
 }
 
-function readJsonLevel(json: Json, message: string | undefined): Level {
+function readJsonLevel(json: Json): Level {
   for (const key of levelKeys) {
     const level = levelOfValue(json[key], key);
     if (level !== 'unknown') return level;
@@ -137,7 +141,7 @@ function readJsonLevel(json: Json, message: string | undefined): Level {
   }
   // Serilog's compact format leaves `@l` out for Information.
   if ('@t' in json && ('@mt' in json || '@m' in json)) return 'info';
-  return message === undefined ? 'unknown' : readPlainLevel(message);
+  return 'unknown';
 }
 
 function levelOfValue(said: unknown, key: string): Level {

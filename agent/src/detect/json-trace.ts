@@ -121,6 +121,8 @@ function framesText(list: readonly unknown[]): string | undefined {
     if (kept.every((item) => /^\S+:\d+$/.test(item))) return kept.map((place) => `\tat ${place}`).join('\n');
     return kept.length > 1 ? kept.join('\n') : undefined;
   }
+  // Names beside files alone may be any list.
+  if (!kept.some((frame) => isObject(frame) && textOf(frame, lineKeys) !== '')) return undefined;
   const frames = kept.map(frameText);
   return frames.every((frame) => frame !== undefined) ? frames.join('\n') : undefined;
 }

@@ -110,7 +110,7 @@ const crash =
   /^(?:panic: |(?:PHP )?Fatal error: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|Aborted|Signal|Program crashed|Terminating|SIG)|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at |Segmentation fault\b|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b|Out of memory: Killed process|==\d+==\s?(?:ERROR: \w+|WARNING: Memory)Sanitizer)/i;
 /** The same where no logger would say so: enough for a record. */
 const ended =
-  /^(?:PHP (?:Fatal|Parse) error: |(?:Fatal|Parse) error: .* in \S+ on line \d+$|panic: |fatal error: |Segmentation fault(?: \(core dumped\))?$|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b)/;
+  /^(?:PHP (?:Fatal|Parse) error: |(?:Fatal|Parse) error: .* in \S+ on line \d+$|panic: (?!(?:[\d.]+|true|false|on|off|yes|no)$)|fatal error: (?!too many)|Segmentation fault(?: \(core dumped\))?$|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError(?=:|$| thrown))/;
 const php = /^PHP (Notice|Deprecated|Strict Standards): /;
 /** What PostgreSQL adds to an error. */
 const postgres = /\] (?:HINT|DETAIL|CONTEXT|STATEMENT|QUERY|LOCATION): {2}/;

@@ -140,11 +140,41 @@ describe('match', () => {
       '{"level":30,"msg":"0 errors"}',
       '{"level":"info","rule":{"level":"error"},"msg":"loaded"}',
       '{"kind":"error","msg":"no level"}',
+      '{"msg":"tank","level":60}',
+      '{"msg":"Error: none","filter":{"level":"error"}}',
     ];
     const messages = (options: { jsonErrors?: boolean }) =>
       matchOf([...errors, ...others], options).map(({ record }) => record.message);
     expect(messages({ jsonErrors: true })).toEqual(errors.map(() => 'db is gone'));
     expect(messages({})).toEqual([]);
+  });
+
+  it('takes no list, table or prose of a JSON log for a trace', () => {
+    for (const message of [
+      'connected to:\n\tdb-1:5432\n\tdb-2:5432',
+      'plan:\n  1: fetch\n  2: build',
+      'config changed:\n--- a/app.yaml\n+++ b/app.yaml',
+      'docker build\n ---> 1234abcd\nok',
+      'files:\n  src/a.js:10 unused\n',
+    ])
+      expect(matchOf(JSON.stringify({ msg: message }))).toEqual([]);
+    const services = [
+      { name: 'web', file: 'compose.yml' },
+      { name: 'db', file: 'compose.yml' },
+    ];
+    expect(matchOf(JSON.stringify({ msg: 'note', stack: services }))).toEqual([]);
+  });
+
+  it('takes no value, count or table for a crash in one line', () => {
+    for (const text of [
+      'panic: 0',
+      'panic: false',
+      'fatal error: too many open files, retrying',
+      '10:00:00 java.lang.OutOfMemoryError handler registered',
+      'java.lang.OutOfMemoryError count=0',
+      'Exception   at peak 3',
+    ])
+      expect([text, ...matchOf(text)]).toEqual([text]);
   });
 
   it('sends a JSON log however deep it nests', () => {

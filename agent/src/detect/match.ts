@@ -62,8 +62,8 @@ export function createMatch({
     return needed.some((literal) => line.includes(literal)) || (jsonErrors && mayStateError(line));
   }
 
-  function statesError(raw: string, { level }: JsonLog): boolean {
-    return jsonErrors && (level === 'error' || level === 'fatal') && mayStateError(raw);
+  function statesError(raw: string, { level, states }: JsonLog): boolean {
+    return jsonErrors && states && (level === 'error' || level === 'fatal') && mayStateError(raw);
   }
 
   /** What is sent of the entry, or undefined when nothing is. */
@@ -191,9 +191,13 @@ function isTrace(text: string): boolean {
   return firstLines(text).some((line) => isFrame(line) || cause.test(line));
 }
 
+/** A frame that no prose, list or table looks like: it says where in a file, or is one of a runtime's own words. */
+const certainFrame =
+  /^\s{1,40}at \S.{0,400}[(:].{0,200}\d\)?$|^\s*File ".{1,400}", line \d|^Traceback \(|\bgoroutine \d{1,9} \[|:\d{1,7}:in ['`]|^#\d{1,3} .{1,300}\(\d{1,7}\): |\) lib\/\S{1,200}:\d{1,7}: /;
+
 /** Whether a JSON log's message is a trace itself. */
 function hasFrames(text: string): boolean {
-  return text.includes('\n') && firstLines(text).some(isFrame);
+  return text.includes('\n') && firstLines(text).some((line) => certainFrame.test(line));
 }
 
 const firstLines = (text: string): string[] =>

@@ -86,9 +86,14 @@ export function afterStamp(text: string): string {
   return text.replace(headAtStart, '');
 }
 
-/** Whether a logger's line ends where its message should begin: what it has to say stands below. */
+/**
+ * Whether a logger's line ends where its message should begin: what it has to say stands below. A line of an access log ends
+ * with a dash for what it does not know.
+ */
 export function saysNothing(text: string): boolean {
-  return /(?:\s[:|-]|\]:)\s{0,8}$/.test(text.slice(-12)) && hasTimeNearStart(text);
+  const end = text.slice(-16);
+  if (!/(?:\s[:|-]|\]:)\s{0,8}$/.test(end) || !hasTimeNearStart(text)) return false;
+  return !accessAtStart.test(text) && !/[\s"](?:\d{1,6}|-|ms)\s-\s{0,8}$/.test(end);
 }
 
 /** The tags in brackets, `[8a4c2e3f] [web]`, that a line with a time says last; '' if it has none. */
@@ -119,12 +124,17 @@ export function bracketDepth(text: string, depth = 0): number {
   return depth;
 }
 
-/** What stands behind the begin of `head` that the text repeats, digits too, if it is deeper than what `head` has there. */
+/**
+ * What stands behind the begin of `head` that the text repeats, digits too, if it is deeper than what `head` has there. A
+ * level that is set to the right is none of that: it begins a line of its own.
+ */
 export function deeperBehindPrefix(head: string, text: string): string | undefined {
   let at = 0;
   while (at < head.length && head.charCodeAt(at) === text.charCodeAt(at)) at++;
   const isDeeper = at > 0 && head[at - 1] === ' ' && head[at] !== ' ' && text[at] === ' ';
-  return isDeeper ? text.slice(at) : undefined;
+  if (!isDeeper || levelAtStart.test(head.slice(at))) return undefined;
+  const item = text.slice(at);
+  return startsLog(item.trimStart()) ? undefined : item;
 }
 
 /** How .NET's frames stand in a text whose line breaks a logger of one line replaced by a space each. */

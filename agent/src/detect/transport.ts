@@ -61,9 +61,9 @@ export class Transport {
   #lines = 0;
   #misses = 0;
 
-  /** Whether the stream has such a prefix. */
-  get isKnown(): boolean {
-    return this.#prefix !== undefined;
+  /** Whether every line has a prefix behind which the rest of a traceback may look like any line. */
+  get wantsAll(): boolean {
+    return this.#prefix !== undefined && !isByOne(this.#prefix);
   }
 
   /** @returns undefined when the stream, or this line, has no such prefix */
@@ -79,7 +79,8 @@ export class Transport {
       this.#misses = 0;
       return { text: text.slice(found[0].length), from: found[1]!, lineIsEvent: this.#prefix.lineIsEvent };
     }
-    if (++this.#misses > 4) this.#prefix = undefined;
+    // Of a mark by one writer it must not matter which of the later lines were looked at.
+    if (!isByOne(this.#prefix) && ++this.#misses > 4) this.#prefix = undefined;
     return undefined;
   }
 
@@ -89,13 +90,17 @@ export class Transport {
    */
   #learn(text: string): void {
     const found = prefixes.find(({ shape }) => shape.test(text));
-    const isByOne = found !== undefined && found.habit > 2;
-    const writer = isByOne ? found.shape.exec(text)![1]! : '';
+    const byOne = found !== undefined && isByOne(found);
+    const writer = byOne ? found.shape.exec(text)![1]! : '';
     const again = found === this.#candidate && writer === this.#writer;
     this.#run = again ? this.#run + 1 : 1;
-    const isLate = isByOne && this.#lines > firstLines;
+    const isLate = byOne && this.#lines > firstLines;
     if (found && this.#run >= found.habit && !isLate) this.#prefix = found;
     this.#candidate = found;
     this.#writer = writer;
   }
+}
+
+function isByOne({ habit }: Prefix): boolean {
+  return habit > 2;
 }

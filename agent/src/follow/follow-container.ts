@@ -43,6 +43,8 @@ const mostJumps = 20;
 /** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
 const fastestLog = 100_000;
 
+/** How far the engine's clock may be ahead of this one's, in seconds, and nobody takes it for a step. */
+const skewSeconds = 3;
 /** A rotating log of an engine whose follower stumbles is asked for this often, in ms, while it grows, and while it does not. */
 const pollMs = { busy: 250, calm: 2000 };
 /** Pieces asked for at a time: found from the end of the file, so that a poll does not read the whole log. */
@@ -224,7 +226,9 @@ export function followContainer(options: FollowContainerOptions) {
   /** Whether the line was read before the clock was set back: it stands before the new ones, and has a later time. */
   function wasReadInOldTime(stream: Stream, at: string): boolean {
     const cursor = ofStream(oldTime, stream);
-    return cursor !== undefined && at <= cursor.at && at > moved(clock.present(), overlapSeconds);
+    return (
+      cursor !== undefined && at <= cursor.at && at > moved(clock.present(), overlapSeconds + skewSeconds)
+    );
   }
 
   async function read(seen: Inspected): Promise<void> {
