@@ -15,6 +15,11 @@ export class Faults {
   /** When each record first met a fault, and how many had been stored then. */
   readonly #met = new Map<string, { at: number; stored: number }>();
 
+  /** Whether a record waits that met a fault: what is stored matters to nobody else. */
+  get isAny(): boolean {
+    return this.#met.size > 0;
+  }
+
   /**
    * Whether the faults are the records' own: others were stored since each first met one, or it has waited long enough.
    * @param met each of a batch that met a fault when it was stored alone.
@@ -25,7 +30,7 @@ export class Faults {
     for (const record of met) this.#note(record, now);
     this.#stored += stored.length;
     // What met a fault before and was stored in the end: the next fault is another one.
-    if (this.#met.size > 0) for (const record of stored) this.#met.delete(keyOf(record));
+    for (const record of stored) this.#met.delete(keyOf(record));
     return met.every((record) => {
       const first = this.#met.get(keyOf(record));
       // Equal records without an id are one: it was stored just now.

@@ -217,6 +217,7 @@ export class GroupCommit {
 
   /** @throws {HttpError} 503 when a fault of ours may be everybody's. */
   #settleFaults(drafts: readonly Draft[], attempted: readonly Attempted[]): Outcome[] {
+    if (!this.#faults.isAny && !attempted.some((each) => 'fault' in each)) return attempted as Outcome[];
     const met = drafts.filter((_, index) => 'fault' in attempted[index]!);
     const stored = drafts.filter((draft, index) => isNewlyStored(draft, attempted[index]!));
     const areOwn = this.#faults.areOwn(met, stored, this.#options.now());
