@@ -213,8 +213,9 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
    * its own. In any stream it is, below a line with a time that says nothing itself.
    */
   function continuesStamped(entry: Open, line: Line, text: string): boolean {
+    if (entry.held.length === 0) return false;
     const needsRest = saysNothing(entry.head);
-    if (entry.held.length === 0 || (entry.stamped < stampedEnough && !needsRest)) return false;
+    if (entry.stamped < stampedEnough && !needsRest) return false;
     if (++entry.unstamped > unstampedEnough) return false;
     if (gapMs(entry.held.at(-1)!, line) > stampedGapMs) return false;
     if (readPlainLevel(text) === 'unknown') return !needsRest || !startsLog(text);
