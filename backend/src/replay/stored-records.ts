@@ -1,6 +1,7 @@
 // The records of a time, and what was known of their issues before it, read from the database and nothing written.
 
 import { issueLimits } from '../alerting/policy.ts';
+import { patternSees } from '../alerting/rules/pattern.ts';
 import { listRules } from '../alerting/rules/store.ts';
 import type { StoredRule } from '../alerting/rules/types.ts';
 import { firstIdOf } from '../db/partitions.ts';
@@ -71,7 +72,7 @@ interface IssueRow {
 /** @param since, until ms since the epoch. */
 export async function readStored(pool: Pool, since: number, until: number): Promise<ReplaySource> {
   const { rows } = await pool.query<RecordRow>(
-    `select id, bucket, host, container, severity, left(message, 65536) as message, log_hash, occurred_at, received_at,
+    `select id, bucket, host, container, severity, left(message, ${patternSees}) as message, log_hash, occurred_at, received_at,
        issue_id, stream, image, labels, fields, coalesce_id
      from log_records
      where id >= $1 and id < $2 and reason <> 'canary'
