@@ -31,6 +31,7 @@ import type { Telling } from './watch/incidents.ts';
 import { deadMansPing } from './watch/ping.ts';
 import { startWatching } from './watch/start-watching.ts';
 import { Watch } from './watch/watch.ts';
+import { keepNewObjectsYoung } from './young-objects.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -64,6 +65,7 @@ export async function serve(
   env: Environment = process.env,
   options: { signal?: AbortSignal } = {},
 ): Promise<void> {
+  keepNewObjectsYoung();
   const settings = readBackendSettings(env);
   const logger = makeLogger(settings);
   warnOfTemplates(settings, logger);

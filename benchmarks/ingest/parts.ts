@@ -11,6 +11,7 @@ import { defaultPolicy } from '../../backend/src/alerting/policy.ts';
 import { buildApp } from '../../backend/src/app.ts';
 import { createPool } from '../../backend/src/db/pool.ts';
 import { makePartitionsAhead } from '../../backend/src/upkeep/upkeep.ts';
+import { keepNewObjectsYoung } from '../../backend/src/young-objects.ts';
 import { type Load, type LoadResult, runLoad } from './load.ts';
 
 /** Plays the part that this process was forked for. @returns whether it was forked for one. */
@@ -31,6 +32,7 @@ export async function playPart(): Promise<boolean> {
 
 /** Deciding by issue, for one recipient; nothing is sent. */
 async function backend(connectionString: string): Promise<AddressInfo> {
+  keepNewObjectsYoung();
   const pool = createPool({ connectionString });
   const ingestPool = createPool({ connectionString, max: 4, statementTimeoutMs: 10_000 });
   await makePartitionsAhead(pool, Date.now());
