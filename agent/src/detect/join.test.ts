@@ -567,6 +567,17 @@ describe('join, below a line with a time that says nothing itself', () => {
   });
 });
 
+/** Captured from programs that really ran. */
+const crashes = traceFixtures()
+  .filter(({ name }) => name.endsWith('-run.txt'))
+  .flatMap(({ name, lines, ranges }) =>
+    ranges.map((range) => {
+      const [first, last] = range.split('-').map(Number) as [number, number];
+      return { name: `${name}:${first}`, lines: lines.slice(first, last + 1) };
+    }),
+  )
+  .filter(({ lines }) => lines.length > 1);
+
 describe('join, whatever is printed around', () => {
   const surroundings: Record<string, (i: number) => string> = {
     'lines with a time': (i) =>
@@ -586,16 +597,6 @@ describe('join, whatever is printed around', () => {
     turbo: 'web:dev: ',
     pm2: '0|shop  | ',
   };
-  const crashes = traceFixtures()
-    .filter(({ name }) => name.endsWith('-run.txt'))
-    .flatMap(({ name, lines, ranges }) =>
-      ranges.map((range) => {
-        const [first, last] = range.split('-').map(Number) as [number, number];
-        return { name: `${name}:${first}`, lines: lines.slice(first, last + 1) };
-      }),
-    )
-    .filter(({ lines }) => lines.length > 1);
-
   for (const [around, lineAround] of Object.entries(surroundings)) {
     for (const [transport, prefix] of Object.entries(prefixes)) {
       it(`finds each crash among ${around}, transport ${transport}`, () => {
@@ -608,6 +609,18 @@ describe('join, whatever is printed around', () => {
         expect(wrong.map(({ name }) => name)).toEqual([]);
       });
     }
+  }
+});
+
+describe('join, for a crash that is the first thing in its stream', () => {
+  for (const [how, change] of [
+    ['behind the prefix of compose', (text: string) => `web-1  | ${text}`],
+    ['with CR LF at the end of its lines', (text: string) => `${text}\r`],
+  ] as const) {
+    it(`keeps it in one piece ${how}`, () => {
+      const wrong = crashes.filter(({ lines }) => entriesOf(lines.map(change)).length !== 1);
+      expect(wrong.map(({ name }) => name)).toEqual([]);
+    });
   }
 });
 

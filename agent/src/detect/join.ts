@@ -20,6 +20,7 @@
 
 import { ofStream } from '../streams.ts';
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
+import { withoutReturns } from '../without-returns.ts';
 import { isCrash, type Level, readHeadLevel, readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
 import {
@@ -156,7 +157,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (entry.learning > (entry.stamped < stampedEnough ? 0 : relearnLines)) return true;
     if (held.length === 0) return false;
     if (held.length > 1 || entry.state !== 'line') return true;
-    const { text } = held[0]!;
+    const text = withoutReturns(held[0]!.text);
     if (!isOrdinary(text) || tracebackPattern?.test(text)) return true;
     // Only a line without a time, where all others have one, can be the rest of an ordinary line that says something.
     return (entry.stamped >= stampedEnough || saysNothing(text)) && matters(text);
@@ -167,8 +168,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       takeConfigured(entry, line, now);
       return;
     }
-    let text = line.text.charCodeAt(0) === 27 ? visible(line.text) : line.text;
+    let text = line.text.charCodeAt(0) === 27 ? visible(line.text) : withoutReturns(line.text);
+    const { isKnown } = entry.transport;
     const unwrapped = entry.transport.unwrap(text);
+    if (unwrapped && !isKnown) retake(entry, now);
     if (unwrapped) {
       text = unwrapped.text;
       if (unwrapped.from !== entry.from && entry.from !== '') close(entry, now, true);
@@ -206,6 +209,15 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     }
     if (entry.held.length > 0) give(entry, entry.held.length, now);
     begin(entry, line, text, stamped && text.length < 48 ? openingState(text) : 'line', stamped);
+  }
+
+  /** The lines that a transport's prefix was learnt from are looked at without it. */
+  function retake(entry: Open, now: number): void {
+    if (entry.continued) return;
+    const { held } = entry;
+    entry.stamped = 0;
+    reset(entry);
+    for (const line of held) take(entry, line, now);
   }
 
   /**
@@ -443,12 +455,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       if (entry.state === 'loose') entry.proven = entry.held.length;
       const rest = entry.held.slice(entry.proven);
       if (entry.proven > 0) give(entry, entry.proven, now);
-      entry.held = [];
-      entry.proven = 0;
-      entry.state = 'line';
-      entry.trace = false;
-      entry.continued = false;
-      entry.bytes = 0;
+      reset(entry);
       for (const line of rest) take(entry, line, now);
       if (!all || entry.held.length === 0) return;
     }
@@ -493,6 +500,16 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
 
 function isSettled({ held, continued }: Open): boolean {
   return held.length === 0 && !continued;
+}
+
+/** Nothing is held. What was learnt of the stream stays. */
+function reset(entry: Open): void {
+  entry.held = [];
+  entry.proven = 0;
+  entry.state = 'line';
+  entry.trace = false;
+  entry.continued = false;
+  entry.bytes = 0;
 }
 
 function newOpen(stream: Stream): Open {

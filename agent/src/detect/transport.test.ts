@@ -6,9 +6,8 @@ import { Transport } from './transport.ts';
 /** How many lines it took, or undefined when they were not enough. */
 function learns(texts: string[]): number | undefined {
   const transport = new Transport();
-  // Taken off from the next line on.
-  const at = [...texts, texts.at(-1)!].findIndex((text) => transport.unwrap(text) !== undefined);
-  return at < 0 ? undefined : at;
+  const at = texts.findIndex((text) => transport.unwrap(text) !== undefined);
+  return at < 0 ? undefined : at + 1;
 }
 
 const lines = (mark: string) => Array.from({ length: 8 }, (_, i) => `${mark}request ${i}`);

@@ -61,6 +61,11 @@ export class Transport {
   #lines = 0;
   #misses = 0;
 
+  /** Whether lines are known to have a prefix. */
+  get isKnown(): boolean {
+    return this.#prefix !== undefined;
+  }
+
   /** Whether every line has a prefix behind which the rest of a traceback may look like any line. */
   get wantsAll(): boolean {
     return this.#prefix !== undefined && !isByOne(this.#prefix);
@@ -72,7 +77,7 @@ export class Transport {
       // The first lines of a stream tell; later ones are asked now and then.
       const lines = this.#lines++;
       if (lines < firstLines || (lines & 63) < 2) this.#learn(text);
-      return undefined;
+      if (this.#prefix === undefined) return undefined;
     }
     const found = this.#prefix.shape.exec(text);
     if (found) {
