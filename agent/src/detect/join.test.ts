@@ -578,6 +578,51 @@ const crashes = traceFixtures()
   )
   .filter(({ lines }) => lines.length > 1);
 
+describe('join, for a message of Python that goes on at the margin', () => {
+  const traceback = [
+    'Traceback (most recent call last):',
+    '  File "/app/a.py", line 4, in <module>',
+    'ValueError: no such plan',
+    'tried: basic',
+    '  free',
+  ];
+  const ordinary = (i: number) => `2026-01-05T10:00:0${i}.120Z INFO request handled`;
+
+  it('takes it for the rest where all else begins with a time', () => {
+    const texts = [ordinary(0), ordinary(1), ...traceback, ordinary(2)];
+    expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-0', '1-1', '2-6', '7-7']);
+    const last = texts.slice(0, -1);
+    expect(rangesOf(entriesOf(last), last)).toEqual(['0-0', '1-1', '2-6']);
+  });
+
+  it('takes it for the rest when a chained traceback follows', () => {
+    const texts = [
+      'ready',
+      ...traceback,
+      '',
+      'During handling of the above exception, another exception occurred:',
+      '',
+      ...traceback.slice(0, 3),
+      'worker 1 ready',
+    ];
+    expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-0', '1-11', '12-12']);
+  });
+
+  it('leaves alone what announces the next traceback, what has a level, and what comes later', () => {
+    for (const text of ['Exception in thread consumer-1:', 'INFO: ready']) {
+      const texts = [ordinary(0), ordinary(1), ...traceback.slice(0, 3), text];
+      expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-0', '1-1', '2-4', '5-5']);
+    }
+    const entries: Entry[] = [];
+    const join = createJoin({}, (entry) => entries.push(entry));
+    const lines = linesOf([ordinary(0), ordinary(1), ...traceback.slice(0, 3), 'exit status 1']);
+    lines.at(-1)!.position.at = '2026-11-22T10:00:00.400000000Z';
+    for (const line of lines) join.push(line, 0);
+    join.flush(0);
+    expect(entries.map((entry) => entry.lines.length)).toEqual([1, 1, 3, 1]);
+  });
+});
+
 describe('join, whatever is printed around', () => {
   const surroundings: Record<string, (i: number) => string> = {
     'lines with a time': (i) =>

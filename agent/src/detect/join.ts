@@ -49,6 +49,7 @@ import {
   beginnings,
   openingState,
   type Row,
+  restStates,
   type Seen,
   type State,
   table,
@@ -122,6 +123,8 @@ interface Open {
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
 const stampedEnough = 3;
 const unstampedEnough = 24;
+/** The same for what stands right below a traceback, where a message may well have more lines. */
+const stampedForRest = 2;
 /** A stream's first lines, from which its habits are learnt, and so many more when one broke that of times. */
 const habitLines = 32;
 const relearnLines = 8;
@@ -229,7 +232,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     const needsRest = saysNothing(entry.head);
     if (entry.stamped < stampedEnough && !needsRest) return false;
     if (++entry.unstamped > unstampedEnough) return false;
-    if (gapMs(entry.held.at(-1)!, line) > stampedGapMs) return false;
+    if (!isSoon(entry.held.at(-1)!, line)) return false;
     if (readPlainLevel(text) === 'unknown') return !needsRest || !startsLog(text);
     // What an error says below its own line may well speak of errors.
     return needsRest && isError(readHeadLevel(entry.head)) && isRestOfError(text);
@@ -263,7 +266,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       stepLoose(entry, line, text, state, now);
       return;
     }
-    const seen = look(entry, text, blank, beginning !== undefined);
+    const seen = look(entry, line, text, blank, beginning !== undefined);
     // A traceback that begins under its announcement belongs to it, and one that is indented to what it is indented under.
     if (
       beginning?.joins &&
@@ -276,13 +279,14 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     const beginsAnew = beginning !== undefined && untold.has(entry.state) && beginning.to !== entry.state;
     const row = beginsAnew ? undefined : rowFor(entry.state, seen);
     const mayBeBehind = !beginsAnew && !bare && (row === undefined || (row.effect === 'waits' && !blank));
-    const behind = mayBeBehind ? rowBehindPrefix(entry, text) : undefined;
+    const behind = mayBeBehind ? rowBehindPrefix(entry, line, text) : undefined;
     if (behind) {
       append(entry, line, behind.text, behind.row.to, behind.row.effect, now);
       return;
     }
     if (row) {
-      if (entry.held.length > 2) entry.prefixed ??= false;
+      const isBare = !blank && row.effect === 'proves' && sharedPrefix(entry.head, text) < shortestPrefix;
+      if (isBare || entry.held.length > 2) entry.prefixed ??= false;
       if (entry.state === 'json' || state === 'json') entry.depth = seen.depth;
       append(entry, line, text, row.to, row.effect, now);
       return;
@@ -342,7 +346,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
    * A logger, syslog or compose may put the same prefix before each line of a traceback: the row that fits the line
    * without what it shares with the entry's first line.
    */
-  function rowBehindPrefix(entry: Open, text: string): { row: Row; text: string } | undefined {
+  function rowBehindPrefix(entry: Open, line: Line, text: string): { row: Row; text: string } | undefined {
     if (entry.prefixed === false || entry.held.length === 0) return undefined;
     const length = sharedPrefix(entry.head, text);
     if (length < shortestPrefix) return undefined;
@@ -356,13 +360,13 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       cause.test(rest) ||
       stackTitle.test(rest) ||
       goroutine.test(rest);
-    const row = told ? rowFor(entry.state, look(entry, rest, blank, false)) : undefined;
+    const row = told ? rowFor(entry.state, look(entry, line, rest, blank, false)) : undefined;
     if (row === undefined || (row.effect !== 'proves' && !blank)) return undefined;
     entry.prefixed = true;
     return { row, text: rest };
   }
 
-  function look(entry: Open, text: string, blank: boolean, begins: boolean): Seen {
+  function look(entry: Open, line: Line, text: string, blank: boolean, begins: boolean): Seen {
     return {
       text,
       indent: blank ? 0 : indentOf(text),
@@ -373,6 +377,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       headIndent: entry.headIndent,
       held: entry.held.length,
       waiting: entry.held.length - entry.proven,
+      soon: entry.held.length > 0 && isSoon(entry.held.at(-1)!, line),
       lineIsEvent: entry.lineIsEvent,
       depth: entry.state === 'json' ? bracketDepth(text, entry.depth) : 0,
       isJson: () => isJson([...entry.held.map((held) => visible(held.text)), text].join('\n')),
@@ -452,7 +457,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   /** Gives out what is proven; what waited is taken anew, or given out as well when `all`. */
   function close(entry: Open, now: number, all: boolean): void {
     for (;;) {
-      if (entry.state === 'loose') entry.proven = entry.held.length;
+      if (entry.state === 'loose' || endsByTime(entry)) entry.proven = entry.held.length;
       const rest = entry.held.slice(entry.proven);
       if (entry.proven > 0) give(entry, entry.proven, now);
       reset(entry);
@@ -496,6 +501,11 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       close(ofStream(open, stream), now, true);
     },
   };
+}
+
+/** The lines that wait are the rest of a traceback's message: what logs here begins with a time. */
+function endsByTime({ state, stamped }: Open): boolean {
+  return restStates.has(state) && stamped >= stampedForRest;
 }
 
 function isSettled({ held, continued }: Open): boolean {
@@ -567,7 +577,17 @@ function rowFor(state: State, seen: Seen): Row | undefined {
   return undefined;
 }
 
-/** Milliseconds between two lines by Docker's time stamps; 0 when they cannot be read. */
+/** Whether the lines may be one write of a program, also within a second. */
+function isSoon(before: Line, after: Line): boolean {
+  const a = before.position.at;
+  const b = after.position.at;
+  if (a === b) return true;
+  if (a.slice(0, 19) !== b.slice(0, 19)) return gapMs(before, after) <= stampedGapMs;
+  const seconds = Number(b.slice(19, -1)) - Number(a.slice(19, -1));
+  return !(seconds * 1000 > stampedGapMs);
+}
+
+/** Milliseconds between two lines by Docker's time stamps; 0 when they are of one second, or cannot be read. */
 function gapMs(before: Line, after: Line): number {
   const a = before.position.at;
   const b = after.position.at;

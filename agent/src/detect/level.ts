@@ -91,7 +91,7 @@ const words = new RegExp(
   'gi',
 );
 const pair =
-  /(?<![A-Za-z0-9_-])(?:level|lvl|severity|log_?level|level_?name|LL(?=["' \t=:])|priority)["']?\s*[=:]\s*["'[]?([A-Za-z]+|\d{1,2}(?!\d))/i;
+  /(?<![A-Za-z0-9_?&-])(?:level|lvl|severity|log_?level|level_?name|LL(?=["' \t=:])|priority)["']?\s*[=:]\s*["'[]?([A-Za-z]+|\d{1,2}(?!\d))/i;
 /** `--log-level=error`, `log level set to ERROR`: the word is a setting. */
 const setting = /(?:LEVEL=|-level[= ]|\blevel (?:is |set )?to )["']?$/i;
 const none = /(?<![\w.:+-])(?:no|0|zero|without) $/i;
@@ -107,16 +107,18 @@ const redis = /^\d+:[A-Z] \d{1,2} [A-Z][a-z]{2}(?: \d{4})? \d{2}:\d{2}:\d{2}[.\d
 const redisLevels: Record<string, Level> = { '.': 'debug', '-': 'info', '*': 'info', '#': 'warn' };
 /** What a runtime prints when its program ends, at the start of a line. */
 const crash =
-  /^(?:panic: |(?:PHP )?Fatal error: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|Aborted|Signal|Program crashed|Terminating|SIG)|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at |Segmentation fault\b|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b|Out of memory: Killed process|==\d+==\s?(?:ERROR: \w+|WARNING: Memory)Sanitizer)/i;
+  /^(?:panic: |(?:(?:NOTICE: )?PHP message: )?(?:PHP )?(?:Fatal|Parse) error: |Fatal Python error|Unhandled exception|Uncaught |terminate called|\*\*\* (?:stack smashing|buffer overflow|Error in|Aborted|Signal|Program crashed|Terminating|SIG)|SIG[A-Z]+: |thread '[^']*'(?: \(\d+\))? panicked at |Segmentation fault\b|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError\b|Out of memory: Killed process|==\d+==\s?(?:ERROR: \w+|WARNING: Memory)Sanitizer)/i;
 /** The same where no logger would say so: enough for a record. */
 const ended =
-  /^(?:PHP (?:Fatal|Parse) error: |(?:Fatal|Parse) error: .* in \S+ on line \d+$|panic: (?!(?:[\d.]+|true|false|on|off|yes|no)$)|fatal error: (?!too many)|Segmentation fault(?: \(core dumped\))?$|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError(?=:|$| thrown))/;
-const php = /^PHP (Notice|Deprecated|Strict Standards): /;
+  /^(?:(?:(?:NOTICE: )?PHP message: )?PHP (?:Fatal|Parse) error: |(?:Fatal|Parse) error: .* in \S+ on line \d+$|panic: (?!(?:[\d.]+|true|false|on|off|yes|no)$)|fatal error: (?!too many)|Segmentation fault(?: \(core dumped\))?$|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError(?=:|$| thrown))/;
+const php = /^(?:(?:NOTICE: )?PHP message: )?PHP (Notice|Warning|Deprecated|Strict Standards): /;
 /** What PostgreSQL adds to an error. */
 const postgres = /\] (?:HINT|DETAIL|CONTEXT|STATEMENT|QUERY|LOCATION): {2}/;
 const warningType = /(?:^|[\s:])[A-Z]\w*Warning: /;
+/** Where Perl died, behind a message of any length. */
+const perlEnd = /\bat \S{1,200} line \d+\.$/;
 const exception =
-  /\bat \S+ line \d+\.$|(?:^|[\s(:])(?:Traceback \(most recent|Exception in thread|(?:[\w$]+[.:\\]+)*[A-Z]\w*(?:Exception|Error)(?::|$| \())/;
+  /(?:^|[\s(:])(?:Traceback \(most recent|Exception in thread|(?:[\w$]+[.:\\]+)*[A-Z]\w*(?:Exception|Error)(?::|$| \())/;
 
 /**
  * The level of one plain or JSON line.
@@ -180,7 +182,7 @@ function readText(text: string, weakest: number, mayNameLevel: boolean): Level {
   if (postgres.test(head)) return 'info';
   if (warningType.test(head)) return 'warn';
   if (weakest > 1) return 'unknown';
-  return exception.test(head) ? 'error' : 'unknown';
+  return exception.test(head) || perlEnd.test(text.slice(-longest)) ? 'error' : 'unknown';
 }
 
 /** Numbers of pino and bunyan (10 to 60), of syslog and GELF (0 to 7), of Monolog (100 and up), of log4j's value (10000 and up). */
@@ -288,6 +290,8 @@ function strengthOf(head: string, at: number, word: string, bodyAt: number): num
     const lead = head.slice(Math.max(0, at - 24), at);
     if (setting.test(lead) || (!upper && none.test(lead))) return 0;
   }
+  // A piece of a path.
+  if (before === '/' && (after === '/' || after === '?')) return 0;
   const lower = word.toLowerCase();
   const serious = seriousWords.has(lower);
   const everyday = everydayWords.has(lower);

@@ -70,6 +70,7 @@ describe('match', () => {
 
   it('sends what a runtime says in one line when its program ends', () => {
     for (const text of [
+      'NOTICE: PHP message: PHP Fatal error:  Uncaught Exception: x in /app/A.php:3',
       '[05-May-2024 10:00:02 UTC] PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted in /app/A.php on line 3',
       'PHP Parse error:  syntax error, unexpected token ";" in /app/A.php on line 3',
       'Fatal error: Allowed memory size of 134217728 bytes exhausted in /app/src/A.php on line 3',

@@ -18,6 +18,7 @@ function below(head: string, text: string): Seen {
     headIndent: 0,
     held: 1,
     waiting: 0,
+    soon: true,
     lineIsEvent: false,
     depth: 0,
     isJson: () => false,

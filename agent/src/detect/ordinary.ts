@@ -63,6 +63,10 @@ export const starts = [
   'Message: ',
   'BEGIN failed',
   'Compilation failed',
+  '(1) ',
+  '----- ',
+  'Wraps: (',
+  'Error types: (',
 ];
 const knownStarts: string[][] = Array.from({ length: 128 }, () => []);
 for (const start of starts) knownStarts[start.charCodeAt(0)]!.push(start);

@@ -73,7 +73,7 @@ export const stackTitle =
   /^(?:PHP )?(?:\[stacktrace\]|\[previous exception\]|stack traceback:|Stack ?trace:?$|StackTrace:|Stacktrace:|Stack [Tt]race:|CallStack \(from|[Ss]tack backtrace:|Backtrace:$|Back trace:|backtrace:$|Call ?[Ss]tack:|Calls: |Current stack trace:|Traceback:$|SpanTrace:$|Location:$|Thrown at:|Error stack:|Trace:$|HasCallStack backtrace:$|-{3,} (?:Native|JS|JavaScript) stack ?trace -{3,}$)/;
 
 /** Frames at the line's very start, as some runtimes print them. */
-export const bareRubyFrame = /^\S.*?:\d+:in [`']/;
+export const bareRubyFrame = /^\S.*?:\d+:in [`']|^[\w./-]+\.(?:erb|haml|slim|builder|jbuilder):\d+$/;
 export const bareWebFrame =
   /^(?:[\w$.<>/*[\]]*|[\w$.<>/ ]+)@(?:https?|file|webpack|webpack-internal|app|capacitor|resource|chrome|moz-extension|safari-extension|blob|\[native|\/|<anonymous)\S*$/;
 export const bareHashFrame = /^#\d+:?\s+\S/;

@@ -40,6 +40,8 @@ export interface Seen {
   /** How many lines are held, and how many of them wait for a proof. */
   held: number;
   waiting: number;
+  /** It came right after the line before. */
+  soon: boolean;
   /** A transport takes each line for an event: indentation alone joins nothing. */
   lineIsEvent: boolean;
   /** Braces and brackets open behind this line, when the entry begins with one. */
@@ -78,20 +80,24 @@ export type State =
   | 'hash'
   | 'hash-gap'
   | 'python'
+  | 'python-stack'
   | 'python-blank'
   | 'python-end'
   | 'python-gap'
   | 'python-chain'
   | 'python-field'
+  | 'python-wrap'
   | 'python-group'
   | 'python-fault'
   | 'box'
+  | 'note'
   | 'go-head'
   | 'go'
   | 'go-function'
   | 'go-odd'
   | 'go-name'
   | 'go-names'
+  | 'go-wraps'
   | 'gin'
   | 'rule'
   | 'race'
@@ -108,6 +114,7 @@ export type State =
   | 'elixir-wrap'
   | 'erlang'
   | 'report'
+  | 'bug-report'
   | 'stamp'
   | 'slow-query'
   | 'jvm-crash'
@@ -137,6 +144,9 @@ const deeperFrame = (seen: Seen) => seen.indent > seen.headIndent && frame.test(
 const indented = (seen: Seen) => seen.indent > 0 && !startsLog(seen.text);
 const waitable = (seen: Seen) =>
   !seen.blank && !seen.begins && seen.waiting < longestWait && isMessageText(seen.text);
+const messageGoesOn = (seen: Seen) => seen.soon && waitable(seen) && !introduces(seen.text);
+/** One that is not the head of the next exception. */
+const rubyFrame = (seen: Seen) => bareRubyFrame.test(seen.text) && !/\([A-Z]\w*(?:::\w+)*\)$/.test(seen.text);
 const introduced = (seen: Seen) => introduces(seen.head);
 const and =
   (test: RegExp, also: (seen: Seen) => boolean): ((seen: Seen) => boolean) =>
@@ -144,6 +154,10 @@ const and =
     test.test(seen.text) && also(seen);
 
 const traceback = /Traceback \(most recent call (?:last|first)\)/;
+/** What cockroachdb/errors prints at the margin. */
+const errorsMark = /^(?:\(1\) |Wraps: \(\d+\) |Error types: \(1\) )/;
+const perlAborted = /^(?:PHP )?BEGIN failed--|^Compilation failed in require/;
+const didYouMean = /^Did you mean\? /;
 const quotes = /^(?:"""|''')$/;
 const groupTraceback = /^\s*\+ Exception Group Traceback \(most recent call last\):/;
 const chained = /^\s*(?:During handling of the above exception|The above exception was the direct cause)/;
@@ -152,7 +166,7 @@ const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
 const requestField = /^(?:Server|Request): \S/;
 /** What R's rlang says of an error, and of that which caused it. */
 const bullet = /^[!ℹ✖•] \S/;
-const rCause = /^Caused by error in .*:$/;
+const rCause = /^Caused by error(?: in .*)?:$/;
 const sanitizer = /^==\d+==\s?(?:ERROR|WARNING): \w+Sanitizer/;
 const rule = /^={10,}$/;
 const nodeTail = /^(?:Node\.js v\d|Bun v\d|\(Use `node --)/;
@@ -228,6 +242,17 @@ export const table: Record<State, Row[]> = {
     },
     { when: pythonObject, to: 'detail', effect: 'proves' },
     { when: /^[a-z_]{3,24}: <\S/, to: 'detail', effect: 'waits' },
+    {
+      when: and(quotes, (seen) => /RemoteTraceback: ?$/.test(seen.head)),
+      to: 'python-end',
+      effect: 'waits',
+    },
+    {
+      when: and(perlAborted, (seen) => / at \S+ line \d+\.$/.test(seen.head)),
+      to: 'end',
+      effect: 'proves',
+    },
+    { when: and(errorsMark, introduced), to: 'block', effect: 'proves' },
   ],
   block: [
     { when: deeperFrame, to: 'frames', effect: 'proves' },
@@ -243,6 +268,7 @@ export const table: Record<State, Row[]> = {
     },
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: nodeTail, to: 'frames', effect: 'extends' },
+    { when: and(errorsMark, introduced), to: 'block', effect: 'proves' },
     {
       when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
       to: 'wrap',
@@ -285,7 +311,9 @@ export const table: Record<State, Row[]> = {
     { when: goroutine, to: 'go', effect: 'proves' },
     { when: /^<asynchronous suspension>/, to: 'hash', effect: 'proves' },
     { when: and(/^at \S/, () => true), to: 'frames', effect: 'proves' },
-    { when: /^(?:PHP )?BEGIN failed--|^Compilation failed in require/, to: 'wrap', effect: 'proves' },
+    { when: /^0\. .{1,400} @ 0x[\da-f]+/, to: 'titled', effect: 'proves' }, // ClickHouse
+    { when: perlAborted, to: 'wrap', effect: 'proves' },
+    { when: didYouMean, to: 'end', effect: 'proves' },
     { when: deeper, to: 'wrap', effect: 'extends' },
     { when: (seen) => goName.test(seen.text) && !isExceptionHead(seen.text), to: 'go-name', effect: 'waits' },
     { when: and(closers, (seen) => seen.held > 1), to: 'wrap', effect: 'extends' },
@@ -311,6 +339,13 @@ export const table: Record<State, Row[]> = {
       to: 'frames',
       effect: 'proves',
     },
+    {
+      // Node's events, V8's tenth native frame, Next.js, Babel's code frame.
+      when: /^(?:Emitted '\w+' event\b.{0,80} at:$|\d+: 0x[\da-f]+ |digest: ['"]|> *\d+ \| )/,
+      to: 'frames',
+      effect: 'proves',
+    },
+    { when: and(/^-{20,}$/, (seen) => seen.waiting === 0), to: 'frames', effect: 'waits' }, // .NET
     { when: closers, to: 'frames', effect: 'proves' },
     { when: /^[}\])](?:\s*\{?$| (?:\[cause\]|[a-z]+: ))/, to: 'frames', effect: 'proves' },
     {
@@ -322,7 +357,7 @@ export const table: Record<State, Row[]> = {
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
     {
-      when: /^(?:note: |BEGIN failed--|Compilation failed in require|Message: |Arguments: |ClientConnectionId:|Error Number:)/,
+      when: /^(?:note: |BEGIN failed--|Compilation failed in require|Message: |Arguments: |ClientConnectionId:|Error Number:|Did you mean\?|Run with \w+=)/,
       to: 'frames',
       effect: 'proves',
     },
@@ -347,7 +382,11 @@ export const table: Record<State, Row[]> = {
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: closers, to: 'frames', effect: 'proves' },
     { when: /^Backtrace omitted/, to: 'rust-frames', effect: 'proves' },
-    { when: /^(?:note: |Run with |Tasks: TOP|--- End of |SUMMARY: )/, to: 'end', effect: 'proves' },
+    { when: /^Tasks: TOP/, to: 'ruby', effect: 'proves' },
+    { when: rubyFrame, to: 'ruby', effect: 'proves' }, // below Rails' piece of a template
+    { when: /^\d+: \S.{0,400}:\d+:\d+\)?$/, to: 'titled', effect: 'proves' }, // V8
+    { when: aborted, to: 'end', effect: 'proves' },
+    { when: /^(?:note: |Run with |--- End of |SUMMARY: )/, to: 'end', effect: 'proves' },
   ],
   // `Caused by: …`, whose message may have several lines as well.
   cause: [
@@ -374,6 +413,7 @@ export const table: Record<State, Row[]> = {
       effect: 'proves',
     },
     { when: stackTitle, to: 'titled', effect: 'proves' },
+    { when: and(/^-{5,}$/, (seen) => stackTitle.test(seen.previous)), to: 'wrap', effect: 'proves' }, // Camel
     { when: (seen) => bareRubyFrame.test(seen.text), to: 'ruby', effect: 'proves' },
     { when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' },
     { when: cause, to: 'cause', effect: 'proves' },
@@ -384,11 +424,7 @@ export const table: Record<State, Row[]> = {
   web: [{ when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' }],
   // Ruby's frames without indentation, as its Logger and Rails print them.
   ruby: [
-    {
-      when: (seen) => bareRubyFrame.test(seen.text) && !/\([A-Z]\w*(?:::\w+)*\)$/.test(seen.text),
-      to: 'ruby',
-      effect: 'proves',
-    },
+    { when: rubyFrame, to: 'ruby', effect: 'proves' },
     { when: indented, to: 'frames', effect: 'proves' },
     { when: cause, to: 'cause', effect: 'proves' },
     { when: /^(?:Tasks: TOP|\(See full trace by)/, to: 'ruby', effect: 'proves' },
@@ -412,6 +448,7 @@ export const table: Record<State, Row[]> = {
     { when: /^Stack trace:/, to: 'hash', effect: 'proves' },
     { when: /^\s+thrown in /, to: 'end', effect: 'proves' },
     { when: /^Next [\w\\]+/, to: 'hash-gap', effect: 'waits' },
+    { when: /^\[previous exception\]/, to: 'hash', effect: 'proves' },
     { when: (seen) => seen.waiting > 1 && waitable(seen), to: 'hash-gap', effect: 'waits' },
   ],
 
@@ -425,6 +462,8 @@ export const table: Record<State, Row[]> = {
     { when: /^Error: unhandled exception: /, to: 'python-end', effect: 'proves' },
     { when: chained, to: 'python-chain', effect: 'proves' },
   ],
+  // `stack_info=True`: no exception ends it.
+  'python-stack': [{ when: indented, to: 'python-stack', effect: 'proves' }],
   // loguru parts the frames by blank lines, and marks the first with `>`.
   'python-blank': [
     { when: (seen) => seen.blank && seen.waiting < 2, to: 'python-blank', effect: 'waits' },
@@ -456,6 +495,13 @@ export const table: Record<State, Row[]> = {
       to: 'python-field',
       effect: 'waits',
     },
+    { when: messageGoesOn, to: 'python-wrap', effect: 'waits' },
+  ],
+  // More of the message at the margin, as notes: a chained traceback proves it, or that all else begins with a time.
+  'python-wrap': [
+    { when: chained, to: 'python-chain', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'python-wrap', effect: 'waits' },
+    { when: messageGoesOn, to: 'python-wrap', effect: 'waits' },
   ],
   'python-gap': [
     { when: (seen) => seen.blank && seen.waiting < 3, to: 'python-gap', effect: 'waits' },
@@ -480,6 +526,7 @@ export const table: Record<State, Row[]> = {
       to: 'python-field',
       effect: 'waits',
     },
+    { when: messageGoesOn, to: 'python-wrap', effect: 'waits' },
   ],
   'python-group': [
     { when: indented, to: 'python-group', effect: 'proves' },
@@ -499,6 +546,12 @@ export const table: Record<State, Row[]> = {
   box: [
     { when: /^\s*[│┃|├╵╷]/, to: 'box', effect: 'proves' },
     { when: /^\s*[╰└]/, to: 'python', effect: 'proves' },
+  ],
+
+  // What Terraform has to say, in a box of one side.
+  note: [
+    { when: /^│/, to: 'note', effect: 'proves' },
+    { when: /^╵$/, to: 'end', effect: 'proves' },
   ],
 
   'go-head': [
@@ -540,6 +593,11 @@ export const table: Record<State, Row[]> = {
   'go-names': [
     { when: (seen) => goName.test(seen.text) && !isExceptionHead(seen.text), to: 'go-name', effect: 'waits' },
     { when: indented, to: 'go-names', effect: 'proves' },
+    // What wraps the error of a Wrap or WithStack, its own stack below.
+    { when: (seen) => seen.waiting === 0 && waitable(seen), to: 'go-wraps', effect: 'waits' },
+  ],
+  'go-wraps': [
+    { when: (seen) => goName.test(seen.text) && !isExceptionHead(seen.text), to: 'go-name', effect: 'waits' },
   ],
   // `/app/main.go:10 (0x4a2b)` over `\tfunc: source`.
   gin: [
@@ -591,7 +649,11 @@ export const table: Record<State, Row[]> = {
   'rust-message': [
     { when: /^stack backtrace:/, to: 'rust-frames', effect: 'proves' },
     { when: /^note: /, to: 'rust-frames', effect: 'proves' },
-    { when: /^(?:fatal runtime error|Message|Location): /, to: 'rust-message', effect: 'proves' },
+    {
+      when: /^(?:(?:fatal runtime error|Message|Location): |thread caused non-unwinding panic)/,
+      to: 'rust-message',
+      effect: 'proves',
+    },
     { when: aborted, to: 'end', effect: 'proves' },
     { when: indented, to: 'rust-message', effect: 'extends' },
     {
@@ -657,6 +719,10 @@ export const table: Record<State, Row[]> = {
       to: 'erlang',
       effect: 'proves',
     },
+  ],
+  'bug-report': [
+    { when: /^=== [A-Z]+ BUG REPORT END\b/, to: 'end', effect: 'proves' },
+    { when: () => true, to: 'bug-report', effect: 'proves' },
   ],
   report: [
     {
@@ -755,6 +821,7 @@ export const traceStates = new Set<State>([
   'ruby',
   'hash',
   'python',
+  'python-stack',
   'python-end',
   'python-chain',
   'python-group',
@@ -772,10 +839,14 @@ export const traceStates = new Set<State>([
   'source-caret',
   'elixir',
   'erlang',
+  'bug-report',
   'jvm-crash',
   'thread-dump',
   'swift',
 ]);
+
+/** States whose waiting lines are a message's rest where all other lines begin with a time. */
+export const restStates = new Set<State>(['python-field', 'python-wrap']);
 
 /** A line that begins a traceback: what state it opens, and whether it belongs to an announcement right above. */
 export interface Beginning {
@@ -788,8 +859,11 @@ export interface Beginning {
 export const beginnings: Beginning[] = [
   { when: groupTraceback, to: 'python-group', joins: true },
   { when: /^\s*[╭┌+].{0,3}[─-]+.*Traceback \(most recent call last\)/, to: 'box', joins: true },
+  { when: /^╷$/, to: 'note' },
   { when: traceback, to: 'python', joins: true },
+  { when: /^Stack \(most recent call last\):$/, to: 'python-stack', joins: true },
   { when: /^\s+File "[^"]+", line \d+$/, to: 'python' },
+  { when: /^Stack overflow\.$/, to: 'wrap' }, // .NET
   { when: /^\*\*\* Check failure stack trace/, to: 'abort', joins: true },
   { when: /^\d+ \| /, to: 'source-line' },
   { when: /^Fatal Python error: /, to: 'python-fault' },
@@ -801,7 +875,7 @@ export const beginnings: Beginning[] = [
   { when: sanitizer, to: 'sanitizer' },
   { when: rule, to: 'rule' },
   {
-    when: /^(?:terminate called|libc\+\+abi: terminating|\*\*\* Terminating app|\*\*\* (?:stack smashing|buffer overflow|Error in|SIG|Aborted at)|(?:free|malloc|realloc|malloc_consolidate|munmap_chunk|corrupted \w+|double free or corruption)\b.*(?:\(\): |: invalid|corrupt|detected))|: Assertion [`'].*' failed\.?$/,
+    when: /^(?:terminate called|libc\+\+abi: terminating|\*\*\* Terminating app|\*\*\* (?:stack smashing|buffer overflow|Error in|SIG|Aborted at)|(?:free|malloc|realloc|malloc_consolidate|munmap_chunk)\(\): [a-z]|(?:double free or corruption \(|corrupted (?:size vs|double-linked)))|: Assertion [`'].*' failed\.?$/,
     to: 'abort',
   },
   { when: /^thread '[^']*'(?: \(\d+\))? panicked at .*:\d+:\d+:$/, to: 'rust' },
@@ -811,17 +885,19 @@ export const beginnings: Beginning[] = [
   },
   { when: /^The application panicked \(crashed\)\.?$/, to: 'rust' },
   {
-    when: /^(?:file:\/\/)?(?:[A-Za-z]:)?[^\s:'"]+\.(?:[cm]?[jt]sx?|vue|svelte):\d+$|^(?:node:\S+|\[(?:eval|stdin)\]|evalmachine\.<anonymous>):\d+$/,
+    when: /^(?:file:\/\/)?(?:[A-Za-z]:)?[^\s:'"]+\.(?:[cm]?[jt]sx?|vue|svelte):\d+$|^(?:node:\S+|\[(?:eval|stdin)\]|<anonymous_script>|evalmachine\.<anonymous>):\d+$/,
     to: 'source',
   },
   { when: /^\*\* \((?:exit|EXIT|stop|throw|[A-Z]\w*)[\w.]*\)/, to: 'elixir', joins: true },
   { when: /^=(?:ERROR|CRASH|SUPERVISOR) REPORT====/, to: 'erlang' },
   { when: /^=[A-Z]+ REPORT====/, to: 'report' },
+  { when: /^=== [A-Z]+ BUG REPORT START: /, to: 'bug-report' }, // Redis and its kin
   { when: /^# (?:Time: |User@Host: )/, to: 'slow-query' },
   { when: /^# (?:A fatal error has been|There is insufficient memory)/, to: 'jvm-crash' },
   { when: /^#$/, to: 'jvm-hash' },
   { when: /^Full thread dump /, to: 'thread-dump', joins: true },
   { when: /^<--- Last few GCs --->/, to: 'v8-memory' },
+  { when: /^-{3,} (?:Native|JS|JavaScript) stack ?trace -{3,}$/, to: 'titled', joins: true },
   { when: /^(?:💣|\*\*\*) (?:Program crashed|Signal \d+)/u, to: 'swift', joins: true },
   { when: /^[A-Z][a-z]{2} \d{1,2}, \d{4},? \d{1,2}:\d{2}:\d{2} [AP]M [\w.$]+(?: \S+)?$/, to: 'jul' },
   // Rails and others print the head of an error indented by a blank or two.
