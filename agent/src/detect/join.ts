@@ -29,6 +29,7 @@ import {
   frame,
   goroutine,
   introduces,
+  isExceptionHead,
   isFrameLike,
   longestLooked,
   stackTitle,
@@ -123,6 +124,10 @@ interface Open {
 /** Lines in a row with a time at their start, after which a line without one is held to continue the line before. */
 const stampedEnough = 3;
 const unstampedEnough = 24;
+/** The exception of what a logger said above: its frames prove it. */
+const exceptionBelow: Row = { when: /^/, to: 'wrap', effect: 'waits' };
+/** States that a beginning opens, and in which nothing is proven yet. */
+const opened = new Set<State>(['go-head']);
 /** The same for what stands right below a traceback, where a message may well have more lines. */
 const stampedForRest = 2;
 /** A stream's first lines, from which its habits are learnt, and so many more when one broke that of times. */
@@ -352,16 +357,22 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (length < shortestPrefix) return undefined;
     const rest = text.slice(length);
     const blank = rest.trim() === '';
+    const isOpen = entry.trace || opened.has(entry.state);
+    if (!isOpen && isExceptionHead(rest) && saysWhatFailed(entry)) {
+      entry.prefixed = true;
+      return { row: exceptionBelow, text: rest };
+    }
     const told =
-      bareRubyFrame.test(rest) ||
+      isOpen ||
       blank ||
-      entry.trace ||
+      bareRubyFrame.test(rest) ||
       frame.test(rest) ||
       cause.test(rest) ||
       stackTitle.test(rest) ||
       goroutine.test(rest);
     const row = told ? rowFor(entry.state, look(entry, line, rest, blank, false)) : undefined;
-    if (row === undefined || (row.effect !== 'proves' && !blank)) return undefined;
+    // Within a traceback also lines that only later ones prove.
+    if (row === undefined || (row.effect !== 'proves' && !blank && !isOpen)) return undefined;
     entry.prefixed = true;
     return { row, text: rest };
   }
@@ -382,6 +393,11 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       depth: entry.state === 'json' ? bracketDepth(text, entry.depth) : 0,
       isJson: () => isJson([...entry.held.map((held) => visible(held.text)), text].join('\n')),
     };
+  }
+
+  /** Whether a logger said in the entry's only line what went wrong: it may print the exception in lines of their own. */
+  function saysWhatFailed({ head, state }: Open): boolean {
+    return (state === 'line' || state === 'gap') && introduces(head) && readHeadLevel(head) !== 'warn';
   }
 
   function announces(entry: Open): boolean {
@@ -504,8 +520,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
 }
 
 /** The lines that wait are the rest of a traceback's message: what logs here begins with a time. */
-function endsByTime({ state, stamped }: Open): boolean {
-  return restStates.has(state) && stamped >= stampedForRest;
+function endsByTime({ state, stamped, prefixed }: Open): boolean {
+  return restStates.has(state) && !prefixed && stamped >= stampedForRest;
 }
 
 function isSettled({ held, continued }: Open): boolean {

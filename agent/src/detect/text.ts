@@ -54,7 +54,7 @@ const time = String.raw`\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?: ?[AaPp][Mm])?`;
 const zone = String.raw`(?: ?(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})(?![A-Za-z]))?`;
 const stamp = String.raw`(?:${date}(?:[T :_,-]+${time})?(?: \d{4})?${zone}|${time}${zone})`;
 const level =
-  '(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC|VERBOSE|CONFIG|FINE|FINER|FINEST)';
+  '(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|LOG|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC|VERBOSE|CONFIG|FINE|FINER|FINEST)';
 
 const stampAtStart = new RegExp(String.raw`^\s*(?:[[(<]\s*)?${stamp}`);
 const levelAtStart = new RegExp(
