@@ -519,6 +519,20 @@ describe('join, below a line with a time that says nothing itself', () => {
     expect(rangesOf(entriesOf(texts), texts).slice(-2)).toEqual(['2-17', '18-18']);
   });
 
+  it('keeps what a colon at its end announces, whatever the stream has else', () => {
+    for (const head of ['2026-01-05 10:00:00,123 ERROR [app] query failed:', '[10:00:00] INFO running:']) {
+      const texts = [
+        'ready',
+        head,
+        'SELECT *',
+        '  FROM x',
+        'WHERE a = 1',
+        '2026-01-05 10:00:01,000 INFO next',
+      ];
+      expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-0', '1-4', '5-5']);
+    }
+  });
+
   it('does so only for lines that came at once, and not without an end', () => {
     const [head, ...rest] = linesOf(report) as [Line, ...Line[]];
     const entries: Entry[] = [];

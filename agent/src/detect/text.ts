@@ -92,7 +92,7 @@ export function afterStamp(text: string): string {
  */
 export function saysNothing(text: string): boolean {
   const end = text.slice(-16);
-  if (!/(?:\s[:|-]|\]:)\s{0,8}$/.test(end) || !hasTimeNearStart(text)) return false;
+  if (!/(?:\s[|-]|:)\s{0,8}$/.test(end) || !hasTimeNearStart(text)) return false;
   return !accessAtStart.test(text) && !/[\s"](?:\d{1,6}|-|ms)\s-\s{0,8}$/.test(end);
 }
 

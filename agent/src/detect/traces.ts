@@ -234,6 +234,8 @@ export const table: Record<State, Row[]> = {
       to: 'wrap',
       effect: 'waits',
     },
+    // PostgreSQL's, as Node has it: a logger begins a line so as well.
+    { when: and(/^error: /, introduced), to: 'wrap', effect: 'waits' },
     // Rails, whose message may go on below.
     {
       when: and(/^(?:[A-Z]\w*::){0,8}[A-Z]\w*(?:Error|Exception) \(/, introduced),
