@@ -45,17 +45,8 @@ import {
   tagAtEnd,
   visible,
 } from './text.ts';
-import {
-  type Beginning,
-  beginnings,
-  openingState,
-  type Row,
-  restStates,
-  type Seen,
-  type State,
-  table,
-  traceStates,
-} from './traces.ts';
+import type { Row, Seen, State } from './traces/row.ts';
+import { type Beginning, beginnings, openingState, restStates, table, traceStates } from './traces.ts';
 import { Transport } from './transport.ts';
 
 export interface JoinOptions {

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { traceFixtures } from './kit.ts';
 import { isOrdinary } from './ordinary.ts';
 import { indentOf, visible } from './text.ts';
-import { beginnings, openingState, type Seen, table } from './traces.ts';
+import type { Seen } from './traces/row.ts';
+import { beginnings, openingState, table } from './traces.ts';
 
 /** The line as it looks below a lonely announcement. */
 function below(head: string, text: string): Seen {
