@@ -74,6 +74,16 @@ describe('join', () => {
     expect(entriesOf(lines).map((entry) => entry.lines)).toEqual(lines.map((line) => [line]));
   });
 
+  it('ends a bug report that has no end', () => {
+    const texts = [
+      '=== REDIS BUG REPORT START: see below',
+      ...Array.from({ length: 900 }, (_, i) => `line ${i}`),
+    ];
+    const entries = entriesOf(texts);
+    expect(entries[0]!.lines.length).toBeLessThan(400);
+    expect(entries.filter(({ kind }) => kind === 'trace')).toHaveLength(1);
+  });
+
   it('gives out the last line when nothing follows for a while', () => {
     const entries: Entry[] = [];
     const join = createJoin({ idleMs: 400 }, (entry) => entries.push(entry));

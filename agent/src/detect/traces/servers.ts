@@ -24,9 +24,10 @@ export const servers = {
       effect: 'proves',
     },
   ],
+  // Redis and its kin, until they say that it ends: a program that only quotes its begin must not lose its log in it.
   'bug-report': [
     { when: /^=== [A-Z]+ BUG REPORT END\b/, to: 'end', effect: 'proves' },
-    { when: () => true, to: 'bug-report', effect: 'proves' },
+    { when: (seen) => seen.held < 399, to: 'bug-report', effect: 'proves' },
   ],
   // What Terraform has to say, in a box of one side.
   note: [
