@@ -38,6 +38,11 @@ describe('agent settings', () => {
     });
   });
 
+  it('takes the LOG_LEVEL that the backend takes, because both read the same variable', () => {
+    for (const level of ['debug', 'info', 'warn', 'error', 'silent'])
+      expect(readAgentSettings({ LOG_LEVEL: level }).logLevel).toBe(level);
+  });
+
   it('names the variables that made the original lose events, as ignored', () => {
     expect(readAgentSettings({ MAX_SEND_RETRIES: '6', QUEUE_MAX_SIZE: '2000' }).ignored).toEqual([
       'MAX_SEND_RETRIES',

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { SettingsError, type SettingsReader, settings } from '@log-detector/settings';
+import { type LogLevel, logLevels } from './write-log.ts';
 
 /** The contract's patterns, used when nothing else is set. */
 export const defaultErrorPattern = `(?<!["'])ERROR(?![A-Za-z])`;
@@ -60,7 +61,7 @@ export interface AgentSettings {
   /** Serves /health and /metrics on this port of `metricsHost`; 0: not at all. */
   metricsPort: number;
   metricsHost: string;
-  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  logLevel: LogLevel;
   /** Variables that were set and have no meaning here, with the reason. */
   ignored: string[];
 }
@@ -133,7 +134,7 @@ export function collectAgentSettings(env: NodeJS.ProcessEnv): {
     heartbeatMs: 1000 * read.number('HEARTBEAT_SECONDS', { default: 30, min: 0, max: 3600, unit: 'seconds' }),
     metricsPort: read.integer('METRICS_PORT', { default: 0, min: 0, max: 65_535 }),
     metricsHost: read.string('METRICS_HOST', { default: '127.0.0.1' }),
-    logLevel: read.oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error'], { default: 'info' }),
+    logLevel: read.oneOf('LOG_LEVEL', logLevels, { default: 'info' }),
     ignored: ['MAX_SEND_RETRIES', 'QUEUE_MAX_SIZE'].filter((name) => read.raw(name) !== undefined),
   };
   if (found.coalesceSeconds > 0 && found.coalesceMaxSeconds < found.coalesceSeconds) {

@@ -15,6 +15,12 @@ it('writes what is of its level or above, one JSON object a line, with the field
   expect(warn).toMatchObject({ level: 40, msg: 'no fields' });
 });
 
+it('writes nothing when it is silent', () => {
+  const lines: string[] = [];
+  createLog('silent', (line) => lines.push(line)).error({}, 'failed');
+  expect(lines).toEqual([]);
+});
+
 it('tells of an error its message, its stack, its code and its cause', () => {
   const lines: string[] = [];
   const cause = Object.assign(new Error('no space left'), { code: 'ENOSPC' });

@@ -5,7 +5,10 @@ import { writeSync } from 'node:fs';
 
 const levels = { debug: 20, info: 30, warn: 40, error: 50 } as const;
 
-export type Level = keyof typeof levels;
+type Level = keyof typeof levels;
+/** What LOG_LEVEL may be; `silent`: nothing is written. */
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
 type Say = (fields: object | string, message?: string) => void;
 
 /** Longest wait, in rounds of 10 ms, for who reads a full pipe; then the line is left out, and the agent goes on. */
@@ -13,13 +16,14 @@ const mostRounds = 50;
 
 /** @param write takes one line, its newline included; default: standard output. */
 export function createLog(
-  level: Level,
+  level: LogLevel,
   write: (line: string) => void = toStandardOutput,
 ): Record<Level, Say> {
+  const lowest = level === 'silent' ? Number.POSITIVE_INFINITY : levels[level];
   const say =
     (own: Level): Say =>
     (fields, message) => {
-      if (levels[own] < levels[level]) return;
+      if (levels[own] < lowest) return;
       const [more, msg] = typeof fields === 'string' ? [{}, fields] : [fields, message];
       write(`${JSON.stringify({ level: levels[own], time: Date.now(), ...more, msg }, plain)}\n`);
     };
