@@ -114,6 +114,14 @@ describe('npm start on a fresh clone', () => {
     await nothingIsLeft();
   });
 
+  it('takes any free port with PORT=0, and goes on to the containers', { timeout: 200_000 }, async () => {
+    const program = spawnStart({ PORT: '0' });
+    started = program;
+    await program.waitForOutput(/curl http:\/\/127\.0\.0\.1:[1-9]\d*\/.*No containers are followed yet/s);
+    await program.stop('SIGTERM');
+    await nothingIsLeft();
+  });
+
   it('says that it runs already, and leaves the one that does alone', { timeout: 200_000 }, async () => {
     const { program } = await npmStart();
     await eventually(

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { backendAt } from './backend-at.ts';
+import { backendAt, withPort } from './backend-at.ts';
 
 it.each([
   [{}, 'http://127.0.0.1:8000'],
@@ -11,4 +11,15 @@ it.each([
   [{ HOST: '::' }, 'http://[::1]:8000'],
 ])('with %j this machine reaches the backend at %s', (env, url) => {
   expect(backendAt(env)).toBe(url);
+});
+
+it.each([{}, { HOST: '::1' }])('chooses a free port where any will do: %j', async (env) => {
+  const chosen = await withPort({ PORT: '0', ...env });
+  expect(Number(chosen.PORT)).toBeGreaterThan(0);
+  expect(backendAt(chosen)).toMatch(new RegExp(`:${chosen.PORT}$`));
+});
+
+it('leaves a port that is given as it is', async () => {
+  expect(await withPort({ PORT: '9000' })).toEqual({ PORT: '9000' });
+  expect(await withPort({})).toEqual({});
 });

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pingEngine } from '@log-detector/agent';
 import { StartError } from '@log-detector/settings';
 import { agentEnvironment, agentNodeFlags } from './agent-process.ts';
-import { backendAt } from './backend-at.ts';
+import { backendAt, withPort } from './backend-at.ts';
 
 /** How long a part may take to end by itself, in ms, before it is killed. The whole must end within five seconds. */
 const graceMs = 4000;
@@ -23,7 +23,7 @@ const endingMs = 5000;
 export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   // A person looks on: what is in order is not worth a line.
-  const env: NodeJS.ProcessEnv = { LOG_LEVEL: 'warn', ...environment, ...process.env };
+  const env = await withPort({ LOG_LEVEL: 'warn', ...environment, ...process.env });
   const base = backendAt(env);
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
