@@ -331,16 +331,25 @@ async function waitForDatabase(
   try {
     await onceDatabaseIsThere(ask, {
       signal,
-      onAway: () => logger.info(`waiting for the database at ${place}`),
+      // At this level `npm start` shows it too.
+      onAway: (error) =>
+        logger.warn(
+          `cannot reach the database at ${place} (${reasonOf(error)}); trying again for about a minute`,
+        ),
     });
     return connectionString;
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
     throw new StartError(
-      `cannot use the database at ${place}: ${message || code}; check DATABASE_URL, and that the server runs and lets this user in`,
+      `cannot use the database at ${place}: ${reasonOf(error)}; check DATABASE_URL, and that the server runs and lets this user in`,
       { cause: error },
     );
   }
+}
+
+/** Of several addresses that were tried, Node says only a code. */
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  return message || code || 'no reason given';
 }
 
 /** Host and database, without the password. */
