@@ -39,6 +39,14 @@ describe('readBackendSettings', () => {
       expect(mistakes).toThrow(new RegExp(`- ${name} is`));
   });
 
+  it.each([
+    ['smtp://', /^one setting is wrong:\n {2}- SMTP_URL names no server/],
+    ['mail.example.com', /^one setting is wrong:\n {2}- SMTP_URL is not a URL that starts with smtp/],
+  ])('says of the SMTP_URL "%s" what is wrong with it, and not that there is none', (SMTP_URL, message) => {
+    const mails = { ALERT_EMAIL_ENABLED: 'true', ALERT_EMAIL_FROM: 'alerts@example.com' };
+    expect(() => readBackendSettings({ ...mails, SMTP_URL })).toThrow(message);
+  });
+
   it('reads a secret from the file that X_FILE names', () => {
     const folder = mkdtempSync(join(tmpdir(), 'settings-'));
     writeFileSync(join(folder, 'key'), 'from the file\n');

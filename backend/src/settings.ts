@@ -171,6 +171,8 @@ export function readBackendSettings(env: Environment): BackendSettings {
   if (
     read.alerts.enabled &&
     !read.smtpUrl &&
+    // Told already.
+    !reader.problems.some((problem) => problem.startsWith('SMTP_URL')) &&
     !reader.raw('AWS_REGION') &&
     !reader.raw('AWS_DEFAULT_REGION') &&
     !reader.raw('AWS_PROFILE')
@@ -179,6 +181,8 @@ export function readBackendSettings(env: Environment): BackendSettings {
       'SMTP_URL',
       'is not set, and neither is AWS_REGION, but ALERT_EMAIL_ENABLED is on; set SMTP_URL to send by SMTP, or AWS_REGION to send by SES',
     );
+  if (read.smtpUrl && new URL(read.smtpUrl).hostname === '')
+    reader.problem('SMTP_URL', 'names no server; write it as smtp://user:password@mail.example.com:587');
   if (read.alerts.linkSecrets?.some((secret) => secret.length < 32))
     reader.problem(
       'LINK_SECRET',

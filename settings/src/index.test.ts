@@ -32,6 +32,14 @@ describe('settings', () => {
     ]);
   });
 
+  it('says what to do about a password that breaks a URL', () => {
+    const read = settings({ SMTP_URL: 'smtp://user:pa#ss@mail.example.com' });
+    read.url('SMTP_URL', { protocols: ['smtp:', 'smtps:'] });
+    expect(problemsOf(() => read.finish())).toEqual([
+      'SMTP_URL cannot be read as a URL; check host and port, and in a user or password write : / ? # @ % as %3A %2F %3F %23 %40 %25',
+    ]);
+  });
+
   it('never repeats the value of a URL, because it may hold a password', () => {
     const read = settings({ DATABASE_URL: 'mysql://user:hunter2@db' });
     read.url('DATABASE_URL', { protocols: ['postgres:', 'postgresql:'] });

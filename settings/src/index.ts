@@ -144,9 +144,12 @@ export class SettingsReader {
     const url = URL.canParse(value) ? new URL(value) : undefined;
     if (url && options.protocols.includes(url.protocol)) return value;
     // The value is not repeated: a URL may hold a password.
+    const starts = options.protocols.map((protocol) => `${protocol}//`);
     this.problem(
       name,
-      `is not a URL that starts with ${options.protocols.map((p) => `${p}//`).join(' or ')}`,
+      starts.some((start) => value.toLowerCase().startsWith(start))
+        ? 'cannot be read as a URL; check host and port, and in a user or password write : / ? # @ % as %3A %2F %3F %23 %40 %25'
+        : `is not a URL that starts with ${starts.join(' or ')}`,
     );
     return options.default;
   }
