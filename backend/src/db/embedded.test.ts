@@ -250,6 +250,20 @@ describe.skipIf(process.platform !== 'linux')('startEmbedded', { timeout: 180_00
     expect(existsSync(join(dataDir, 'postgres.new'))).toBe(false);
   });
 
+  it('opens a backup that holds the data alone, with a new password', async () => {
+    const first = await start();
+    await query(first.connectionString, 'create table kept (n int); insert into kept values (7)');
+    await first.stop();
+    rmSync(join(dataDir, 'postgres.password'));
+    const second = await start();
+    expect(await query(second.connectionString, 'select n from kept')).toEqual([{ n: 7 }]);
+    expect(second.connectionString).not.toBe(first.connectionString);
+    expect(statSync(join(dataDir, 'postgres.password')).mode & 0o777).toBe(0o600);
+    await second.stop();
+    const third = await start();
+    expect(await query(third.connectionString, 'select n from kept')).toEqual([{ n: 7 }]);
+  });
+
   it('says what to do when it cannot have the folder', async () => {
     mkdirSync(dataDir);
     writeFileSync(join(folder, 'file'), '');

@@ -146,7 +146,7 @@ class Server implements EmbeddedPostgres {
       await this.#endPreviousServer();
       if (!existsSync(join(this.#data, 'PG_VERSION'))) await this.#makeCluster();
       this.#checkVersion();
-      this.#password = this.#readPassword();
+      this.#password = await this.#readPassword();
       this.connectionString = this.#url(database);
       await this.#startFirst();
     } catch (error) {
@@ -232,12 +232,25 @@ class Server implements EmbeddedPostgres {
       );
   }
 
-  #readPassword(): string {
+  /**
+   * A backup may hold the data alone. Who can read that needs no password to open it, so where the file is gone the role is
+   * given a new one by the server's single-user mode.
+   */
+  async #readPassword(): Promise<string> {
     const path = join(this.#folder, 'postgres.password');
     if (existsSync(path)) return readFileSync(path, 'utf8').trim();
-    throw new StartError(
-      `${path} is gone, and ${this.#data} cannot be opened without it; restore the file from a backup, or move the folder away to start empty`,
-    );
+    const password = newPassword();
+    const server = this.#spawn(this.#binaries.postgres, ['--single', '-D', this.#data, 'postgres'], {
+      input: `alter role ${role} password '${password}'\n`,
+    });
+    const code = await exited(server);
+    if (code !== 0 || this.#lastWords.some((line) => /(ERROR|FATAL|PANIC):/.test(line)))
+      throw new StartError(
+        `${path} is gone, and the database in ${this.#data} takes no new password: ${this.#lastWords.slice(-6).join(' ')}; restore both from a backup, with their owners (cp -a), or move the folder away to start empty`,
+      );
+    keepPassword(path, password);
+    this.#log.info(`${path} was gone; made a new password`);
+    return password;
   }
 
   /** Made aside and renamed when whole, so that a kill in the middle leaves nothing half made. */
@@ -247,9 +260,8 @@ class Server implements EmbeddedPostgres {
     const passwordForInitdb = join(this.#socketFolder, 'password');
     rmSync(unfinished, { recursive: true, force: true });
     mkdirSync(unfinished, { mode: 0o700 });
-    const password = randomBytes(24).toString('base64url');
-    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-    chmodSync(passwordFile, 0o600);
+    const password = newPassword();
+    keepPassword(passwordFile, password);
     writeFileSync(passwordForInitdb, password, { mode: 0o600 });
     for (const path of [unfinished, passwordForInitdb]) this.#give(path);
     this.#log.info(`making a database in ${this.#data}`);
@@ -274,15 +286,21 @@ class Server implements EmbeddedPostgres {
     renameSync(unfinished, this.#data);
   }
 
-  #spawn(program: string, args: readonly string[], lockFd?: number): ChildProcess {
+  #spawn(
+    program: string,
+    args: readonly string[],
+    { input, lockFd }: { input?: string; lockFd?: number } = {},
+  ): ChildProcess {
     this.#lastWords = [];
     const child = spawnAs(this.#user, program, args, {
       cwd: '/',
       env: { PATH: process.env.PATH, TZ: 'UTC', LC_ALL: 'C', ...this.#binaries.env },
-      stdio: ['ignore', 'pipe', 'pipe', lockFd ?? 'ignore'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', lockFd ?? 'ignore'],
       paths: [this.#folder, this.#socketFolder, this.#binaries.postgres],
     });
     child.on('error', (error) => this.#hear(String(error)));
+    // Where it ended before it read, its last words say why.
+    child.stdin?.on('error', () => {}).end(input);
     for (const stream of [child.stdout, child.stderr]) {
       let rest = '';
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -312,7 +330,7 @@ class Server implements EmbeddedPostgres {
     const child = this.#spawn(
       this.#binaries.postgres,
       ['-D', this.#data, ...args],
-      lock === 'unsupported' ? undefined : lock.fd,
+      lock === 'unsupported' ? {} : { lockFd: lock.fd },
     );
     if (lock !== 'unsupported') lock.release(); // the server's processes hold it from here
     this.#child = child;
@@ -484,6 +502,15 @@ function kill(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Exit code; null when a signal ended it, or it never started. */
+function newPassword(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+function keepPassword(path: string, password: string): void {
+  writeFileSync(path, `${password}\n`, { mode: 0o600 });
+  chmodSync(path, 0o600);
+}
+
 function exited(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined)
     return Promise.resolve(child.exitCode);
