@@ -86,7 +86,12 @@ function restOf(unshown: number, more: number): string {
 function lineOf({ issue, held }: RollUpItem): string {
   const heldBack = held > 0 ? `, ${held.toLocaleString('en-US')} held back` : '';
   const [service, ...hosts] = [issue.service, ...issue.hosts].map((name) => shorten(name, maxNameChars));
-  return `${service} on ${fewOf(hosts, 3)}; ${counted(issue.count, 'record', 'records')}${heldBack}; first ${readableTime(issue.firstSeen)}, last ${readableTime(issue.lastSeen)}`;
+  return `${service} on ${fewOf(hosts, 3)}; ${counted(issue.count, 'record', 'records')}${heldBack}; ${timesOf(issue)}`;
+}
+
+function timesOf({ firstSeen, lastSeen }: RollUpItem['issue']): string {
+  const [first, last] = [readableTime(firstSeen), readableTime(lastSeen)];
+  return first === last ? first : `first ${first}, last ${last}`;
 }
 
 function extractOf({ message, recordId }: RollUpItem, reading: ReadingLinks): string {
