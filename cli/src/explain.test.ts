@@ -133,3 +133,13 @@ describe('explain', () => {
     await expect(run([folder])).rejects.toThrow(/cannot read .*explain-.*give the path of a readable file/);
   });
 });
+
+it('says that it waits for what is typed, when it is given no file at a terminal', async () => {
+  const said: string[] = [];
+  const stderr = new Writable({ write: (chunk, _encoding, done) => done(void said.push(String(chunk))) });
+  const stdout = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = Object.assign(Readable.from(['']), { isTTY: true });
+  expect(await explain([], { stdin: terminal, stdout, stderr, env: {} })).toBe(0);
+  expect(await explain([], { stdin: Readable.from(['']), stdout, stderr, env: {} })).toBe(0);
+  expect(said).toEqual([expect.stringMatching(/^Reading what is typed, until Ctrl-D; or give a file/)]);
+});

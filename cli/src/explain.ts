@@ -11,7 +11,7 @@ import { linesOf } from './lines-of.ts';
 import { UsageError } from './run-verb.ts';
 
 export interface ExplainIo {
-  stdin: AsyncIterable<Buffer | string>;
+  stdin: AsyncIterable<Buffer | string> & { isTTY?: boolean };
   stdout: NodeJS.WritableStream;
   stderr: NodeJS.WritableStream;
   env?: NodeJS.ProcessEnv;
@@ -30,6 +30,10 @@ const container = { id: 'explain', name: 'explain', image: '', labels: {}, tty: 
 /** The verb. @returns the exit code. @throws {UsageError} for an unknown option, {SettingsError} for a wrong pattern. */
 export async function explain(args: readonly string[], io: ExplainIo): Promise<number> {
   const options = readOptions(args);
+  if (options.files.length === 0 && io.stdin.isTTY)
+    io.stderr.write(
+      'Reading what is typed, until Ctrl-D; or give a file, or the output of docker logs: | log-detector explain\n',
+    );
   const out = createOutput(io.stdout);
   try {
     if (options.eachLine) await explainEachLine(options, io, out);
