@@ -54,6 +54,7 @@ export async function runAgent(
   signal: AbortSignal,
 ): Promise<void> {
   const log = createLog(settings.logLevel);
+  for (const words of settings.misspelt) log.warn(words);
   for (const name of settings.ignored) {
     log.info(
       { setting: name },

@@ -64,6 +64,8 @@ export interface AgentSettings {
   logLevel: LogLevel;
   /** Variables that were set and have no meaning here, with the reason. */
   ignored: string[];
+  /** Variables that look like a setting and are none, in words. */
+  misspelt: readonly string[];
 }
 
 /** Reads and checks the environment. @throws {SettingsError} that lists every mistake. */
@@ -136,7 +138,9 @@ export function collectAgentSettings(env: NodeJS.ProcessEnv): {
     metricsHost: read.string('METRICS_HOST', { default: '127.0.0.1' }),
     logLevel: read.oneOf('LOG_LEVEL', logLevels, { default: 'info' }),
     ignored: ['MAX_SEND_RETRIES', 'QUEUE_MAX_SIZE'].filter((name) => read.raw(name) !== undefined),
+    misspelt: [],
   };
+  found.misspelt = read.misspelt();
   if (found.coalesceSeconds > 0 && found.coalesceMaxSeconds < found.coalesceSeconds) {
     read.problem(
       'ALERT_COALESCE_MAX_SECONDS',

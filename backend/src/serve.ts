@@ -68,6 +68,7 @@ export async function serve(
   keepNewObjectsYoung();
   const settings = readBackendSettings(env);
   const logger = makeLogger(settings);
+  for (const words of settings.misspelt) logger.warn(words);
   warnOfTemplates(settings, logger);
   const stop = stopSignal(options.signal);
   const closing: Closing = { work: [], connections: [], server: [] };

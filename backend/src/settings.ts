@@ -60,6 +60,8 @@ export interface BackendSettings {
   };
   /** Undefined: mails go out by SES, whose own variables (AWS_REGION, AWS_ACCESS_KEY_ID, …) its client reads. */
   smtpUrl: string | undefined;
+  /** Variables that look like a setting and are none, in words. */
+  misspelt: readonly string[];
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -150,7 +152,10 @@ export function readBackendSettings(env: Environment): BackendSettings {
       pingUrl: reader.url('DEAD_MANS_PING_URL', { protocols: ['http:', 'https:'] }),
     },
     smtpUrl: reader.url('SMTP_URL', { protocols: ['smtp:', 'smtps:'] }),
+    misspelt: [],
   };
+  // Before the names that a rules file asks for, which may be anything.
+  read.misspelt = reader.misspelt();
 
   if (read.alerts.enabled && read.alerts.from === '')
     reader.problem(

@@ -40,6 +40,24 @@ describe('settings', () => {
     ]);
   });
 
+  it('tells of a variable that looks like a setting and is none, and leaves all others alone', () => {
+    const read = settings({
+      ALERT_EMAIL_ENABLE: 'true',
+      SMTP_URI_FILE: '/run/secrets/smtp',
+      LOG_LEVEL: 'info',
+      LOG_LEVEL2: 'info',
+      APP_KEY: 'of another program',
+      DATABASE_HOST: 'db',
+    });
+    read.boolean('ALERT_EMAIL_ENABLED', { default: false });
+    for (const name of ['SMTP_URL', 'LOG_LEVEL', 'API_KEY', 'DATABASE_URL']) read.raw(name);
+    expect(read.misspelt()).toEqual([
+      'ALERT_EMAIL_ENABLE is no setting; did you mean ALERT_EMAIL_ENABLED?',
+      'SMTP_URI_FILE is no setting; did you mean SMTP_URL_FILE?',
+    ]);
+    read.finish();
+  });
+
   it('never repeats the value of a URL, because it may hold a password', () => {
     const read = settings({ DATABASE_URL: 'mysql://user:hunter2@db' });
     read.url('DATABASE_URL', { protocols: ['postgres:', 'postgresql:'] });

@@ -3,6 +3,7 @@
 // path of a file that holds the value (Docker and Kubernetes secrets).
 
 import { readFileSync } from 'node:fs';
+import { distance } from './distance.ts';
 
 /** Thrown by `finish()`: its message lists every mistake, one a line, each with what to do. */
 export class SettingsError extends Error {
@@ -36,6 +37,7 @@ const byteUnits: Record<string, number> = {
 export class SettingsReader {
   readonly #env: Environment;
   readonly #problems: string[] = [];
+  readonly #names = new Set<string>();
 
   constructor(env: Environment) {
     this.#env = env;
@@ -43,6 +45,7 @@ export class SettingsReader {
 
   /** The value of `name`, or of the file that `name_FILE` names (its trailing line break cut), or undefined when neither is set. An empty value counts as not set. */
   raw(name: string): string | undefined {
+    this.#names.add(name);
     const value = this.#env[name];
     const file = this.#env[`${name}_FILE`];
     if (file) {
@@ -164,6 +167,23 @@ export class SettingsReader {
     return this.#problems;
   }
 
+  /**
+   * What looks like a setting that was asked for so far, and is not: in words, for a warning. No mistake, because the
+   * environment belongs to others too; so a short name, and one whose neighbour is set, is left alone.
+   */
+  misspelt(): string[] {
+    const isSet = (name: string) => Boolean(this.#env[name] || this.#env[`${name}_FILE`]);
+    const unset = [...this.#names].filter((name) => name.length >= 8 && !isSet(name));
+    const meant = (name: string) =>
+      unset.find((known) => distance(name, known) <= (known.length < 12 ? 1 : 2));
+    return Object.keys(this.#env).flatMap((name) => {
+      const base = name.replace(/_FILE$/, '');
+      if (!this.#env[name] || this.#names.has(name) || this.#names.has(base)) return [];
+      const near = meant(name) ?? (meant(base) && `${meant(base)}_FILE`);
+      return near ? [`${name} is no setting; did you mean ${near}?`] : [];
+    });
+  }
+
   /** Call last. @throws {SettingsError} when anything was wrong. */
   finish(): void {
     if (this.#problems.length > 0) throw new SettingsError(this.#problems);
@@ -197,5 +217,6 @@ export function settings(env: Environment): SettingsReader {
   return new SettingsReader(env);
 }
 
+export { distance } from './distance.ts';
 export { makeFolder } from './make-folder.ts';
 export { StartError } from './start-error.ts';

@@ -1,6 +1,8 @@
 // Values that a person wrote -> checked ones, with every mistake noted at its place and nothing thrown. The reader of
 // RULES_FILE turns a place into a line; the API, into a `loc`.
 
+import { distance } from '@log-detector/settings';
+
 export type Path = readonly (string | number)[];
 
 export interface Problem {
@@ -162,18 +164,6 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best && best.far <= Math.max(1, Math.floor(Math.min(word.length, best.each.length) / 3) + 1)
     ? best.each
     : undefined;
-}
-
-/** Levenshtein's. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, n) => n);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1)
-      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length]!;
 }
 
 /** What nests thousands deep has no JSON: writing it down runs out of stack. */
