@@ -3,6 +3,8 @@
 // the next are the same place of the same template.
 
 import { Doorkeeper, hashOfText } from './doorkeeper.ts';
+import { compact } from './mask-compact.ts';
+import { anything, errorType, maskPiece, url } from './mask-piece.ts';
 
 /** Longest message looked at, in characters; what follows cannot tell two errors apart that are alike so far. */
 export const maxMaskedChars = 4096;
@@ -26,7 +28,6 @@ export function joined(keys: readonly string[]): string {
   return keys.join('\u0000');
 }
 
-const anything = '<*>';
 const gluedAnything = ' <*>';
 const separators = new Set('=:,;()[]{}<>"\'|!?');
 /** What stands before the path of a request, in a chunk of its own or behind a quote. */
@@ -34,145 +35,20 @@ const methodBefore = /(?:^|[^\w])(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNE
 const httpRequest = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) \S/;
 const messageKey =
   /(?:^|[\s,{"'])(?:msg|message|event|err|error|reason|cause|exception|detail|title|body|description|text)["']?\s?[=:]\s?$/i;
-
-// Each pattern is anchored and without nested repetition, so that a token costs time linear in its length.
-const ip4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:\/\d{1,2})?(?::\d{1,5})?$/;
-const ip6 =
-  /^(?=[\da-f:.]*:[\da-f:.]*:)[\da-f]{0,4}(?::[\da-f]{0,4}){2,7}(?:\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,16})?(?:\/\d{1,3})?$/i;
 /** Colons that are an address's own: `::1`. */
 const startsIp6 = /^::(?=[\da-f:.]{0,40}\d)[\da-f:.]{1,45}(?![\w-])/i;
-const mac = /^[\da-f]{2}(?:[:-][\da-f]{2}){5,19}$/i;
-const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
-const url = /^[a-z][a-z\d+.-]{1,15}:\/\/\S+$/i;
-const email = /^[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}$/;
-const clockTime = /^\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?$/;
-const dateTime =
-  /^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T_:-]\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[.,:]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)?$/;
-const shortDate = /^\d{1,2}[-/]\d{1,2}[-/]\d{2,4}$/;
-const logDate =
-  /^\d{1,2}[-/](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[-/]\d{4}(?::\d{2}:\d{2}:\d{2})?$/;
-const number = /^[#$€£~^]?[+-]?(?:\d+(?:[.,]\d+)*|\.\d+)(?:e[+-]?\d+)?%?\.?$/i;
-const duration =
-  /^[+-]?\d+(?:\.\d+)?(?:ns|[uµμ]s|ms|s|secs?|m|mins?|h|hrs?|d)(?:\d+(?:\.\d+)?(?:ns|[uµμ]s|ms|s|m|h))*$/;
-const size = /^[+-]?\d+(?:\.\d+)?(?:[KMGTP]i?B?|[kmg]i?[bB]?|B|bytes)(?:\/s)?$/;
-const hex =
-  /^(?:0x[\da-f]+|(?=[a-f]*\d)[\da-f]{6,}|(?=[\da-f]*[a-f])(?=[a-f]*\d)[\da-f]{4,}|[a-f]{8}(?:[a-f]{8})*)h?$/i;
-const unixPath = /^(?:~|\.{1,2})?(?:\/[\w.@~+%:$*#-]*)+$/;
 const pathWithQuery = /^(?:\/[\w.@~+%:$*#;,-]*)+\?[^\s"'<>]*$/;
 /** Hosts as cluster tools write them: `node-[40-63]` */
 const hostList = /^[\w.-]{0,60}\[\d+(?:[-,]\d+)+\]$/;
 /** A value after `=` that is an object written out: `ws=WorkSource{10113},` */
 const writtenObject =
   /^([\w.$-]{1,60}=)[A-Za-z_$][\w$.]{0,60}(?:\{[^{}]{1,80}\}|\([^()]{1,80}\)|\[[^[\]]{1,80}\])([,;.]?)$/;
-const windowsPath = /^(?:[A-Za-z]:[\\/]|\\\\)[\w.@~+%:$*#\\/ -]*$/;
-const relativePath =
-  /^[\w.@~+-]+(?:\/[\w.@~+%:$*#-]+){2,}\/?$|^[\w@~+-]+(?:\.[\w@~+-]+)+\/[\w.@~+%:$*#/-]+$|^[\w@~+-]+\/[\w./@~+-]*\.[a-z]{1,5}$/;
-/** A place in source code: `main.go:42`, `src/app.js:3:17` */
-const codePlace =
-  /^[\w./@+-]{1,200}\.(?:go|py|rb|rs|js|mjs|cjs|ts|tsx|jsx|java|kt|scala|cs|php|c|cc|cpp|cxx|h|hpp|swift|dart|exs?|erl|pl|pm|lua|sql|vue):\d{1,7}(?::\d{1,7})?$/;
-/** With a dot, a digit or a hyphen in the name, or a port that everybody knows: `index:12` is a name and its value. */
-const hostPort =
-  /^(?:(?=[^:]*[.\d-]|localhost)(?![^:]*[a-z][A-Z])[A-Za-z\d][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}:\d{2,5}|[a-z][a-z\d]{1,62}:(?:21|22|25|53|80|110|143|389|443|465|587|636|993|1433|1521|1883|2181|2375|2379|3000|3306|4222|5000|5432|5672|6379|8000|8080|8081|8443|8500|8888|9000|9090|9092|9200|9300|11211|15672|27017))$/;
-const dotted = /^[A-Za-z_\d][\w$-]*(?:\.[\w$-]+){2,}$/;
-const domain =
-  /^[a-z\d][a-z\d-]*\.(?:com|org|net|io|dev|app|edu|gov|local|internal|lan|cn|de|fr|uk|jp|ru|in|br|nl|us|eu|info|biz|co|me|cloud|svc)$/i;
-/** Exception types tell errors apart, whatever digits are in them: `Http404Error`. */
-const errorType = /^[A-Za-z_$][\w$.]*(?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$/;
 /** What follows a message that is in quotes: nothing, or a field. */
 const quotedMessage = /^(?:\s*$|\s+[\w.-]{1,60}=)/;
 const shownError = /(?:Error|Exception|Warning|Fault|Failure)\($/;
 /** Words that say that a type follows, and the type: one piece. */
 const namedType =
   /(?:exception|instance of) (?:'[A-Za-z_][^'\n]{0,200}'|[A-Z]\w{0,100}(?:\.[A-Z]\w{0,100}){0,8}(?![\w.]))/y;
-const objectId = /^([A-Za-z_$][\w.$]*)@[\da-f]{1,16}$/;
-const opaque = /^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w+/=-]{16,}$/;
-const booleanWord = /^(?:true|false|True|False|TRUE|FALSE)$/;
-
-const durationUnit =
-  /^ (?:ns|[uµμ]s|ms|s|secs?|seconds?|millis|milliseconds?|microseconds?|nanoseconds?|mins?|minutes?|hours?|hrs?|days?|ticks)$/i;
-const sizeUnit = /^ (?:[KkMGTP]i?B|[kmgt]b|B|[Bb]ytes?|k?bytes|octets?)$/;
-const monthOrDay = /^ ?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)$/;
-const zoneName = /^ (?:UTC|GMT|Z|AM|PM|[A-Z]{1,3}[SD]T|CET)$/;
-
-/** One piece without separators at its ends, as shown; undefined when it is a plain word. `first`: it begins the message. */
-function maskPiece(piece: string, first: boolean): string | undefined {
-  const code = piece.charCodeAt(0);
-  const startsWithDigit = code >= 48 && code <= 57;
-  let hasDigit = false;
-  let hasSlash = false;
-  let hasDot = false;
-  let hasColon = false;
-  let hasBackslash = false;
-  let hasAt = false;
-  for (let i = 0; i < piece.length; i++) {
-    const c = piece.charCodeAt(i);
-    if (c >= 48 && c <= 57) hasDigit = true;
-    else if (c === 47) hasSlash = true;
-    else if (c === 46) hasDot = true;
-    else if (c === 58) hasColon = true;
-    else if (c === 92) hasBackslash = true;
-    else if (c === 64) hasAt = true;
-  }
-  if (!hasDigit && !hasSlash && !hasDot && !hasColon && !hasBackslash && !hasAt) {
-    if (booleanWord.test(piece)) return '<bool>';
-    if (piece.length % 8 === 0 && hex.test(piece)) return '<hex>';
-    return undefined;
-  }
-  if (errorType.test(piece)) return undefined;
-  if (hasDigit && !(hasDot && ip4.test(piece)) && number.test(piece))
-    return dateTime.test(piece) ? '<time>' : '<num>';
-  if (hasColon) {
-    if (clockTime.test(piece)) return '<time>';
-    if (hasSlash && url.test(piece)) return '<url>';
-    if (mac.test(piece)) return '<mac>';
-    if (ip6.test(piece)) return '<ip>';
-  }
-  if (hasDot && hasDigit) {
-    const bare = piece.startsWith('/') ? piece.slice(1) : piece;
-    if (ip4.test(bare)) return '<ip>';
-    const slash = piece.indexOf('/');
-    if (slash > 0 && ip4.test(piece.slice(slash + 1))) return '<host>';
-  }
-  if (hasDigit) {
-    if (piece.length === 36 && uuid.test(piece)) return '<uuid>';
-    if (dateTime.test(piece) || shortDate.test(piece) || logDate.test(piece)) return '<time>';
-    if (startsWithDigit || code === 43 || code === 45) {
-      if (duration.test(piece)) return '<duration>';
-      if (size.test(piece)) return '<size>';
-    }
-    if (hex.test(piece)) return '<hex>';
-  }
-  if (hasAt) {
-    if (email.test(piece)) return '<email>';
-    const object = objectId.exec(piece)?.[1];
-    if (object !== undefined) return errorType.test(object) ? object : '<object>';
-  }
-  if (hasBackslash && windowsPath.test(piece)) return '<path>';
-  if (hasSlash && piece.length > 1 && (unixPath.test(piece) || relativePath.test(piece))) return '<path>';
-  if (hasColon && hasDot && hasDigit && codePlace.test(piece)) return '<path>';
-  if (hasColon && hasDigit && hostPort.test(piece)) return '<host>';
-  if (hasDot && !first) {
-    if (domain.test(piece)) return '<host>';
-    if (dotted.test(piece)) return '<name>';
-  }
-  if (hasDigit) {
-    if (opaque.test(piece)) return '<id>';
-    // Numbers inside a word: blk_-123, node-17, core.4711. With several it is an id as a whole, but for its first letters.
-    let masked = piece.replace(/[+-]?\d+(?:\.\d+)*/g, (run, at: number) =>
-      // A hyphen after a letter or digit is a hyphen; elsewhere it is a sign.
-      (run[0] === '-' || run[0] === '+') && at > 0 && /[A-Za-z\d]/.test(piece[at - 1] as string)
-        ? `${run[0]}<num>`
-        : '<num>',
-    );
-    const firstMask = masked.indexOf('<num>');
-    if (masked.indexOf('<num>', firstMask + 5) !== -1) {
-      const head = /^[A-Za-z]+/.exec(piece)?.[0] ?? '';
-      masked = `${head}<id>`;
-    }
-    return masked;
-  }
-  return undefined;
-}
 
 const chunkCache = new Map<string, Masked>();
 const maxCachedChunks = 20_000;
@@ -481,157 +357,6 @@ function maskAroundStrings(chunk: string, first: boolean): Masked {
   }
   return { shown, keys };
 }
-
-const opensList = /^ ?[([{]$/;
-const closers: Record<string, string> = { '(': ')', '[': ']', '{': '}' };
-const listItem = /^ ?(?:[\w<*>.$-]+|["'`]<\*>["'`])$/;
-const quotedItem = /^["'`]<\*>["'`]$/;
-
-/** Where the list of two or more single words, or of one in quotes, that opens at `from` closes, or -1. */
-function endOfList(keys: readonly string[], from: number): number {
-  const closer = closers[(keys[from] as string).trim()];
-  let items = 0;
-  for (let at = from + 1; at + 1 < keys.length; at += 2) {
-    const item = keys[at] as string;
-    if (!listItem.test(item) || errorType.test(item.trimStart())) return -1;
-    items++;
-    const mark = keys[at + 1];
-    if (mark === closer) return items > 1 || (closer === ']' && quotedItem.test(item)) ? at + 1 : -1;
-    if (mark !== ',') return -1;
-  }
-  return -1;
-}
-
-const isMask = (key: string | undefined): boolean => key === anything || key === ' <*>';
-
-/** Joins what takes several pieces to say one thing: dates, amounts with a unit, lists of values. */
-function compact({ shown, keys }: Masked): Masked {
-  const outShown: string[] = [];
-  const outKeys: string[] = [];
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as string;
-    const text = shown[i] as string;
-    const isGlued = key.charCodeAt(0) === 32;
-    const lead = isGlued ? ' ' : '';
-    // Fri Jun 17 07:07:00 PDT 2005
-    if (key.length === (isGlued ? 4 : 3) && monthOrDay.test(key)) {
-      let j = i;
-      let times = 0;
-      let numbers = 0;
-      while (j < keys.length && j - i < 8) {
-        const next = keys[j] as string;
-        if (isMask(next)) {
-          if (shown[j]?.endsWith('<time>')) times++;
-          else if (shown[j]?.endsWith('<num>')) numbers++;
-          else break;
-        } else if (!(monthOrDay.test(next) || zoneName.test(next) || (next === ',' && j > i))) break;
-        j++;
-      }
-      if ((times > 0 || numbers > 1) && numbers > 0) {
-        outShown.push(`${lead}<time>`);
-        outKeys.push(lead + anything);
-        i = j - 1;
-        continue;
-      }
-    }
-    if (isMask(key)) {
-      const next = keys[i + 1];
-      const isNumber = text.endsWith('<num>');
-      if (isNumber && next?.startsWith(' ')) {
-        const kind = durationUnit.test(next) ? '<duration>' : sizeUnit.test(next) ? '<size>' : undefined;
-        if (kind) {
-          if (outKeys.at(-1) === ' <' || outKeys.at(-1) === '<') {
-            outKeys.pop();
-            outShown.pop();
-          }
-          push(`${lead}${kind}`);
-          i++;
-          // 18846 bytes (18.4 KB): the same amount again
-          if (keys[i + 1] === ' (' && isMask(keys[i + 2])) {
-            if (keys[i + 3] === ')' && /<(?:size|duration)>$/.test(shown[i + 2] as string)) i += 3;
-            else if (
-              keys[i + 4] === ')' &&
-              (sizeUnit.test(keys[i + 3] as string) || durationUnit.test(keys[i + 3] as string))
-            )
-              i += 4;
-          }
-          continue;
-        }
-      }
-      // 2017-05-16 05:00:00
-      if (text.endsWith('<time>') && next === ' <*>' && shown[i + 1] === ' <time>') i++;
-      if (text.endsWith('<time>') && zoneName.test(keys[i + 1] ?? '')) i++;
-      push(text);
-      continue;
-    }
-    // Nothing in brackets is a value that is absent: `10.0.0.1 ()` beside `10.0.0.1 (host)`.
-    if ((key === ' (' && keys[i + 1] === ')') || (key === ' [' && keys[i + 1] === ']')) {
-      outShown.push(text, '<empty>', shown[i + 1] as string);
-      outKeys.push(key, anything, keys[i + 1] as string);
-      i++;
-      continue;
-    }
-    // (text, integer): a list in brackets is a value, however long it is.
-    const listEnd = key.length === (isGlued ? 2 : 1) && opensList.test(key) ? endOfList(keys, i) : -1;
-    if (listEnd !== -1) {
-      outShown.push(text, '<list>', shown[listEnd] as string);
-      outKeys.push(key, anything, keys[listEnd] as string);
-      i = listEnd;
-      continue;
-    }
-    // blk_1 blk_2 blk_3: a list of ids is as long as it happens to be.
-    const previous = outKeys.length - 1;
-    const before = outKeys[previous];
-    if (
-      isGlued &&
-      before !== undefined &&
-      (before.length === key.length
-        ? before === key
-        : before.length === key.length - 1 && key.endsWith(before)) &&
-      key.includes(anything)
-    ) {
-      outShown[previous] = `${outShown[previous]?.replace(/…$/, '')}…`;
-      continue;
-    }
-    outShown.push(text);
-    outKeys.push(key);
-  }
-  return { shown: outShown, keys: outKeys };
-
-  /** Adds a value, or takes it into the list of values before it. */
-  function push(text: string): void {
-    const key = (text.startsWith(' ') ? ' ' : '') + anything;
-    const last = outKeys.length - 1;
-    if (last >= 0 && key === ' <*>' && isMask(outKeys[last])) {
-      outShown[last] = `${outShown[last]?.replace(/…$/, '')}…`;
-      return;
-    }
-    // a:b:c and longer: as long as it happens to be.
-    const mark = outKeys[last];
-    if (key === anything && last >= 1 && (mark === ':' || mark === '|') && isMask(outKeys[last - 1])) {
-      if (outShown[last - 1]?.endsWith(`${mark}…`)) {
-        outShown.pop();
-        outKeys.pop();
-        return;
-      }
-      if (last >= 3 && outKeys[last - 2] === mark && isMask(outKeys[last - 3])) {
-        outShown.splice(-3);
-        outKeys.splice(-3);
-        outShown[last - 3] += `${mark}…`;
-        return;
-      }
-    }
-    if (last >= 1 && (outKeys[last] === ',' || outKeys[last] === ';') && isMask(outKeys[last - 1])) {
-      outShown.pop();
-      outKeys.pop();
-      outShown[last - 1] = `${outShown[last - 1]?.replace(/…$/, '')}…`;
-      return;
-    }
-    outShown.push(text);
-    outKeys.push(key);
-  }
-}
-
 /** The message with its variables shown as such: for titles and for `explain`. */
 export function maskText(message: string): string {
   return mask(message).shown.join('');
