@@ -77,6 +77,17 @@ describe('understand', () => {
         'seconds',
         'db:5432',
       ),
+      fc.constantFrom(
+        'exit status',
+        'exited with code',
+        'HTTP',
+        'status:',
+        'status',
+        'signal',
+        'responded',
+        '"',
+      ),
+      fc.constantFrom('0', '3', '40', '404', '503.', '137,', '4040', '(404)', '503:', '404.5'),
     );
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), number, number, (pieces, a, b) => {

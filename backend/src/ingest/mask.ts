@@ -5,6 +5,7 @@
 import { Doorkeeper, hashOfText } from './doorkeeper.ts';
 import { compact } from './mask-compact.ts';
 import { anything, errorType, maskPiece, url } from './mask-piece.ts';
+import { lengthOfOutcome } from './outcome.ts';
 
 /** Longest message looked at, in characters; what follows cannot tell two errors apart that are alike so far. */
 export const maxMaskedChars = 4096;
@@ -50,6 +51,9 @@ const shownError = /(?:Error|Exception|Warning|Fault|Failure)\($/;
 const namedType =
   /(?:exception|instance of) (?:'[A-Za-z_][^'\n]{0,200}'|[A-Z]\w{0,100}(?:\.[A-Z]\w{0,100}){0,8}(?![\w.]))/y;
 
+/** What may follow a number that ends a sentence or stands in brackets. */
+const onlyMarks = /^[.,:;)\]}"'!]*$/;
+
 const chunkCache = new Map<string, Masked>();
 const maxCachedChunks = 20_000;
 const seenOnce = new Doorkeeper();
@@ -80,8 +84,9 @@ function maskChunk(chunk: string, first: boolean): Masked {
     shown.push(text);
     keys.push(key);
   };
-  const pushWord = (word: string): void => {
-    const mask = maskPiece(word, first && shown.length === 0);
+  const pushWord = (word: string, at: number): void => {
+    const isOutcome = lengthOfOutcome(core, at) === word.length;
+    const mask = isOutcome ? undefined : maskPiece(word, first && shown.length === 0);
     if (mask === undefined) push(word, word);
     else if (errorType.test(mask)) push(mask, mask);
     else push(mask, mask.replace(/<[a-z]+>/g, anything));
@@ -131,7 +136,7 @@ function maskChunk(chunk: string, first: boolean): Masked {
         const char = core[at];
         // A leader of dots parts a name from its value: `store operation........1`
         if (char === '.' && core[at + 1] === '.' && core[at + 2] === '.') {
-          if (at > from) pushWord(core.slice(from, at));
+          if (at > from) pushWord(core.slice(from, at), from);
           while (core[at + 1] === '.') at++;
           push('...', '...');
           from = at + 1;
@@ -154,7 +159,7 @@ function maskChunk(chunk: string, first: boolean): Masked {
             continue;
           }
         }
-        if (at > from) pushWord(core.slice(from, at));
+        if (at > from) pushWord(core.slice(from, at), from);
         if (char !== undefined) push(char, char);
         from = at + 1;
       }
@@ -226,8 +231,13 @@ function withoutLoneNumbers(message: string): string | undefined {
     const mark = end < length ? message.charCodeAt(end) : 32;
     const isMark = mark === 44 || mark === 46 || mark === 58 || mark === 59;
     if (mark <= 32 || (isMark && (end + 1 === length || message.charCodeAt(end + 1) <= 32))) {
-      sentence += `${message.slice(taken, at)}0`;
-      taken = end;
+      // What stays is no other number's.
+      if (lengthOfOutcome(message, at) > 0) {
+        for (let i = at; i < end; i++) hash = Math.imul(hash ^ message.charCodeAt(i), 0x01000193);
+      } else {
+        sentence += `${message.slice(taken, at)}0`;
+        taken = end;
+      }
     }
     at = end - 1;
     before = 48;
@@ -285,6 +295,14 @@ function maskAll(message: string): Masked {
     if (length === 1 && initial === 47 && methodBefore.test(text.slice(Math.max(0, from - 9), from))) {
       shown.push(' <path>');
       keys.push(gluedAnything);
+      continue;
+    }
+    const outcome = initial >= 49 && initial <= 57 ? lengthOfOutcome(text, from) : 0;
+    if (outcome > 0 && onlyMarks.test(text.slice(from + outcome, at))) {
+      const number = ` ${text.slice(from, from + outcome)}`;
+      const marks = text.slice(from + outcome, at);
+      shown.push(number, ...marks);
+      keys.push(number, ...marks);
       continue;
     }
     if (digits) {

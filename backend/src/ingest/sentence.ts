@@ -1,7 +1,9 @@
 // Message -> a text that stands for all messages that differ from it only in digits that nobody looks at: those of numbers,
 // times, dates and IPv4 addresses that stand between white space, and of URLs. Each becomes `0`, so that all keep their
 // lengths. header.ts and mask.ts tell such words by their shape alone; what they know by heart (ports, hexadecimal, a time
-// that is ten digits and begins with 1) is in no such word.
+// that is ten digits and begins with 1) is in no such word. A number that tells failures apart (outcome.ts) keeps its digits.
+
+import { lengthOfOutcome } from './outcome.ts';
 
 export interface Sentence {
   text: string;
@@ -45,7 +47,8 @@ export function sentenceOf(message: string): Sentence | undefined {
       hash = Math.imul(hash ^ code, 0x01000193);
     }
     if (digits > 0) {
-      const isKnown = isShape || isUrl(message, from);
+      const isKnown =
+        (isShape && (digits > 3 || lengthOfOutcome(message, from) === 0)) || isUrl(message, from);
       for (let i = from; i < at; i += 1) {
         const code = scratch[i]!;
         if (code < 48 || code > 57) continue;

@@ -47,18 +47,21 @@ const sentenceEnding =
  * - `constant`: ALL CAPITALS or words_so_joined, a state or a code
  * - `plain`: letters that no list knows, a name as likely as a noun
  * - `sentence`: a word of the language
- * - `type`: an exception's type: two of them are never one error
+ * - `type`: an exception's type, a status, an exit code: two of them are never one error
  * - `mark`: punctuation
  */
 export type WordKind = 'mask' | 'name' | 'constant' | 'plain' | 'sentence' | 'type' | 'mark';
 
 const spelledNumber = /^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)$/;
 const exceptionType =
-  /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$|^ ?(?:exception|instance of) \S/;
+  /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$|^ ?(?:exception|instance of) \S|^ ?\d{1,3}$/;
 
 const nameShape = /[\d./\\@$_#*~]|[a-z][A-Z]/;
 
-/** Whether a piece names an exception's type, as languages spell them or with the words that say so. */
+/**
+ * Whether a piece names an exception's type, as languages spell them or with the words that say so; or is a status or an exit
+ * code, the only numbers that masking leaves.
+ */
 export function isTypeWord(piece: string): boolean {
   return exceptionType.test(piece);
 }

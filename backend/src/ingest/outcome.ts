@@ -1,0 +1,59 @@
+// Which numbers tell failures apart, and so stay where every other number is masked: an HTTP status that is an error, and
+// what a process ended with. What stands before the number says so.
+
+/** What a process ended with: any number but zero. */
+const ending =
+  /(?:^|[^A-Za-z])(?:(?:exit(?:ed|s|ing)?|return(?:ed|s)?)[ _-]?(?:with )?(?:a )?(?:non-?zero )?(?:code|status)(?: of)?|exit(?:ed)?(?: with)?|rc|signal|errno)(?:["']?\s?[=:]\s?|\s)$/i;
+/**
+ * An HTTP status. Behind a quote and a space it is that of an access log, which tells of all requests; behind a comma, a
+ * detail of a failure that has been told.
+ */
+const status =
+  /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error)(?: of)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?|\s)$/i;
+const answer = /(?:^|[^A-Za-z])(?:responded|answered|returned|returns|sent|got)(?: with)?(?: an?)?\s$/i;
+/** After `answer`: a number of things would be followed by their name. */
+const afterAnswer = /^(?:$|[),.;:]| (?:in|for|from|after|on|to)\b)/;
+const longestName = 40;
+
+/** The last two letters of what may stand before: most numbers need no pattern. */
+const lastLetters = new Set(
+  ['de', 'us', 'of', 'it', 'ed', 'th', 'rc', 'al', 'no', 'or', 'ps', 'tp', 'ns', 'nt', 'ot', ' a', 'an'].map(
+    (pair) => (pair.charCodeAt(0) << 8) | pair.charCodeAt(1),
+  ),
+);
+const space = 32;
+
+const isDigit = (code: number): boolean => code >= 48 && code <= 57;
+
+/** Length of the number at `from` if it tells failures apart, else 0. Looks at a bounded part of the text. */
+export function lengthOfOutcome(text: string, from: number): number {
+  const first = text.charCodeAt(from);
+  if (first < 49 || first > 57 || from < 3) return 0;
+  let end = from + 1;
+  while (end < text.length && end - from <= 3 && isDigit(text.charCodeAt(end))) end++;
+  const length = end - from;
+  if (length > 3 || !mayPrecede(text, from) || !isWholeNumber(text, end)) return 0;
+  const before = text.slice(Math.max(0, from - longestName), from);
+  if (ending.test(before)) return length;
+  if (length !== 3 || (first !== 52 && first !== 53)) return 0;
+  return status.test(before) || (answer.test(before) && afterAnswer.test(text.slice(end, end + 8))) ? 3 : 0;
+}
+
+function mayPrecede(text: string, from: number): boolean {
+  const last = text.charCodeAt(from - 1);
+  if (last === 61 || last === 58) return true;
+  if (last > space) return false;
+  const letter = text.charCodeAt(from - 2);
+  if (letter === 61 || letter === 58 || isDigit(letter)) return true;
+  return lastLetters.has(((text.charCodeAt(from - 3) | 32) << 8) | (letter | 32));
+}
+
+/** Not the start of `404.5`, `5s` or `1-2`. */
+function isWholeNumber(text: string, end: number): boolean {
+  if (end >= text.length) return true;
+  const code = text.charCodeAt(end);
+  if (code <= space) return true;
+  if (!'.,:;)]}"\'!'.includes(text[end]!)) return false;
+  const next = text.charCodeAt(end + 1);
+  return !((code === 46 || code === 44 || code === 58) && isDigit(next));
+}
