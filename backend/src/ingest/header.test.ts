@@ -24,6 +24,10 @@ describe('endOfHeader', () => {
     ['2026-11-22 10:00:00.123 UTC [16171] app@shop ERROR:  division by zero', 'division by zero'],
     ['2026-11-22 10:00:00, Info                  CBS    Loaded', 'Loaded'],
     ['WARNING:root:watch out', 'watch out'],
+    ['2026-11-22T10:00:00.123456Z ERROR app::http: request failed', 'request failed'],
+    ['10.0.0.1 - bob [22/Nov/2026:10:00:00 +0000] "GET /" 500 1', '"GET /" 500 1'],
+    ['10.0.0.1 - m.rossi [22/Nov/2026:10:00:00 +0000] "GET /" 500 1', '"GET /" 500 1'],
+    ['20261122-22:15:29:606|Steps|3000|getSteps = 1514038440000##69', 'getSteps = 1514038440000##69'],
   ])('cuts the header off %s', (line, message) => {
     expect(messageOf(line)).toBe(message);
   });
@@ -41,7 +45,8 @@ describe('endOfHeader', () => {
   });
 
   it('keeps the type of an exception that follows the time', () => {
-    expect(messageOf('2026-11-22 10:00:00 ERROR TimeoutError: gone')).toBe('TimeoutError: gone');
+    for (const message of ['TimeoutError: gone', 'PG::UniqueViolation: key', 'std::bad_alloc: no memory'])
+      expect(messageOf(`2026-11-22 10:00:00 ERROR ${message}`)).toBe(message);
   });
 
   it('never takes the whole line', () => {

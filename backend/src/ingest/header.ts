@@ -57,7 +57,7 @@ const programAt = /[\w./@-]{1,80}(?:\([\w./@-]{1,60}\))?\[\d{1,10}(?:[.:]\w{1,12
 const plainProgramAt = /[\w./@-]{1,80}(?:\([\w./@-]{1,60}\))?:(?=\s)/y;
 /** A logger or tag: dotted, of several humps, or with `$ @ # _` in it; then `:`, ` -`, ` :`, ` |` or a bracket. */
 const loggerAt =
-  /(?=[\w$@#/.:-]{0,100}(?:\.[A-Za-z_$]|[a-z\d][A-Z]|[A-Z]{2}[a-z]|[$@#_]))[A-Za-z_$][\w$@#/.-]{0,120}(?:::?[\w$@#/.<>-]{1,60}){0,4}(?:\[[\w.]{1,40}\])?(?:(?=\s*(?: - | -- |\|| \[))|\s{0,40}:(?=\s|$))/y;
+  /(?!std::)(?=[\w$@#/.:-]{0,100}(?:\.[A-Za-z_$]|[a-z\d][A-Z]|[A-Z]{2}[a-z]|[$@#_]|[a-z\d]::[a-z_]))[A-Za-z_$][\w$@#/.-]{0,120}(?:::?[\w$@#/.<>-]{1,60}){0,4}(?:\[[\w.]{1,40}\])?(?:(?=\s*(?: - | -- |\|| \[))|\s{0,40}:(?=\s|$))/y;
 const columnAt = /[A-Za-z][\w.$-]{0,40}(?=\s{2})/y;
 const callerAt = /\(?[\w./@+-]{1,120}\.[a-z]{1,5}:\d{1,6}(?::\d{1,6})?[\])]?(?::|(?=\s))/y;
 const parenthesisedAt = /\([^()\n]{1,60}\):(?=\s)/y;
@@ -66,7 +66,7 @@ const separatorAt = /(?:-{1,3}|[|:*,>#]|=>|--|\u2013|\u2014)(?=\s|$)/y;
 const pipedFieldAt = /\s*[\w.$:@/# -]{0,60}\|/y;
 const looseAt = /\S{1,80}/y;
 const proseWord = /^[A-Z]?[a-z']+[,.;:!?]*$/;
-const typeName = /(?:Error|Exception|Failure|Fault|Throwable)[:\s]*$/;
+const typeName = /(?:(?:Error|Exception|Failure|Fault|Throwable)|[A-Z]\w*::[A-Z]\w*)[:\s]*$/;
 
 function endAt(pattern: RegExp, line: string, from: number): number {
   pattern.lastIndex = from;
@@ -280,7 +280,7 @@ export function endOfHeader(whole: string): number {
     brackets: 0,
     loose: 0,
     looseProse: 0,
-    startsLikeTable: /^(?:- |\d+ )/.test(line),
+    startsLikeTable: /^(?:- |\d+ |[\d.]{7,15} \S{1,80} \S{1,80} \[)/.test(line),
   };
   let at = 0;
   /** Everything before this is certainly header. */
@@ -297,7 +297,7 @@ export function endOfHeader(whole: string): number {
     if (seen.loose >= 5 || (seen.level && seen.logger) || (seen.program && !seen.level)) break;
     // Perhaps a host, a user or a component: known only from what follows.
     const wordEnd = endAt(looseAt, line, at);
-    if (wordEnd === -1) break;
+    if (wordEnd === -1 || (wordEnd === at + 1 && line[at] === '=')) break;
     if (proseWord.test(line.slice(at, wordEnd))) seen.looseProse++;
     if (seen.looseProse > 1 && !seen.startsLikeTable) break;
     seen.loose++;
