@@ -30,12 +30,18 @@ function endOfList(keys: readonly string[], from: number): number {
   return -1;
 }
 
+const httpMethod = /^ ?(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE)$/;
+const saidWord = /^ ?[A-Za-z][a-z]{2,}$/;
+const requested = /^ ["'`]?<(?:path|url|str)>/;
+
 const isMask = (key: string | undefined): boolean => key === anything || key === ' <*>';
 
 /** Joins what takes several pieces to say one thing: dates, amounts with a unit, lists of values. */
 export function compact({ shown, keys }: Masked): Masked {
   const outShown: string[] = [];
   const outKeys: string[] = [];
+  let said = false;
+  let looked = 0;
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string;
     const text = shown[i] as string;
@@ -59,6 +65,18 @@ export function compact({ shown, keys }: Masked): Masked {
         outShown.push(`${lead}<time>`);
         outKeys.push(lead + anything);
         i = j - 1;
+        continue;
+      }
+    }
+    // What was asked for, behind words that say what failed: `retry of GET /orders`, `No route matches [GET] "/orders"`
+    if (httpMethod.test(key) && hasSaidAWord()) {
+      if (requested.test(shown[i + 1] ?? '') && isMask(keys[i + 1])) {
+        push(`${lead}<request>`);
+        i++;
+        continue;
+      }
+      if (outKeys.at(-1) === ' [' && keys[i + 1] === ']') {
+        push(`${lead}<method>`);
         continue;
       }
     }
@@ -125,6 +143,11 @@ export function compact({ shown, keys }: Masked): Masked {
     outKeys.push(key);
   }
   return { shown: outShown, keys: outKeys };
+
+  function hasSaidAWord(): boolean {
+    while (!said && looked < outKeys.length) said = saidWord.test(outKeys[looked++] as string);
+    return said;
+  }
 
   /** Adds a value, or takes it into the list of values before it. */
   function push(text: string): void {

@@ -36,6 +36,8 @@ const methodBefore = /(?:^|[^\w])(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNE
 const httpRequest = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) \S/;
 const messageKey =
   /(?:^|[\s,{"'])(?:msg|message|event|err|error|reason|cause|exception|detail|title|body|description|text)["']?\s?[=:]\s?$/i;
+/** What tells outcomes apart: `Failed with result 'timeout'` */
+const outcomeKey = /(?:^|[^A-Za-z])(?:result|reason|status|code)["']?\s?[=:]?\s?$/i;
 /** Colons that are an address's own: `::1`. */
 const startsIp6 = /^::(?=[\da-f:.]{0,40}\d)[\da-f:.]{1,45}(?![\w-])/i;
 const pathWithQuery = /^(?:\/[\w.@~+%:$*#;,-]*)+\?[^\s"'<>]*$/;
@@ -67,6 +69,10 @@ const colonRun = new RegExp(`[\\w./@:-]{1,${longestColonRun + 1}}`, 'y');
 
 /** Values that have colons of their own. */
 const wholeMask = new Set(['<ip>', '<time>', '<host>', '<mac>', '<path>']);
+
+const scheme = /^[a-z][a-z\d+.-]{1,15}$/i;
+/** What ends a URL within a word. */
+const endsUrl = new Set(',;()[]{}<>"\'|');
 
 function isSeparator(char: string): boolean {
   return separators.has(char);
@@ -143,6 +149,15 @@ function maskChunk(chunk: string, first: boolean): Masked {
           continue;
         }
         if (char !== undefined && !isSeparator(char)) continue;
+        // A query belongs to its path, and a URL is one: `path=/orders?id=3,`, `url=https://example.com/`
+        const isQuery = char === '?' && core[from] === '/';
+        if (isQuery || (char === ':' && core.startsWith('//', at + 1) && scheme.test(core.slice(from, at)))) {
+          while (at < core.length && !endsUrl.has(core[at] as string)) at++;
+          push(isQuery ? '<path>' : '<url>', anything);
+          from = at;
+          at--;
+          continue;
+        }
         // can't, O'Brien
         if (char === "'" && /[A-Za-z]/.test(core[at - 1] ?? '') && /[A-Za-z]/.test(core[at + 1] ?? ''))
           continue;
@@ -150,7 +165,8 @@ function maskChunk(chunk: string, first: boolean): Masked {
         if (char === ':' && (/\d/.test(core[at + 1] ?? '') || (at === from && core[at + 1] === ':'))) {
           colonRun.lastIndex = from;
           const rest = colonRun.exec(core)?.[0] ?? '';
-          const isWhole = rest.length > at - from && rest.length <= longestColonRun;
+          const isWhole =
+            rest.length > at - from && rest.length <= longestColonRun && core[from + rest.length] !== '+';
           const mask = isWhole ? maskPiece(rest, false) : undefined;
           if (mask !== undefined && wholeMask.has(mask)) {
             push(mask, anything);
@@ -165,6 +181,8 @@ function maskChunk(chunk: string, first: boolean): Masked {
       }
     }
   }
+  // Base64 ends so.
+  if (keys.at(-1) === anything) while (tail[0] === '=') tail.shift();
   for (const char of tail) push(char, char);
   return { shown, keys };
 }
@@ -179,6 +197,7 @@ function maskQuotes(text: string): string {
       if (httpRequest.test(inner) || errorType.test(inner)) return whole;
       const before = text.slice(Math.max(0, at - 24), at);
       if (messageKey.test(before) || before.endsWith('instance of ')) return whole;
+      if (outcomeKey.test(before)) return whole;
       // klog quotes the message, and fields follow; RuntimeError('no order') is how Python shows an exception.
       if (at === 0 && quote === '"' && quotedMessage.test(text.slice(whole.length, whole.length + 64)))
         return whole;

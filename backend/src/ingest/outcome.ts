@@ -40,13 +40,17 @@ export function lengthOfOutcome(text: string, from: number): number {
 }
 
 function mayPrecede(text: string, from: number): boolean {
-  const last = text.charCodeAt(from - 1);
-  if (last === 61 || last === 58) return true;
-  if (last > space) return false;
-  const letter = text.charCodeAt(from - 2);
-  if (letter === 61 || letter === 58 || isDigit(letter)) return true;
-  return lastLetters.has(((text.charCodeAt(from - 3) | 32) << 8) | (letter | 32));
+  let at = from - 1;
+  while (at > from - 5 && isBetween(text.charCodeAt(at))) at--;
+  const letter = text.charCodeAt(at);
+  // HTTP/1.1 503
+  if (isDigit(letter)) return at === from - 2;
+  return at < from - 1 && lastLetters.has(((text.charCodeAt(at - 1) | 32) << 8) | (letter | 32));
 }
+
+/** White space, and what may stand between a name and its value: `: `, `=`, `":` */
+const isBetween = (code: number): boolean =>
+  code <= space || code === 58 || code === 61 || code === 34 || code === 39;
 
 /** Not the start of `404.5`, `5s` or `1-2`. */
 function isWholeNumber(text: string, end: number): boolean {

@@ -45,8 +45,29 @@ describe('template miner', () => {
       take(miner, `answered error_code=${code} at last`),
     ]);
     expect(new Set(ids.map((id) => miner.root(id))).size).toBe(9);
+    const quoted = ['timeout', 'signal', 'exit-code', 'oom-kill'].flatMap((code) => [
+      take(miner, `job ended with result '${code}' today`),
+      take(miner, `query was lost error=${code} peer=db`),
+    ]);
+    expect(new Set(quoted.map((id) => miner.root(id))).size).toBe(8);
     const users = ['aBc', 'dEf', 'gHi'].map((user) => take(miner, `rpc error: user = ${user} desc = failed`));
     expect(new Set(users.map((id) => miner.root(id))).size).toBe(1);
+  });
+
+  it('keeps states apart that are spelled as constants of several words', () => {
+    const miner = createTemplateMiner();
+    const ids = ['LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC', 'NOT_LEADER'].map((state) =>
+      take(miner, `cannot fetch metadata {orders=${state}}`),
+    );
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(3);
+  });
+
+  it('takes a dotted name that begins the message for a value after the fourth', () => {
+    const miner = createTemplateMiner();
+    const ids = ['web.service', 'db.service', 'mail.socket', 'cron.timer'].map((unit) =>
+      take(miner, `${unit}: Start request repeated too quickly.`),
+    );
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(1);
   });
 
   it('never makes two exception types one', () => {

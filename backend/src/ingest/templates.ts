@@ -87,7 +87,20 @@ const plainWord = /^[A-Za-z][a-z]+[,.:;]?$/;
 const valueChunk = /<\*>|<\?>|[\d./\\@_]|[a-z][A-Z]/;
 
 /** What tells outcomes apart, however it is spelled: `code = DeadlineExceeded`. */
-const codeName = /(?:^|[^A-Za-z])(?:code|status|reason)$/i;
+const codeName = /(?:^|[^A-Za-z])(?:code|status|reason|result|error|err|cause)$/i;
+/** `NOT_LEADER`: a state or a code wherever it stands. */
+const stateName = /^ ?[A-Z]+(?:_[A-Z]+)+$/;
+const namesValue = /^ ?[=:"'`]$/;
+
+/** Whether the word at `place` stands behind such a name: `reason: "evicted"`, `result 'timeout'` */
+function isNamedCode(keys: readonly string[], place: number): boolean {
+  let at = place - 1;
+  while (at > 0 && at > place - 4 && namesValue.test(keys[at] as string)) at--;
+  return at < place - 1 && codeName.test(keys[at] ?? '');
+}
+
+/** `web.service`, `a/b` */
+const innerMark = /\w[./@]\w/;
 
 const valueName = /^[\w.-]+[=:(]/;
 
@@ -386,20 +399,22 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     const after = keys[place + 1];
     if (after === '=' || after === ' =') return words.size >= needed.sentence;
     const isFirst = place === 0 || (!masked && place === keys.findIndex(isWord));
-    // A long dotted name may begin a sentence as its subject: `a.b.c is deprecated, use …`
+    // A dotted name may begin a sentence as its subject: `a.b.c is deprecated, use …`
     const isSubject =
       keys.filter(isWord).length > 3 &&
-      [...words].every((word) => word.split('.').length > 2 || word.includes('*'));
+      [...words].every((word) => innerMark.test(word) || word.includes('*'));
     const mark = keys[place - 1]?.trim();
     const isValue = mark === '=';
-    const isCode = (isValue || mark === ':') && codeName.test(keys[place - 2] ?? '');
+    const isCode = isNamedCode(keys, place);
+    const areStates = [...words].every((word) => stateName.test(word));
     // Kind by kind, the surest first: three unknown words show that a place varies, whatever else was seen in it.
     let seen = masked ? 2 : 0;
     for (const kind of ['name', 'plain', 'constant', 'sentence'] as const) {
       const count = counts[kind];
       if (count === undefined) continue;
       seen += count;
-      let need = isCode ? Math.max(needed.constant, needed[kind]) : isValue ? 2 : needed[kind];
+      const isState = isCode || (kind === 'constant' && areStates);
+      let need = isState ? Math.max(needed.constant, needed[kind]) : isValue ? 2 : needed[kind];
       if (known > 0 && need > 2) need = Math.max(2, need - known);
       if (isFirst) need = Math.max(need, kind === 'name' && isSubject ? 4 : 12);
       if (places > 1) need++;
