@@ -320,6 +320,60 @@ describe('understand', () => {
     expect(identityOf(trace('lambda$run$0'))).toBe(identityOf(trace('lambda$run$7')));
   });
 
+  it('passes over what proxies put on the stack', () => {
+    const trace = (between: string): string =>
+      `java.lang.IllegalStateException: x\n\tat com.example.Shop.pay(Shop.java:3)\n${between}\tat com.example.Web.post(Web.java:9)`;
+    for (const frame of [
+      'Shop$$SpringCGLIB$$0.pay(<generated>)',
+      'Order$HibernateProxy$aB3dE9xZ.total(Unknown Source)',
+      'Order$ByteBuddy$Qq7w8Ert.total(Unknown Source)',
+      'Shop_ClientProxy.pay(Unknown Source)',
+    ])
+      expect(identityOf(trace(`\tat com.example.${frame}\n`)), frame).toBe(identityOf(trace('')));
+  });
+
+  it('sees the same method in another build of a bundle, and tells its methods apart', () => {
+    const trace = (file: string, name: string): string =>
+      `TypeError: x is not a function\n    at ${name} (/srv/app/${file}:1:20)\n    at pay (/srv/app/pay.js:3:1)`;
+    const built = identityOf(trace('dist/main.3f2a1b9c.js', 't.total'));
+    expect(identityOf(trace('dist/main.99ff00aa.js', 'r.total'))).toBe(built);
+    expect(identityOf(trace('dist/main.99ff00aa.js', 'r.cancel'))).not.toBe(built);
+    expect(identityOf(trace('assets/index-Dk3jx81a.js', 'Nt'))).toBe(
+      identityOf(trace('assets/index-B8xqP0zL.js', 'xe')),
+    );
+    expect(identityOf(trace('app.service.js', 'AppService.all'))).not.toBe(
+      identityOf(trace('app.service.js', 'AppService.one')),
+    );
+  });
+
+  it('knows a method of Ruby and a closure of Rust in whatever way a version names them', () => {
+    const ruby = (name: string): string =>
+      `/app/order.rb:3:in ${name}': order 1 (RuntimeError)\n\tfrom /app/web.rb:9:in 'create'`;
+    expect(identityOf(ruby("'Order#pay"))).toBe(identityOf(ruby('`pay')));
+    expect(identityOf(ruby("'block in Order.pay"))).toBe(identityOf(ruby('`block in pay')));
+    const rust = (closure: string): string =>
+      `thread 'main' panicked at src/pay.rs:3:5:\nboom\nstack backtrace:\n   0: shop::pay::charge::${closure}\n             at ./src/pay.rs:3:5`;
+    expect(identityOf(rust('{closure#2}'))).toBe(identityOf(rust('{{closure}}')));
+  });
+
+  it('tells the crashes of mysqld and of mariadbd apart by signal and place', () => {
+    const mysqld = (signal: number, place: string, at: string): string =>
+      `10:0${at}:01 UTC - mysqld got signal ${signal} ;\nMost likely, you have hit a bug.\nstack_bottom = 7f${at} thread_stack 0x46000\n/usr/sbin/mysqld(my_print_stacktrace(unsigned char const*, unsigned long)+0x3d) [0x55c${at}]\n/usr/sbin/mysqld(${place}(THD*, Item**)+0x1${at}) [0x55d${at}]`;
+    const mariadbd = (place: string, line: number): string =>
+      `261122 10:00:01 [ERROR] /usr/sbin/mariadbd got signal 11 ;\nAttempt at backtrace.\nsql/signal_handler.cc:247(handle_fatal_signal)[0x55a${line}]\nsql/sql_select.cc:${line}(${place}())[0x55b${line}]`;
+    const once = identityOf(mysqld(11, 'Item_func::fix_fields', '1'));
+    expect(understand(mysqld(11, 'Item_func::fix_fields', '1'))).toMatchObject({
+      kind: 'trace',
+      title: 'mysqld got signal 11',
+      frames: ['Item_func::fix_fields (sbin/mysqld)'],
+    });
+    expect(identityOf(mysqld(11, 'Item_func::fix_fields', '2'))).toBe(once);
+    expect(identityOf(mysqld(6, 'Item_func::fix_fields', '1'))).not.toBe(once);
+    expect(identityOf(mysqld(11, 'JOIN::optimize', '1'))).not.toBe(once);
+    expect(identityOf(mariadbd('JOIN::optimize', 1))).toBe(identityOf(mariadbd('JOIN::optimize', 20)));
+    expect(identityOf(mariadbd('JOIN::optimize', 1))).not.toBe(identityOf(mariadbd('JOIN::exec', 1)));
+  });
+
   it('reads the stack inside a JSON record', () => {
     const stack = node('TypeError', 3, 'x');
     const json = JSON.stringify({
@@ -360,6 +414,9 @@ describe('understand', () => {
       `#0${' '.repeat(990)}y`,
       `panic: ${'0:'.repeat(490)}`,
       `${' '.repeat(950)} Traceback (most recent call last):x`,
+      `a(${'a'.repeat(480)}+0x`.repeat(2),
+      `${'a/'.repeat(490)} got signal x`,
+      `a:1(${')'.repeat(980)})[0xg`,
     ])
       expect(cost(line), line.trim().slice(0, 20)).toBeLessThan(150 + 10 * ordinary);
   });

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { Doorkeeper } from './doorkeeper.ts';
-import { endOfHeader } from './header.ts';
+import { type FirstMessage, firstMessage } from './first-message.ts';
 import { textOfJson } from './json-record.ts';
 import { joined, mask, maskText } from './mask.ts';
 import { sentenceOf } from './sentence.ts';
@@ -139,59 +139,7 @@ function maskException(thrown: TracedException) {
   return mask(withoutHeader(firstMessage(thrown.message.split('\t{', 1)[0]!)));
 }
 
-interface FirstMessage {
-  line: string;
-  /** Where the message begins in it. */
-  header: number;
-}
-
 const withoutHeader = ({ line, header }: FirstMessage): string => line.slice(header);
-
-/** .NET's console prints level and category, and the message indented below: `fail: Shop.Orders[0]`. */
-const consoleCategory =
-  /(?:^|\s)(?:trce|dbug|info|warn|fail|crit): (?<category>[\w.+`<>,[\]]{1,200}?)\[-?\d{1,10}\]$/;
-
-/** The first line below `first`, scopes (`=> …`) passed over, if it is indented. */
-function indentedBelow(lines: readonly string[], first: string): string | undefined {
-  const from = lines.findIndex((line) => line.trim() === first) + 1;
-  const line = lines.slice(from).find((each) => !/^\s*(?:=>|$)/.test(each));
-  return line !== undefined && /^\s/.test(line) ? line.trim() : undefined;
-}
-
-/** Any word after it would be the message. */
-const isAllHeader = (line: string): boolean => endOfHeader(`${line} x`) > line.length;
-
-/** The lines up to the first that is no heading; rules say nothing. */
-function firstSentence(lines: readonly string[]): string | undefined {
-  const worded = lines.filter((line) => /[^\W_]/.test(line));
-  const headings = worded.findIndex((line) => !line.endsWith(':') && /[a-z]/.test(line));
-  return worded.length === 0 ? undefined : worded.slice(0, headings === -1 ? 1 : headings + 1).join(' ');
-}
-
-/** The first line that says something; a second line joins it when the first is hardly a word. */
-function firstMessage(text: string): FirstMessage {
-  if (text.indexOf('\n') === -1) return { line: text, header: endOfHeader(text) };
-  const lines = (text.length > 20_000 ? text.slice(0, 20_000) : text).split('\n', 20);
-  const said = lines.map((line) => line.trim()).filter((line) => line !== '');
-  const [first = '', second = ''] = said;
-  const header = endOfHeader(first);
-  // java.util.logging prints the time, the class and the method above the message.
-  if (header > 0 && /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /.test(second))
-    return { line: second, header: endOfHeader(second) };
-  const category = first.endsWith(']') ? consoleCategory.exec(first)?.groups?.category : undefined;
-  const below = category === undefined ? undefined : indentedBelow(lines, first);
-  if (below !== undefined) return { line: `${category}: ${below}`, header: 0 };
-  const sentence = isAllHeader(first) ? firstSentence(said.slice(1)) : undefined;
-  if (sentence !== undefined) return { line: sentence, header: endOfHeader(sentence) };
-  // C++ prints what an exception says below its type.
-  if (second.startsWith('what():') && first.includes('instance of '))
-    return { line: `${first} ${second}`, header };
-  // Errors of Rust may begin with `Error:` alone, and number their causes.
-  if (second !== '' && /^\w+:$/.test(first))
-    return { line: `${first} ${second.replace(/^\d+: +/, '')}`, header };
-  const letters = first.slice(header).replace(/[^A-Za-z]/g, '').length;
-  return { line: second !== '' && letters < 4 ? `${first} ${second}` : first, header };
-}
 
 /** The text that says what happened: of an aggregate its first entry, of a JSON record its message or stack. */
 function textOf(message: string): string {

@@ -23,6 +23,9 @@ const dotnetLibrary =
 /** What the C library (built in `../sysdeps/` …) and the sanitizers put on the stack; `<null>` is a place not known. */
 const nativeLibrary =
   /^<null>|^\.\.\/(?:sysdeps|csu|nptl|stdlib)\/|\/usr\/(?:lib|include)|\blib(?:c|stdc\+\+|sanitizer|[a-z]{1,2}san)\b|^__interceptor_|^__libc|^_start$|^operator$/;
+/** What prints the stack when a signal comes. */
+const crashLibrary =
+  /\blib(?:c|pthread|stdc\+\+)[.-]|^\?\?|stacktrace|fatal_signal|(?:^|_)backtrace|signal_handler|^(?:abort|raise|gsignal)\b/;
 /** Other people's crates, wherever `CARGO_HOME` is, and Rust's own. */
 export const rustLibrary = /\/rustc\/|\bcargo\/(?:registry|git)\/|(?:^|\/)library\/(?:std|core|alloc)\//;
 const place = '[^\\s()"]{0,400}';
@@ -67,7 +70,7 @@ const shapes: Record<string, Shape> = {
     pattern:
       /^\s*(?:at|@) (?:[\w.@-]{1,80}\/{1,2}(?:[\w.@-]{1,80}\/)?)?(?<name>[\w$.<>\u00a0-\uffff-]{1,300})\((?<file>[\w$.-]{1,200}\.(?:java|kts?|scala|groovy|cljc?|gen)|Native Method|Unknown Source|<generated>|[\w$-]{1,80})(?::-?\d+)?\)/,
     library:
-      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy/,
+      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|^<generated>|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy|\$\$(?:SpringCGLIB|FastClass)|\$(?:HibernateProxy|ByteBuddy|MockitoMock)\$|_(?:ClientProxy|Subclass)\./,
   },
   dotnetBare: {
     hint: 'at ',
@@ -110,9 +113,20 @@ const shapes: Record<string, Shape> = {
       /^\s*#\d+ (?<name>[^\s(]{1,300}(?:\([^()]{0,300}\))?) (?<file><null>|[^\s:()<]{1,400})(?::\d+){0,2} \([^()]{1,300}\+0x[\da-f]{1,16}\)/,
     library: nativeLibrary,
   },
+  // What glibc prints of a program's own stack: `/usr/sbin/mysqld(JOIN::optimize()+0x1a) [0x55d8c1]`
+  glibc: {
+    hint: '+0x',
+    pattern: /^\s*(?<file>[^\s()]{1,300})\((?<name>[^+]{1,300})\+0x[\da-f]{1,16}\) ?\[0x[\da-f]{1,16}\]$/,
+    library: crashLibrary,
+  },
+  mariadb: {
+    hint: ')[0x',
+    pattern: /^\s*(?<file>[^\s():]{1,300}):\d{1,7}\((?<name>.{1,300})\)\[0x[\da-f]{1,16}\]$/,
+    library: crashLibrary,
+  },
   rust: {
     hint: ': ',
-    pattern: /^\s*\d+:\s+(?:0x[\da-f]{1,16} - )?(?<name>[\w<>:{}$&*',.[\]() -]{1,400})$/,
+    pattern: /^\s*\d+:\s+(?:0x[\da-f]{1,16} - )?(?<name>[\w<>:{}#$&*',.[\]() -]{1,400})$/,
     library:
       /^(?:std|core|alloc|backtrace|tokio|futures|hyper|tower|actix_\w+|axum|rayon|tracing|anyhow|eyre|color_eyre|test)::|^<(?:std|core|alloc|tokio|futures)|^<.{1,200} as (?:core|alloc|std)::|rust_begin_unwind|rust_panic|__rust_|^__libc|^_start$|^main$|^__pthread|^start_thread|^clone3?$/,
   },
@@ -172,7 +186,7 @@ function cleanName(name: string): string {
       '',
     )
     .replace(/::h[\da-f]{16}$/, '')
-    .replace(/(?:::)?\{\{?closure\}?\}(?:#\d+)?/g, '')
+    .replace(/(?:::)?\{\{?closure(?:#\d+)?\}?\}(?:#\d+)?/g, '')
     .replace(/\$\$(?:Lambda|Enhancer|FastClass|SpringCGLIB|_)[^.]{0,80}/g, '')
     .replace(/lambda\$(\w{1,80}?)\$\d+/g, '$1')
     .replace(/<(\w{1,80})>[a-z]__\w{1,20}(?:\.MoveNext)?/g, '$1')
@@ -185,6 +199,9 @@ function cleanName(name: string): string {
     .trim();
 }
 
+/** Vite's and Rollup's: `index-Dk3jx81a.js` */
+const bundleHash = /-(?=[\w-]*(?:\d|[a-z][A-Z]))[\w-]{8}(?=\.[cm]?js$)/;
+
 /** Two last segments, without what a build puts in: hashes and versions. */
 function cleanFile(file: string): string {
   return file
@@ -193,15 +210,22 @@ function cleanFile(file: string): string {
     .join('/')
     .replace(/\?.*$/, '')
     .replace(/([.-])[\da-f]{6,40}(?=\.)/gi, '$1#')
+    .replace(bundleHash, '-#')
     .replace(/\d+/g, '#');
 }
 
 const minifiedFile =
-  /\.min\.|(?:^|[/\\])(?:chunk|bundle|vendor|main|app|runtime|polyfills)[.-][\w]{4,}\.|\.[\da-f]{8,}\./i;
+  /\.min\.|(?:^|[/\\])(?:chunk|bundle|vendor|main|app|runtime|polyfills)[.-](?=\w*\d)\w{4,}\.|\.[\da-f]{8,}\./i;
+/** `#` stands for a number. */
+const shortName = /^(?:[a-zA-Z_$]{1,2}#?\.)*[a-zA-Z_$]{1,2}#?$/;
 
-/** A name of a minifier says nothing the next build would repeat. */
-function isMinified(name: string, file: string): boolean {
-  return minifiedFile.test(file) || /^(?:[a-zA-Z_$]{1,2}\d?\.)*[a-zA-Z_$]{1,2}\d?$/.test(name);
+/** What a minifier leaves of a name: the next build would call all else otherwise. */
+function withoutMinified(name: string, file: string): string {
+  if (shortName.test(name)) return '';
+  if (!minifiedFile.test(file)) return name;
+  // Methods keep their names: `t.total`
+  const method = name.slice(name.lastIndexOf('.') + 1);
+  return method.length > 3 ? method : '';
 }
 
 /** Not a cause that anyhow and eyre number like frames: a symbol has its spaces within brackets, and hardly is one bare word. */
@@ -214,6 +238,16 @@ function isRustSymbol(name: string): boolean {
   }
   return /::|_|^main$/.test(name);
 }
+
+function nameOf(language: string, name: string, file: string): string {
+  if (language === 'ruby') return name.replace(rubyClass, '');
+  if (language !== 'javascript' && language !== 'browser') return name;
+  const readable = withoutMinified(name, file);
+  return readable.replace(/^(?:Object\.)?<anonymous>$/, '');
+}
+
+/** Ruby names it from 3.4 on: `Order#pay`, `Order.all` */
+const rubyClass = /^[A-Z][\w:]*[#.](?=[a-z_])/;
 
 export interface FrameReader {
   /** The frame that this line names; 'part' when it belongs to the frame before; undefined when it is no frame. */
@@ -271,7 +305,7 @@ export function createFrameReader(): FrameReader {
         );
         const js = language === 'javascript' || language === 'browser';
         const frame = {
-          name: js && isMinified(cleaned, file) ? '' : cleaned.replace(/^(?:Object\.)?<anonymous>$/, ''),
+          name: nameOf(language, cleaned, file),
           file: cleanFile(file),
           inApp: inApp && !(js && file === ''),
         };
