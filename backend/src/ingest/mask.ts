@@ -82,6 +82,23 @@ function isIp6At(chunk: string, at: number): boolean {
   return chunk.startsWith('::', at) && startsIp6.test(chunk.slice(at));
 }
 
+/** Words of Chinese, Japanese and Thai, which have no spaces between them, and of Korean, whose particles are glued on. */
+const unspaced = /([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)/;
+
+/** A chunk of such words: each run of them is a piece, and what stands between is masked as ever. */
+function maskUnspaced(chunk: string, first: boolean): Masked {
+  const shown: string[] = [];
+  const keys: string[] = [];
+  for (const [at, part] of chunk.split(unspaced).entries()) {
+    if (part === '') continue;
+    const pieces =
+      at % 2 === 1 ? { shown: [part], keys: [part] } : maskChunk(part, first && shown.length === 0);
+    shown.push(...pieces.shown);
+    keys.push(...pieces.keys);
+  }
+  return { shown, keys };
+}
+
 /** A chunk between white space, in pieces; the first piece gets the leading space. */
 function maskChunk(chunk: string, first: boolean): Masked {
   const shown: string[] = [];
@@ -110,6 +127,7 @@ function maskChunk(chunk: string, first: boolean): Masked {
     push('<host>', anything);
     return { shown, keys };
   }
+  if (unspaced.test(chunk) && !url.test(chunk)) return maskUnspaced(chunk, first);
   let start = 0;
   let end = chunk.length;
   while (start < end && isSeparator(chunk[start] as string) && !isIp6At(chunk, start))

@@ -62,6 +62,22 @@ describe('template miner', () => {
     expect(new Set(ids.map((id) => miner.root(id))).size).toBe(3);
   });
 
+  it('knows the sentences of languages without spaces, and the names in them', () => {
+    const miner = createTemplateMiner();
+    const of = (messages: string[]) =>
+      new Set(messages.map((message) => take(miner, message)).map(miner.root));
+    const missing = ['bob', 'ann', 'eve', 'dan'].map((user) => `エラー ユーザー${user}が見つかりません`);
+    for (const message of missing) take(miner, message);
+    expect(of(missing).size).toBe(1);
+    const failures = [
+      '注文9の処理に失敗しました',
+      'データベースに接続できません',
+      'ディスクが一杯です',
+      '証明書の期限が切れました',
+    ];
+    expect(of([...missing, ...failures.map((each) => `エラー ${each}`)]).size).toBe(5);
+  });
+
   it('takes a dotted name that begins the message for a value after the fourth', () => {
     const miner = createTemplateMiner();
     const ids = ['web.service', 'db.service', 'mail.socket', 'cron.timer'].map((unit) =>

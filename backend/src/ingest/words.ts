@@ -56,6 +56,8 @@ const spelledNumber = /^(?:one|two|three|four|five|six|seven|eight|nine|ten|elev
 const exceptionType =
   /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$|^ ?(?:exception|instance of) \S|^ ?\d{1,3}$/;
 
+/** Of Chinese, Japanese, Korean or Thai: what is longer than a name is a part of the sentence. */
+const unspacedSentence = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{4}/;
 const nameShape = /[\d./\\@$_#*~]|[a-z][A-Z]/;
 
 /**
@@ -79,6 +81,7 @@ export function kindOfWord(piece: string): WordKind {
   // x, y+, B: the axes and ranks of a system, not its users.
   if (/^[A-Za-z]\W?$/.test(word)) return 'constant';
   if (nameShape.test(word)) return 'name';
+  if (unspacedSentence.test(word)) return 'sentence';
   const lower = word.toLowerCase();
   if (spelledNumber.test(lower)) return 'name';
   if (common.has(lower) || (lower.length > 4 && sentenceEnding.test(lower))) return 'sentence';
