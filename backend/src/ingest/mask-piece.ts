@@ -47,7 +47,7 @@ const booleanWord = /^(?:true|false|True|False|TRUE|FALSE)$/;
 export function maskPiece(piece: string, first: boolean): string | undefined {
   const code = piece.charCodeAt(0);
   const startsWithDigit = code >= 48 && code <= 57;
-  let hasDigit = false;
+  let digits = 0;
   let hasSlash = false;
   let hasDot = false;
   let hasColon = false;
@@ -55,13 +55,15 @@ export function maskPiece(piece: string, first: boolean): string | undefined {
   let hasAt = false;
   for (let i = 0; i < piece.length; i++) {
     const c = piece.charCodeAt(i);
-    if (c >= 48 && c <= 57) hasDigit = true;
+    if (c >= 48 && c <= 57) digits++;
     else if (c === 47) hasSlash = true;
     else if (c === 46) hasDot = true;
     else if (c === 58) hasColon = true;
     else if (c === 92) hasBackslash = true;
     else if (c === 64) hasAt = true;
   }
+  if (digits === piece.length) return '<num>';
+  const hasDigit = digits > 0;
   if (!hasDigit && !hasSlash && !hasDot && !hasColon && !hasBackslash && !hasAt) {
     if (booleanWord.test(piece)) return '<bool>';
     if (piece.length % 8 === 0 && hex.test(piece)) return '<hex>';

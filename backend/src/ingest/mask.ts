@@ -60,12 +60,10 @@ const chunkCache = new Map<string, Masked>();
 const maxCachedChunks = 20_000;
 const seenOnce = new Doorkeeper();
 
-/**
- * What a value with colons may be made of. No name of a host with its port is longer, nor an address or a time: a longer run
- * is none, and would be looked at once more at each of its colons.
- */
+/** What a value with colons may be made of. */
+const colonRun = /[\w./@:-]+/y;
+/** No name of a host with its port is longer, nor an address or a time: a longer run is none. */
 const longestColonRun = 280;
-const colonRun = new RegExp(`[\\w./@:-]{1,${longestColonRun + 1}}`, 'y');
 
 /** Values that have colons of their own. */
 const wholeMask = new Set(['<ip>', '<time>', '<host>', '<mac>', '<path>']);
@@ -156,6 +154,8 @@ function maskChunk(chunk: string, first: boolean): Masked {
     else if (url.test(core)) push('<url>', anything);
     else {
       let from = 0;
+      /** Where the run of what a value with colons may be made of ends, in which `from` stands. */
+      let runEnd = 0;
       for (let at = 0; at <= core.length; at++) {
         const char = core[at];
         // A leader of dots parts a name from its value: `store operation........1`
@@ -181,10 +181,12 @@ function maskChunk(chunk: string, first: boolean): Masked {
           continue;
         // A colon inside a path, an address or a time belongs to it.
         if (char === ':' && (/\d/.test(core[at + 1] ?? '') || (at === from && core[at + 1] === ':'))) {
-          colonRun.lastIndex = from;
-          const rest = colonRun.exec(core)?.[0] ?? '';
-          const isWhole =
-            rest.length > at - from && rest.length <= longestColonRun && core[from + rest.length] !== '+';
+          if (from >= runEnd) {
+            colonRun.lastIndex = from;
+            runEnd = colonRun.test(core) ? colonRun.lastIndex : from;
+          }
+          const isWhole = runEnd > at && runEnd - from <= longestColonRun && core[runEnd] !== '+';
+          const rest = isWhole ? core.slice(from, runEnd) : '';
           const mask = isWhole ? maskPiece(rest, false) : undefined;
           if (mask !== undefined && wholeMask.has(mask)) {
             push(mask, anything);
