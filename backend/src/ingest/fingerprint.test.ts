@@ -320,6 +320,31 @@ describe('understand', () => {
     expect(identityOf(trace('lambda$run$0'))).toBe(identityOf(trace('lambda$run$7')));
   });
 
+  it('tells an HTTP status, an exit code and an error of the system apart, be type and place the same', () => {
+    const each = [
+      node('AxiosError', 3, 'Request failed with status code 404'),
+      node('AxiosError', 3, 'Request failed with status code 503'),
+      node('Error', 3, "ENOSPC: no space left on device, write '/a'"),
+      node('Error', 3, "EACCES: permission denied, open '/a'"),
+      node('Error', 3, 'connect ECONNREFUSED 10.0.0.1:5432'),
+      python('requests.exceptions.HTTPError', 3, '404 Client Error: Not Found for url: https://a.io/1'),
+      python(
+        'requests.exceptions.HTTPError',
+        3,
+        '500 Server Error: Internal Server Error for url: https://a.io/1',
+      ),
+      python('OSError', 3, '[Errno 28] No space left on device'),
+      python('OSError', 3, '[Errno 24] Too many open files'),
+      python('subprocess.CalledProcessError', 3, "Command 'x' returned non-zero exit status 1."),
+      python('subprocess.CalledProcessError', 3, "Command 'x' returned non-zero exit status 2."),
+    ];
+    expect(new Set(each.map(identityOf)).size).toBe(each.length);
+    expect(identityOf(node('Error', 9, 'connect ECONNREFUSED 10.0.0.9:5433'))).toBe(identityOf(each[4]!));
+    expect(identityOf(node('TypeError', 3, 'order 404 is no order'))).toBe(
+      identityOf(node('TypeError', 3, 'order 503 is no order')),
+    );
+  });
+
   it('passes over what proxies put on the stack', () => {
     const trace = (between: string): string =>
       `java.lang.IllegalStateException: x\n\tat com.example.Shop.pay(Shop.java:3)\n${between}\tat com.example.Web.post(Web.java:9)`;

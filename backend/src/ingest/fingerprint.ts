@@ -102,6 +102,7 @@ function understandTrace(traceback: Traceback): UnderstoodTrace | undefined {
   parts.push('frames', ...frames);
   // The message counts only where types and frames do not tell the error: nobody's own frame, or a language without types.
   if (frames.length === 0) parts.push('message', ...maskException(reported).keys);
+  parts.push(...outcomesOf(reported));
   const said = exceptions.filter(isTypeless).map((thrown) => joined(maskException(thrown).keys));
   for (const each of new Set(said)) parts.push('typeless', each);
   const id = createHash('sha256').update(parts.join('\u0000')).digest('hex').slice(0, 32);
@@ -110,6 +111,23 @@ function understandTrace(traceback: Traceback): UnderstoodTrace | undefined {
     reported.type === '' ? shown || 'traceback' : shown === '' ? reported.type : `${reported.type}: ${shown}`,
   );
   return { kind: 'trace', fingerprint: versioned(id), title, frames };
+}
+
+/** POSIX's names of what a call of the system ended with: Node throws an `Error` for each. */
+const systemError =
+  /^ ?E(?:2BIG|ACCES|ADDRINUSE|ADDRNOTAVAIL|AGAIN|AI_AGAIN|BADF|BUSY|CANCELED|CONNABORTED|CONNREFUSED|CONNRESET|DQUOT|EXIST|HOSTUNREACH|INVAL|IO|ISDIR|LOOP|MFILE|NAMETOOLONG|NETUNREACH|NFILE|NOENT|NOMEM|NOSPC|NOTDIR|NOTEMPTY|NOTFOUND|PERM|PIPE|PROTO|ROFS|TIMEDOUT|XDEV)$/;
+/** `404 Client Error: …`, `[503] during …` */
+const beginsWithStatus = /^\[?[45]\d\d\b/;
+
+/** What of an exception's message tells failures apart though type and place are the same. */
+function outcomesOf(thrown: TracedException): string[] {
+  const status = beginsWithStatus.exec(thrown.message)?.[0].slice(-3);
+  const outcomes = maskException(thrown).keys.filter(
+    (key) => /^ ?\d{1,3}$/.test(key) || systemError.test(key),
+  );
+  const all = new Set(outcomes.map((key) => key.trim()));
+  if (status !== undefined) all.add(status);
+  return all.size === 0 ? [] : ['outcome', ...all];
 }
 
 /** Of these the message tells what happened. */
