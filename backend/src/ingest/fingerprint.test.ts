@@ -357,6 +357,22 @@ describe('understand', () => {
       expect(identityOf(trace(`\tat com.example.${frame}\n`)), frame).toBe(identityOf(trace('')));
   });
 
+  it.each([
+    [
+      'Java',
+      java('com.example.Bad', 3, 'x'),
+      '\tat io.github.resilience4j.retry.Retry.decorate(Retry.java:7)',
+    ],
+    ['Java', java('com.example.Bad', 3, 'x'), '\tat org.jooq.impl.Tools.executeAndGet(Tools.java:7)'],
+    ['Node', node('TypeError', 3, 'x'), '    at Runtime.handleOnce (file:///var/runtime/index.mjs:1171:29)'],
+    ['Deno', node('TypeError', 3, 'x'), '    at serve (https://deno.land/std@0.201.0/http/server.ts:2:18)'],
+    ['Python', python('ValueError', 3, 'x'), '  File "/root/.pex/wheels/requests/api.py", line 5, in get'],
+    ['Python', python('ValueError', 3, 'x'), '  File "/var/runtime/bootstrap.py", line 5, in main'],
+  ])('passes over libraries of %s wherever they stand', (_, trace, library) => {
+    const [first, ...rest] = trace.split('\n');
+    expect(identityOf([first, library, ...rest].join('\n'))).toBe(identityOf(trace));
+  });
+
   it('sees the same method in another build of a bundle, and tells its methods apart', () => {
     const trace = (file: string, name: string): string =>
       `TypeError: x is not a function\n    at ${name} (/srv/app/${file}:1:20)\n    at pay (/srv/app/pay.js:3:1)`;

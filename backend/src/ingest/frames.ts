@@ -35,7 +35,8 @@ const shapes: Record<string, Shape> = {
   python: {
     hint: 'File "',
     pattern: /^[\s|+]*File "(?<file>[^"]{1,400})", line \d+(?:, in (?<name>.{1,200}))?/,
-    library: /site-packages|dist-packages|\/lib\/python\d|\/lib64\/python\d|^<|\\Lib\\|\/python\d\.\d+\//,
+    library:
+      /site-packages|dist-packages|\/\.pex\/|^\/var\/runtime\/|\/lib\/python\d|\/lib64\/python\d|^<|\\Lib\\|\/python\d\.\d+\//,
   },
   // JavaScript comes before Java and .NET: its places end in line and column.
   javascript: {
@@ -44,7 +45,7 @@ const shapes: Record<string, Shape> = {
       `^\\s*at (?:async )?(?:(?<name>[^()]{1,200}?) )?\\(?(?:(?:file|webpack(?:-internal)?|https?|app):/{0,3})?(?:(?<file>${place}?):\\d+:\\d+|native|<anonymous>)\\)?,?(?: \\{)?$`,
     ),
     library:
-      /node_modules|^(?:node|ext|deno|bun):|^internal\/|^<anonymous>|\bnative\b|webpack\/(?:runtime|bootstrap)|^(?:_stream_|events|net|module|fs|timers)\.js$|\/internal\//,
+      /node_modules|\/\.yarn\/|^\/?var\/runtime\/|^(?:deno\.land|jsr\.io|esm\.sh|cdn\.jsdelivr\.net|unpkg\.com)\/|^(?:node|ext|deno|bun):|^internal\/|^<anonymous>|\bnative\b|webpack\/(?:runtime|bootstrap)|^(?:_stream_|events|net|module|fs|timers)\.js$|\/internal\//,
   },
   browser: {
     hint: '@',
@@ -70,7 +71,7 @@ const shapes: Record<string, Shape> = {
     pattern:
       /^\s*(?:at|@) (?:[\w.@-]{1,80}\/{1,2}(?:[\w.@-]{1,80}\/)?)?(?<name>[\w$.<>\u00a0-\uffff-]{1,300})\((?<file>[\w$.-]{1,200}\.(?:java|kts?|scala|groovy|cljc?|gen)|Native Method|Unknown Source|<generated>|[\w$-]{1,80})(?::-?\d+)?\)/,
     library:
-      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz)|com\.mchange)\.|^<generated>|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy|\$\$(?:SpringCGLIB|FastClass)|\$(?:HibernateProxy|ByteBuddy|MockitoMock)\$|_(?:ClientProxy|Subclass)\./,
+      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz|jooq|mybatis|keycloak|bouncycastle|elasticsearch|opensearch|infinispan|neo4j|jsoup|camunda|liquibase)|com\.(?:mchange|alibaba\.druid|github\.benmanes|nimbusds|azure|microsoft\.azure|typesafe|querydsl|stripe|graphql)|io\.(?:r2dbc|jsonwebtoken|sentry|confluent|minio|nats|temporal|github\.resilience4j|jaegertracing|zipkin|opentracing)|co\.elastic|liquibase|dev\.failsafe)\.|^<generated>|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy|\$\$(?:SpringCGLIB|FastClass)|\$(?:HibernateProxy|ByteBuddy|MockitoMock)\$|_(?:ClientProxy|Subclass)\./,
   },
   dotnetBare: {
     hint: 'at ',
