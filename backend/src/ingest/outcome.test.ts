@@ -17,6 +17,8 @@ describe('numbers that tell failures apart', () => {
     'command failed: exit status 127',
     'Task exited with return code 1',
     'exit_code=2 at last',
+    'process exited unexpectedly (code 1, signal null)',
+    'Response code was 404 there',
     'worker exited on signal 11',
     'write failed, errno=32',
   ])('keeps it: %s', (message) => {
@@ -29,6 +31,7 @@ describe('numbers that tell failures apart', () => {
     ['exited with code 0', 'exited with code <num>'],
     ['exited with code 4096', 'exited with code <num>'],
     ['returned 404 rows', 'returned <num> rows'],
+    ['read error 587 there', 'read error <num> there'],
     ['took 503 tries', 'took <num> tries'],
     ['barcode 404', 'barcode <num>'],
     ['status 404.5', 'status <num>'],

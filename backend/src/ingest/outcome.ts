@@ -3,13 +3,15 @@
 
 /** What a process ended with: any number but zero. */
 const ending =
-  /(?:^|[^A-Za-z])(?:(?:exit(?:ed|s|ing)?|return(?:ed|s)?)[ _-]?(?:with )?(?:a )?(?:non-?zero )?(?:code|status)(?: of)?|exit(?:ed)?(?: with)?|rc|signal|errno)(?:["']?\s?[=:]\s?|\s)$/i;
+  /(?:^|[^A-Za-z])(?:(?:exit(?:ed|s|ing)?|return(?:ed|s)?)[ _-]?(?:with )?(?:a )?(?:non-?zero )?(?:code|status)(?: of| was)?|exit(?:ed)?(?: with)?|exit(?:ed|s)?(?: [a-z]{1,20})? \(code|rc|signal|errno)(?:["']?\s?[=:]\s?|\s)$/i;
 /**
  * An HTTP status. Behind a quote and a space it is that of an access log, which tells of all requests; behind a comma, a
  * detail of a failure that has been told.
  */
 const status =
-  /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error)(?: of)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?|\s)$/i;
+  /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error)(?: of| was| is)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?|\s)$/i;
+/** Those that are in use, of 4xx and 5xx. */
+const failedStatus = /^(?:4[0-5]\d|499|5[0-3]\d|59[89])$/;
 const answer = /(?:^|[^A-Za-z])(?:responded|answered|returned|returns|sent|got)(?: with)?(?: an?)?\s$/i;
 /** After `answer`: a number of things would be followed by their name. */
 const afterAnswer = /^(?:$|[),.;:]| (?:in|for|from|after|on|to)\b)/;
@@ -17,9 +19,27 @@ const longestName = 40;
 
 /** The last two letters of what may stand before: most numbers need no pattern. */
 const lastLetters = new Set(
-  ['de', 'us', 'of', 'it', 'ed', 'th', 'rc', 'al', 'no', 'or', 'ps', 'tp', 'ns', 'nt', 'ot', ' a', 'an'].map(
-    (pair) => (pair.charCodeAt(0) << 8) | pair.charCodeAt(1),
-  ),
+  [
+    'de',
+    'us',
+    'of',
+    'as',
+    'is',
+    'it',
+    'ed',
+    'th',
+    'rc',
+    'al',
+    'no',
+    'or',
+    'ps',
+    'tp',
+    'ns',
+    'nt',
+    'ot',
+    ' a',
+    'an',
+  ].map((pair) => (pair.charCodeAt(0) << 8) | pair.charCodeAt(1)),
 );
 const space = 32;
 
@@ -35,7 +55,7 @@ export function lengthOfOutcome(text: string, from: number): number {
   if (length > 3 || !mayPrecede(text, from) || !isWholeNumber(text, end)) return 0;
   const before = text.slice(Math.max(0, from - longestName), from);
   if (ending.test(before)) return length;
-  if (length !== 3 || (first !== 52 && first !== 53)) return 0;
+  if (length !== 3 || !failedStatus.test(text.slice(from, end))) return 0;
   return status.test(before) || (answer.test(before) && afterAnswer.test(text.slice(end, end + 8))) ? 3 : 0;
 }
 
