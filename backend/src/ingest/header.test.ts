@@ -24,6 +24,7 @@ describe('endOfHeader', () => {
     ['2026-11-22 10:00:00.123 UTC [16171] app@shop ERROR:  division by zero', 'division by zero'],
     ['2026-11-22 10:00:00, Info                  CBS    Loaded', 'Loaded'],
     ['WARNING:root:watch out', 'watch out'],
+    ['2026/11/22 10:00:00 ERROR Shop::Orders - no such order', 'no such order'],
     ['2026-11-22T10:00:00.123456Z ERROR app::http: request failed', 'request failed'],
     ['10.0.0.1 - bob [22/Nov/2026:10:00:00 +0000] "GET /" 500 1', '"GET /" 500 1'],
     ['10.0.0.1 - m.rossi [22/Nov/2026:10:00:00 +0000] "GET /" 500 1', '"GET /" 500 1'],
@@ -39,6 +40,7 @@ describe('endOfHeader', () => {
     'TypeError: x is not a function',
     'failed to parse: ERROR in line 3',
     'session opened for user root',
+    '10.0.0.1 failed login [2026-11-22 10:00:00] twice',
     '',
   ])('leaves a message without a header whole: %s', (line) => {
     expect(endOfHeader(line)).toBe(0);

@@ -66,7 +66,7 @@ const separatorAt = /(?:-{1,3}|[|:*,>#]|=>|--|\u2013|\u2014)(?=\s|$)/y;
 const pipedFieldAt = /\s*[\w.$:@/# -]{0,60}\|/y;
 const looseAt = /\S{1,80}/y;
 const proseWord = /^[A-Z]?[a-z']+[,.;:!?]*$/;
-const typeName = /(?:(?:Error|Exception|Failure|Fault|Throwable)|[A-Z]\w*::[A-Z]\w*)[:\s]*$/;
+const typeName = /(?:Error|Exception|Failure|Fault|Throwable)[:\s]*$|[A-Z]\w*::[A-Z]\w*:$/;
 
 function endAt(pattern: RegExp, line: string, from: number): number {
   pattern.lastIndex = from;
@@ -280,7 +280,7 @@ export function endOfHeader(whole: string): number {
     brackets: 0,
     loose: 0,
     looseProse: 0,
-    startsLikeTable: /^(?:- |\d+ |[\d.]{7,15} \S{1,80} \S{1,80} \[)/.test(line),
+    startsLikeTable: /^(?:- |\d+ |[\d.]{7,15} \S{1,80} \S{1,80} \[\d{1,2}\/)/.test(line),
   };
   let at = 0;
   /** Everything before this is certainly header. */
