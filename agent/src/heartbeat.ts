@@ -1,6 +1,7 @@
 // Every half minute the agent says that it lives, and how it does: `POST /api/agents/heartbeat`, over a connection of its own
 // and waited for by nobody, so that it never holds records up. A backend that has no such route is left in peace for an hour.
-// It is also how a wrong key or address shows at the start, and not with the first record, which may be weeks away.
+// It is also how a backend that cannot be reached, a wrong key and a wrong address show at the start, and not with the first
+// record, which may be weeks away.
 
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,11 +10,12 @@ import type { Heartbeat } from '@log-detector/contract';
 import { everyAligned } from './aligned.ts';
 import type { FollowerStatus } from './follow/follow.ts';
 import type { PipelineStats } from './pipeline.ts';
-import { judgeFailure } from './ship/judge.ts';
-import { type Log, reasonOf } from './ship/log.ts';
-import { type Answer, connectTo } from './ship/post.ts';
-import { remedyOf } from './ship/remedy.ts';
-import type { SenderStats } from './ship/send.ts';
+import { backoffMs } from './ship/backoff.ts';
+import { judgeHoles, judgeRecords, type Verdict } from './ship/judge.ts';
+import type { Log } from './ship/log.ts';
+import { type Answer, type Connection, connectTo } from './ship/post.ts';
+import { complaintOf, type Failure, isFailure, unreachable } from './ship/remedy.ts';
+import { noRecords, type SenderStats } from './ship/send.ts';
 import type { SpoolStats } from './ship/spool.ts';
 
 // Filled in by the build.
@@ -34,12 +36,12 @@ export interface HeartbeatOptions {
   spool: { stats(): Pick<SpoolStats, 'records' | 'bytes' | 'oldestAt'> };
   sender: { stats(): Pick<SenderStats, 'failure'> };
   follower: { status(): Pick<FollowerStatus, 'connected'> & { containers: readonly unknown[] } };
-  log: Pick<Log, 'debug' | 'info' | 'error'>;
+  log: Log;
 }
 
 export interface Heart {
-  /** Why the backend refuses heartbeats, and will until a person acts. */
-  refusal(): string | undefined;
+  /** What keeps heartbeats from the backend, until one is taken. */
+  trouble(): string | undefined;
   /** Says goodbye, within half a second or not at all. */
   stop(): Promise<void>;
 }
@@ -49,32 +51,41 @@ const leftInPeaceMs = 3_600_000;
 /** How often it is looked how far the logs are read. */
 const lookEveryMs = 1_000;
 const goodbyeMs = 500;
+/** After a failure it is soon tried again, so that a backend that was started or mended shows; later as often as ever. */
+const firstAgainMs = 2_000;
 
 export function startHeart(options: HeartbeatOptions): Heart {
-  if (options.everyMs === 0) return { refusal: () => undefined, stop: async () => {} };
+  if (options.everyMs === 0) return { trouble: () => undefined, stop: async () => {} };
   const { log } = options;
   const agentId = readAgentId(options.spoolDir);
   const startedAt = Date.now();
-  const url = heartbeatUrl(options.backendUrl);
-  const connection = connectTo(url);
+  const connection = connectTo(heartbeatUrl(options.backendUrl));
+  const records = connectTo(new URL(options.backendUrl));
   const stopping = new AbortController();
   const reading = createReadingLag();
   let isUnderWay = false;
   let notBefore = 0;
-  let refusal: string | undefined;
+  let trouble: string | undefined;
   /** In a row. */
-  let refusals = 0;
+  let failures = 0;
+  /** Whether the log told of them. */
+  let isTold = false;
+  let again: ReturnType<typeof setTimeout> | undefined;
 
-  function tell(isStopping: boolean, signal: AbortSignal): Promise<Answer> {
+  async function post<T>(
+    to: Connection,
+    body: Buffer,
+    judge: (answer: Answer, now: number) => T,
+    signal = stopping.signal,
+  ): Promise<T> {
     const { connectTimeoutMs, readTimeoutMs, apiKey } = options;
-    const body = Buffer.from(JSON.stringify(heartbeat(isStopping)));
     const headers = { 'content-type': 'application/json', ...(apiKey ? { 'x-api-key': apiKey } : {}) };
-    return connection.post(body, headers, {
-      connectTimeoutMs,
-      readTimeoutMs,
-      maxAnswerBytes: 65_536,
-      signal,
-    });
+    const bounds = { connectTimeoutMs, readTimeoutMs, maxAnswerBytes: 65_536 };
+    return judge(await to.post(body, headers, { ...bounds, signal }), Date.now());
+  }
+
+  function tell(isStopping: boolean, signal?: AbortSignal): Promise<Verdict> {
+    return post(connection, Buffer.from(JSON.stringify(heartbeat(isStopping))), judgeHoles, signal);
   }
 
   function heartbeat(isStopping: boolean): Heartbeat {
@@ -106,38 +117,46 @@ export function startHeart(options: HeartbeatOptions): Heart {
   async function beat(): Promise<void> {
     if (isUnderWay || Date.now() < notBefore) return;
     isUnderWay = true;
+    clearTimeout(again);
     try {
-      heard(await tell(false, stopping.signal));
+      const verdict = await tell(false);
+      if (verdict.is !== 'unwanted') return heard(verdict);
+      // An older backend, or none at all?
+      heard(await post(records, noRecords, (answer, now) => judgeRecords(answer, 0, now)));
+      if (failures === 0) notBefore = Date.now() + leftInPeaceMs;
     } catch (error) {
-      // The sender says loudly enough that the backend is away.
-      log.debug({ reason: reasonOf(error) }, 'no heartbeat could be sent');
+      if (!stopping.signal.aborted) heard(unreachable(error));
     } finally {
       isUnderWay = false;
     }
   }
 
-  function heard(answer: Answer): void {
-    const { status } = answer;
-    if (status < 300) {
-      if (refusals > 0) log.info({ refusals }, 'the backend takes heartbeats again');
-      refusal = undefined;
-      refusals = 0;
+  function heard(verdict: Verdict): void {
+    if (isFailure(verdict)) {
+      failed(verdict);
       return;
     }
-    log.debug({ status }, 'the backend did not take the heartbeat');
-    if (status === 404 || status === 405) {
-      refusal = undefined;
-      notBefore = Date.now() + leftInPeaceMs;
-      return;
-    }
-    const verdict = judgeFailure(answer, Date.now());
-    const remedy = remedyOf(verdict, url);
-    if (!remedy) return;
-    refusal = verdict.reason;
-    refusals++;
-    // The same again is one line at each doubling, and none where the sender has said it.
-    const isSaid = (refusals & (refusals - 1)) !== 0 || options.sender.stats().failure === refusal;
-    if (!isSaid) log.error({ refusals }, remedy);
+    if (isTold) log.info({ failures }, 'the backend is reached, and takes what it is sent');
+    trouble = undefined;
+    failures = 0;
+    isTold = false;
+  }
+
+  function failed(verdict: Failure): void {
+    failures++;
+    trouble =
+      verdict.is === 'later'
+        ? `the backend cannot be reached or takes nothing now: ${verdict.reason}${verdict.remedy ? `; ${verdict.remedy}` : ''}`
+        : `the backend refuses heartbeats: ${verdict.reason}`;
+    const againMs = backoffMs(failures, { baseMs: firstAgainMs, mostMs: options.everyMs }, Math.random());
+    again = setTimeout(beat, againMs);
+    // The same again is one line at each doubling, and none where the sender says it.
+    const { failure } = options.sender.stats();
+    const isSaid = verdict.is === 'later' ? failure !== undefined : failure === verdict.reason;
+    if (isSaid || (failures & (failures - 1)) !== 0) return;
+    const { level, text } = complaintOf(verdict, options.backendUrl);
+    log[level]({ failures }, text);
+    isTold = true;
   }
 
   const looking = everyAligned(lookEveryMs, () => reading.note(options.pipeline.takeReadUpTo(), Date.now()));
@@ -145,14 +164,16 @@ export function startHeart(options: HeartbeatOptions): Heart {
   // By then Docker has answered, and the backend of a host that is just starting perhaps too.
   const first = setTimeout(beat, Math.min(2_000, options.everyMs));
   return {
-    refusal: () => refusal,
+    trouble: () => trouble,
     async stop() {
       looking.stop();
       clearInterval(beating);
       clearTimeout(first);
+      clearTimeout(again);
       stopping.abort();
       if (Date.now() >= notBefore) await tell(true, AbortSignal.timeout(goodbyeMs)).catch(() => {});
       connection.close();
+      records.close();
     },
   };
 }

@@ -136,17 +136,13 @@ export async function runAgent(
     const { connected, containers } = follower.status();
     const { records, failure, blocked } = spool.stats();
     const sending = sender.stats();
-    const refusal = heart?.refusal();
+    const trouble = heart?.trouble();
     const parts = [
       connected
         ? `following ${containers.length} containers${files ? `, ${files.sources().file} from their files` : ''}`
         : `waiting for Docker at ${engine.label}`,
       `${records} records wait for the backend`,
-      ...(sending.failure
-        ? [`sending fails: ${sending.failure}`]
-        : refusal
-          ? [`the backend refuses heartbeats: ${refusal}`]
-          : []),
+      ...(sending.failure ? [`sending fails: ${sending.failure}`] : trouble ? [trouble] : []),
       ...(failure ? [`the spool cannot be written: ${failure}`] : blocked ? ['the spool is full'] : []),
     ];
     return { healthy: failure === undefined, state: parts.join('; ') };

@@ -3,6 +3,7 @@
 
 import { retryAfterMs } from './backoff.ts';
 import type { Answer } from './post.ts';
+import { finalAddress } from './remedy.ts';
 
 export type Verdict =
   /** The backend has it all but what it refused, by its index. */
@@ -17,7 +18,8 @@ export type Verdict =
   | { is: 'misdirected'; reason: string }
   /** For holes alone: an older backend, without a place for them. */
   | { is: 'unwanted'; reason: string }
-  | { is: 'later'; reason: string; waitMs?: number };
+  /** `remedy`: what to do, in case it does not pass by itself. */
+  | { is: 'later'; reason: string; waitMs?: number; remedy?: string };
 
 /** @param count how many records were sent as an array, or `one` for a record sent alone. */
 export function judgeRecords(answer: Answer, count: number | 'one', now: number): Verdict {
@@ -68,7 +70,11 @@ export function judgeFailure(answer: Answer, now: number): Exclude<Verdict, { is
 
 function notTheBackend({ status, body }: Answer): Verdict {
   const start = JSON.stringify(body.slice(0, 80));
-  return { is: 'later', reason: `status ${status}, but the answer is not a Log Detector's: ${start}` };
+  return {
+    is: 'later',
+    reason: `status ${status}, but the answer is not a Log Detector's: ${start}`,
+    remedy: finalAddress,
+  };
 }
 
 function isRecord(item: unknown): boolean {

@@ -14,6 +14,8 @@ export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 /** A failure in one line, with its cause's code when it has one. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // A host with several addresses has a failure for each, and no message for all.
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
   const code = (error as NodeJS.ErrnoException).code;
   return code && !error.message.includes(code) ? `${code}: ${error.message}` : error.message;
 }

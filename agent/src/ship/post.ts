@@ -63,7 +63,7 @@ export function connectTo(url: URL): Connection {
           );
         if (!socket.connecting) return quiet();
         const connecting = setTimeout(
-          () => request.destroy(new Error(`no connection within ${connectTimeoutMs} ms (CONNECT_TIMEOUT)`)),
+          () => request.destroy(noConnection(connectTimeoutMs)),
           connectTimeoutMs,
         );
         socket.once(secure ? 'secureConnect' : 'connect', () => {
@@ -102,4 +102,8 @@ export function connectTo(url: URL): Connection {
   }
 
   return { post: send, close: () => agent.destroy() };
+}
+
+function noConnection(ms: number): Error {
+  return Object.assign(new Error(`no connection within ${ms} ms (CONNECT_TIMEOUT)`), { code: 'ETIMEDOUT' });
 }

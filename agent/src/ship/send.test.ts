@@ -467,6 +467,24 @@ describe('send', () => {
     expect(log.lines.join()).not.toContain('secret');
   });
 
+  it('keeps holes while it is no backend that has no place for them: a wrong address, or a proxy', async () => {
+    let isThere = false;
+    const script: Script = (request, response, taken, socket) =>
+      isThere ? taken() : says(404)(request, response, taken, socket);
+    const { url, requests } = await backend(...range(0, 20).map(() => script));
+    const spool = await spoolIn(await folder());
+    await spool.append({ records: [], holes: [holeOf(1)], cursors: [] });
+    const { sender, log } = senderTo(url, spool, {
+      sleep: async () => {
+        isThere = requests.length > 3;
+      },
+    });
+    await isEmpty(spool);
+    expect(sender.stats()).toMatchObject({ takenHoles: 1, unwantedHoles: 0 });
+    expect(log.lines[0]).toMatch(/is not where records go .*set BACKEND_URL/);
+    expect(requests.at(-1)).toMatchObject({ path: '/api/coverage', body: [{ event_id: holeId(holeOf(1)) }] });
+  });
+
   it('finds the place for holes beside the one for records', () => {
     expect(String(coverageUrl('http://example.com/api/logs'))).toBe('http://example.com/api/coverage');
     expect(String(coverageUrl('https://example.com/under/api/logs/'))).toBe(

@@ -13,9 +13,9 @@ import { backoffMs } from './backoff.ts';
 import type { Batch, SpooledHole } from './batch-reader.ts';
 import { holeId } from './event-id.ts';
 import { judgeHoles, judgeRecords, type Verdict } from './judge.ts';
-import { type Log, reasonOf } from './log.ts';
+import type { Log } from './log.ts';
 import { type Answer, type Connection, connectTo, TooSlow } from './post.ts';
-import { addressOf, remedyOf } from './remedy.ts';
+import { addressOf, complaintOf, type Failure, unreachable } from './remedy.ts';
 import type { BatchBounds, Spool } from './spool.ts';
 import type { SpooledRecords } from './spooled-records.ts';
 
@@ -83,6 +83,9 @@ const compressFromBytes = 1024;
 const aloneMs = 10 * 60_000;
 /** As many records as share a transaction of the backend. Several times as many bytes are in memory while they are sent. */
 const defaultBatch: BatchBounds = { maxRecords: 1000, maxBytes: 512 * 1024, lingerMs: 200 };
+
+/** What a backend answers without storing anything; the original one says that it takes no arrays. */
+export const noRecords = Buffer.from('[]');
 
 /** Up to here it takes less time than handing it to another thread and back. */
 const compressAtOnceBytes = 64 * 1024;
@@ -228,7 +231,12 @@ class HttpSender implements Sender {
     return [];
   }
 
-  async #sendHoles(holes: SpooledHole[], signals: Signals): Promise<SpooledHole[][] | undefined> {
+  /** @param isBackend it was seen that the address is that of a backend. */
+  async #sendHoles(
+    holes: SpooledHole[],
+    signals: Signals,
+    isBackend = false,
+  ): Promise<SpooledHole[][] | undefined> {
     const { spool, host, log, now } = this.#options;
     const json = Buffer.from(JSON.stringify(holes.map(({ hole }) => wireHoleOf(hole, host))));
     const verdict = await this.#post(
@@ -241,6 +249,9 @@ class HttpSender implements Sender {
       },
       signals,
     );
+    // A wrong address, or a proxy whose backend is away, has no place for anything.
+    if (verdict?.is === 'unwanted' && !isBackend)
+      return (await this.#takesRecords(signals)) ? this.#sendHoles(holes, signals, true) : undefined;
     if (!verdict) return undefined;
     if (verdict.is === 'taken') {
       for (const { index, reason } of verdict.refused) {
@@ -261,6 +272,13 @@ class HttpSender implements Sender {
       this.#toldOfCoverage = true;
     }
     return [];
+  }
+
+  /** Resolves when there is a backend at the address. @returns false when it was told to stop first. */
+  async #takesRecords(signals: Signals): Promise<boolean> {
+    const judge = (answer: Answer) => judgeRecords(answer, 0, this.#options.now());
+    const request = { to: this.#records, json: noRecords, mayCompress: false, canShrink: false, judge };
+    return (await this.#post(request, signals)) !== undefined;
   }
 
   /**
@@ -297,7 +315,7 @@ class HttpSender implements Sender {
         verdict = request.judge(answer);
       } catch (error) {
         if (cut.aborted) return undefined;
-        verdict = { is: 'later', reason: reasonOf(error) };
+        verdict = unreachable(error);
         // A backend under load may get less done in time. Once may be chance.
         if (error instanceof TooSlow && ++slow === 2 && request.canShrink) {
           this.#failed(verdict);
@@ -347,14 +365,8 @@ class HttpSender implements Sender {
     // The same again is one line at each doubling.
     if (stats.state === before && (stats.attempts & (stats.attempts - 1)) !== 0) return pauseMs;
     const fields = { attempts: stats.attempts, retryInSeconds: Math.round(pauseMs / 100) / 10 };
-    const { url } = this.#options;
-    const remedy = remedyOf(verdict, url);
-    if (remedy) log.error(fields, remedy);
-    else
-      log.warn(
-        fields,
-        `${addressOf(url)} cannot be reached or takes nothing now (${verdict.reason}); retrying for ever`,
-      );
+    const { level, text } = complaintOf(verdict, this.#options.url);
+    log[level](fields, text);
     return pauseMs;
   }
 
@@ -388,7 +400,6 @@ interface Request {
 }
 
 type Settling = Extract<Verdict, { is: 'taken' | 'too-large' | 'refused' | 'unwanted' }>;
-type Failure = Exclude<Verdict, Settling>;
 
 function each(records: SpooledRecords): SpooledRecords[] {
   return Array.from({ length: records.length }, (_, index) => records.slice(index, index + 1));
