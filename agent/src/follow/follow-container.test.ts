@@ -139,7 +139,8 @@ async function toldOf(...afterwards: EngineError[]): Promise<string[]> {
   await holesOf([], {
     engine: {
       label: 'an engine',
-      inspect: () => (looks++ === 0 ? Promise.resolve(stopped) : Promise.reject(afterwards[looks - 2])),
+      inspect: () =>
+        looks++ === 0 ? Promise.resolve(stopped) : Promise.reject(afterwards[looks - 2] ?? afterwards.at(-1)),
       logs: async ({ onBytes }: LogRequest) => {
         const bytes = Buffer.from(`${at(25)} ERROR no stock\n`);
         await onBytes('stdout', bytes, 0, bytes.length);
@@ -168,6 +169,41 @@ describe('a stopped container that is gone after its log came to its end', () =>
 
   it('may have printed more when the daemon could not be reached then, which shuts down by ending its streams', async () => {
     expect(await toldOf(away, removed)).toEqual(['ERROR no stock', `hole from ${at(25)}`, 'end']);
+  });
+});
+
+describe('a container that is there', () => {
+  it.each(['its log', 'it'])('is no removed one when %s was not found once', async (refused) => {
+    const told: string[] = [];
+    const ending = new AbortController();
+    let looks = 0;
+    let asked = 0;
+    await holesOf([], {
+      engine: {
+        label: 'an engine',
+        inspect: async () => {
+          if (looks++ === 0 && refused === 'it') throw removed;
+          return stopped;
+        },
+        logs: async ({ onBytes }: LogRequest) => {
+          if (asked++ === 0 && refused === 'its log') throw removed;
+          const bytes = Buffer.from(`${at(25)} ERROR no stock\n`);
+          await onBytes('stdout', bytes, 0, bytes.length);
+          return 'ended';
+        },
+      } as unknown as FollowContainerOptions['engine'],
+      hole: ({ reason }) => told.push(reason),
+      open: () => ({
+        ...quietSink,
+        push: ({ text }) => told.push(text),
+        end: async () => {
+          told.push('end');
+          ending.abort();
+        },
+      }),
+      signal: ending.signal,
+    });
+    expect(told).toEqual(['ERROR no stock', 'end']);
   });
 });
 

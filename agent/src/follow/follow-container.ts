@@ -173,7 +173,8 @@ export function followContainer(options: FollowContainerOptions) {
       } catch (error) {
         if (signal.aborted) break;
         const { kind } = error as Partial<EngineError>;
-        if (kind === 'not-found') return gone();
+        if (kind === 'not-found' && (await isRemoved())) return gone();
+        if (signal.aborted) break;
         if (kind === 'unreadable') return unreadable(error as EngineError);
         // A daemon that shuts down ends its streams as if they had come to their end.
         if (kind !== 'gone') endedByItself = undefined;
@@ -396,13 +397,24 @@ export function followContainer(options: FollowContainerOptions) {
     await ending?.end(now());
   }
 
-  async function gone(): Promise<void> {
+  /** It was not found: it is gone when its removal was told, or when inspecting it says so again. */
+  async function isRemoved(): Promise<boolean> {
     absentAt ??= stampOf(now());
     // What tells how it ended may come a moment later than its absence.
     for (let round = 0; round < 10 && destroyedAt === undefined && !signal.aborted; round++) {
       await pause(100, signal);
     }
-    if (signal.aborted) return;
+    if (signal.aborted || destroyedAt !== undefined) return !signal.aborted;
+    try {
+      await limits.short(() => engine.inspect(id, signal));
+    } catch (error) {
+      return !signal.aborted && (error as Partial<EngineError>).kind === 'not-found';
+    }
+    absentAt = undefined;
+    return false;
+  }
+
+  async function gone(): Promise<void> {
     state = 'gone';
     const lastLogged = await lastWords;
     const wasRead =
@@ -418,7 +430,7 @@ export function followContainer(options: FollowContainerOptions) {
     const inMemory = newestOf(known)?.at;
     const reached = inMemory !== undefined ? [{ at: inMemory }] : leftAt(storedCursors());
     const begunAt = last?.createdAt ?? unseenSince() ?? '';
-    const to = destroyedAt ?? finalDeath() ?? absentAt;
+    const to = destroyedAt ?? finalDeath() ?? absentAt ?? stampOf(now());
     // Of one that nobody saw, events may be forgotten: of its start too.
     const mayHavePrinted = everStarted || (last === undefined && firstEvent?.action !== 'create');
     // The end of the sink is written with the holes, or later: it says that all was read.
