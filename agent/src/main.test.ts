@@ -43,3 +43,17 @@ it('says in its check that the key is wrong, before there is anything to send, a
     rmSync(folder, { recursive: true, force: true });
   }
 }, 90_000);
+
+it.each([
+  [{ DOCKER_HOST: 'tcp://example.com', DOCKER_CERT_PATH: '/nowhere' }, 'cannot read /nowhere/ca.pem'],
+  [{ DOCKER_HOST: 'tcp://:2375' }, 'DOCKER_HOST is tcp://:2375'],
+  [{ DOCKER_CMD: '"docker' }, 'a quote is not closed'],
+])('says why it cannot start with %j, and that is all', async (env, words) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ld-agent-'));
+  const { settings, detection } = await readAgent({ ...env, SPOOL_DIR: folder });
+  await expect(runAgent(settings, detection, AbortSignal.timeout(1))).rejects.toMatchObject({
+    name: 'StartError',
+    message: expect.stringContaining(words),
+  });
+  rmSync(folder, { recursive: true, force: true });
+});

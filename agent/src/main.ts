@@ -3,10 +3,11 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StartError } from '@log-detector/settings';
 import { everyAligned } from './aligned.ts';
 import { usefulLabels } from './detect/match.ts';
 import { type Detection, readAgent, stagesFor } from './detection.ts';
-import type { Engine } from './follow/engine.ts';
+import { type Engine, EngineError } from './follow/engine.ts';
 import { createEngineApi } from './follow/engine-api.ts';
 import { createEngineCommand } from './follow/engine-command.ts';
 import { createFileEngine } from './follow/file/file-engine.ts';
@@ -223,12 +224,17 @@ export async function pingEngine(env: NodeJS.ProcessEnv): Promise<string | undef
   }
 }
 
+/** @throws {StartError} when the settings name no engine that there can be. */
 function connectTo(
   { command, host, certPath, tlsVerify }: DockerSettings,
   { connectTimeoutMs }: AgentSettings,
 ): Engine {
-  if (command !== undefined) return createEngineCommand({ command });
-  return createEngineApi({ host, certPath, tlsVerify, connectTimeoutMs });
+  try {
+    if (command !== undefined) return createEngineCommand({ command });
+    return createEngineApi({ host, certPath, tlsVerify, connectTimeoutMs });
+  } catch (error) {
+    throw error instanceof EngineError ? new StartError(error.message, { cause: error }) : error;
+  }
 }
 
 /** The container that this process runs in, if any: its own output is never followed. */

@@ -43,6 +43,12 @@ describe('agent settings', () => {
       expect(readAgentSettings({ LOG_LEVEL: level }).logLevel).toBe(level);
   });
 
+  it('leaves DOCKER_HOST to the command where there is one', () => {
+    const host = 'ssh://me@example.com';
+    expect(readAgentSettings({ DOCKER_HOST: host, DOCKER_CMD: 'docker' }).docker.command).toBe('docker');
+    expect(() => readAgentSettings({ DOCKER_HOST: host })).toThrow(/For ssh:\/\/ set DOCKER_CMD=docker/);
+  });
+
   it('names the variables that made the original lose events, as ignored', () => {
     expect(readAgentSettings({ MAX_SEND_RETRIES: '6', QUEUE_MAX_SIZE: '2000' }).ignored).toEqual([
       'MAX_SEND_RETRIES',

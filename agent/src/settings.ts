@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { SettingsError, type SettingsReader, settings } from '@log-detector/settings';
+import { expectedHosts } from './follow/docker-host.ts';
 import { type LogLevel, logLevels } from './write-log.ts';
 
 /** The contract's patterns, used when nothing else is set. */
@@ -152,14 +153,12 @@ export function collectAgentSettings(env: NodeJS.ProcessEnv): {
 
 function readDockerSettings(read: SettingsReader): DockerSettings {
   const host = read.raw('DOCKER_HOST')?.trim();
-  if (host !== undefined && !/^(unix|tcp|http|https):\/\/./.test(host)) {
-    read.problem(
-      'DOCKER_HOST',
-      `is ${JSON.stringify(host)}; expected unix:///path/to/docker.sock or tcp://host:port`,
-    );
-  }
+  const command = read.raw('DOCKER_CMD')?.trim();
+  // A command has it from its environment.
+  if (command === undefined && host !== undefined && !/^(unix|tcp|http|https):\/\/./.test(host))
+    read.problem('DOCKER_HOST', `is ${JSON.stringify(host)}; expected ${expectedHosts}`);
   return {
-    command: read.raw('DOCKER_CMD')?.trim(),
+    command,
     host,
     certPath: read.raw('DOCKER_CERT_PATH')?.trim(),
     tlsVerify: read.raw('DOCKER_TLS_VERIFY') !== undefined,

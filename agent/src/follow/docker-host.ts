@@ -25,6 +25,10 @@ export interface DockerHostSettings {
   tlsVerify?: boolean;
 }
 
+/** What DOCKER_HOST may be. */
+export const expectedHosts =
+  'unix:///path/to/docker.sock or tcp://host:port. For ssh:// set DOCKER_CMD=docker too, which knows it';
+
 /** @throws EngineError that names the mistake and its remedy */
 export function readDockerHost({
   host = defaultDockerHost,
@@ -35,13 +39,8 @@ export function readDockerHost({
     return { label: host, socketPath: host.slice('unix://'.length) || '/var/run/docker.sock' };
   }
   const scheme = /^([a-z]+):\/\//.exec(host)?.[1];
-  if (scheme !== 'tcp' && scheme !== 'http' && scheme !== 'https') {
-    throw new EngineError(
-      'failed',
-      `DOCKER_HOST is ${host}; expected unix:///path or tcp://host:port. For ssh:// set DOCKER_CMD=docker, which knows it`,
-    );
-  }
-  const url = new URL(host.replace(/^tcp:/, 'http:'));
+  const url = scheme === 'tcp' || scheme === 'http' || scheme === 'https' ? urlOf(host) : undefined;
+  if (!url) throw new EngineError('failed', `DOCKER_HOST is ${host}; expected ${expectedHosts}`);
   const withTls = scheme === 'https' || tlsVerify || certPath !== undefined;
   const address = {
     label: host,
@@ -91,4 +90,13 @@ export function unreachable(label: string, error: unknown): EngineError {
   return new EngineError('unreachable', `cannot reach Docker at ${label}: ${why[code ?? ''] ?? message}`, {
     cause: error,
   });
+}
+
+/** Undefined when there is no host in it, or none that can be. Of http: and https: a URL drops the port that is their own. */
+function urlOf(host: string): URL | undefined {
+  try {
+    return new URL(host.replace(/^[a-z]+:/, 'tcp:'));
+  } catch {
+    return undefined;
+  }
 }

@@ -54,6 +54,19 @@ describe('reaching the engine', () => {
     expect(() => readDockerHost({ host: 'tcp://example.com', certPath: '/nowhere' })).toThrow(/ca\.pem/);
   });
 
+  it.each(['tcp://:2375', 'tcp://exa mple:2375', 'tcp://example:port'])(
+    'says what it expects in place of %s',
+    (host) => {
+      expect(() => readDockerHost({ host })).toThrow(/^DOCKER_HOST is tcp:.*expected unix:/);
+    },
+  );
+
+  it('takes the port that it is given, also where it is that of http: or https:', () => {
+    expect(readDockerHost({ host: 'tcp://example.com:80' }).port).toBe(80);
+    expect(readDockerHost({ host: 'http://example.com:80' }).port).toBe(80);
+    expect(readDockerHost({ host: 'https://example.com:443' }).port).toBe(443);
+  });
+
   it('takes the ports that Docker uses with and without TLS', () => {
     expect(readDockerHost({ host: 'tcp://example.com' })).toEqual({
       label: 'tcp://example.com',
