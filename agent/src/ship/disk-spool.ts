@@ -40,6 +40,8 @@ interface Write {
  * which its ids make harmless.
  */
 const acknowledgeMs = 500;
+/** How old, in ms, the last look at the lock may be when something is written: who has lost the folder writes to nowhere. */
+const lockMs = 1000;
 /** Most that one sync takes along. */
 const groupBytes = 4 * 1024 * 1024;
 
@@ -50,6 +52,8 @@ export class DiskSpool implements Spool {
   readonly #onLost: (error: Error) => void;
   readonly #now: () => number;
   readonly #lock: Lock;
+  /** When the lock was last seen to be held, by performance.now(). */
+  #heldAt = performance.now();
   readonly #aside: BoundedFolder;
   readonly #damaged: BoundedFolder;
   readonly #backlog: Backlog;
@@ -404,6 +408,7 @@ export class DiskSpool implements Spool {
       ({ length }) => length > 0,
     );
     const content = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    if (performance.now() - this.#heldAt >= lockMs) await this.#checkLock();
     await this.#safePoint.keep(this.#backlog, this.#state, this.#now());
     const segment = await this.#put(content);
     this.#reader.recent.add(segment.number, segment.length - content.length, content);
@@ -435,9 +440,15 @@ export class DiskSpool implements Spool {
     return segment;
   }
 
-  async #begin(acknowledged: Place, content: Buffer): Promise<Segment> {
+  /** @throws LockLost, and what the disk throws when it cannot tell. */
+  async #checkLock(): Promise<void> {
     if (!(await this.#lock.held()))
       throw new LockLost(basename(this.#backlog.segments.at(-1)?.path ?? 'the first segment'));
+    this.#heldAt = performance.now();
+  }
+
+  async #begin(acknowledged: Place, content: Buffer): Promise<Segment> {
+    await this.#checkLock();
     return this.#writer.begin({ acknowledged, ...this.#state.rows() }, content);
   }
 

@@ -233,6 +233,24 @@ describe('spool', () => {
     expect(lost.map(({ message }) => message)).toEqual([expect.stringMatching(/the lock is gone/)]);
   });
 
+  it('stops within seconds when its folder was removed, however little there is to write', async () => {
+    const dir = await folder();
+    const lost: Error[] = [];
+    const spool = await spoolIn(dir, { onLost: (error) => lost.push(error) });
+    await appendNumbers(spool, 0, 1);
+    await rm(dir, { recursive: true });
+    await mkdir(dir);
+    await vi.waitUntil(
+      () =>
+        appendNumbers(spool, 1, 2).then(
+          () => false,
+          () => true,
+        ),
+      { timeout: 5000, interval: 100 },
+    );
+    expect(lost.map(({ message }) => message)).toEqual([expect.stringMatching(/the folder was removed/)]);
+  });
+
   it('goes on once it can look at its lock again', async () => {
     const dir = await folder();
     const lost: Error[] = [];
