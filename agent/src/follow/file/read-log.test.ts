@@ -339,6 +339,15 @@ describe('readLog', () => {
     expect(log.numbers()).toEqual(upTo(101));
   });
 
+  it('reads all of a log that is removed as soon as it was begun', async () => {
+    writeFileSync(path, '');
+    const log = reading({ since: '1970-01-01T00:00:00.000000000Z' });
+    write(3);
+    rmSync(path);
+    expect(await log.end()).toBe('all');
+    expect(log.numbers()).toEqual([0, 1, 2]);
+  });
+
   it('does not say that it was all when a removed file was full, and another may have followed', async () => {
     write(50);
     const log = reading({ rotatesAt: 100 });

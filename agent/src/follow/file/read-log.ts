@@ -10,7 +10,15 @@ import { pause } from '../backoff.ts';
 import type { LogEnd, OnBytes } from '../engine.ts';
 import { lookbackBytes } from '../reader.ts';
 import type { Idle, Waiter } from './idle.ts';
-import { firstTime, idOf, type LogFile, openLogFiles, openSuccessors, placeOf } from './log-files.ts';
+import {
+  closeAll,
+  firstTime,
+  idOf,
+  type LogFile,
+  openLogFiles,
+  openSuccessors,
+  placeOf,
+} from './log-files.ts';
 
 const newline = 0x0a;
 /** Read at once: fits a processor's cache. */
@@ -60,11 +68,8 @@ export async function readLog(options: ReadLogOptions): Promise<ReadEnd> {
   if (files.length === 0) return 'no-file';
   let first = since === undefined ? files.length - 1 : holding(files, since);
   if (first < 0) {
-    // In the middle of a rotation the next older one has no name.
-    for (const { fd } of files) closeSync(fd);
-    await pause(50, signal);
-    files = openLogFiles(path);
-    first = since === undefined ? files.length - 1 : holding(files, since);
+    files = await lookAgain(path, files, signal);
+    first = holding(files, since!);
     if (first < 0) first = files.length - 1;
   }
   for (const { fd } of files.slice(first + 1)) closeSync(fd);
@@ -88,6 +93,23 @@ export async function readLog(options: ReadLogOptions): Promise<ReadEnd> {
   } finally {
     waiter.close();
     for (const { fd } of current ? [current, ...queue] : queue) closeSync(fd);
+  }
+}
+
+/**
+ * The files of a log, of which none begins early enough: in the middle of a rotation the next older one has no name. Of a log
+ * that is removed meanwhile, those that are open are all there is.
+ */
+async function lookAgain(path: string, files: LogFile[], signal: AbortSignal): Promise<LogFile[]> {
+  await pause(50, signal);
+  try {
+    const again = openLogFiles(path);
+    if (again.length === 0) return files;
+    closeAll(files);
+    return again;
+  } catch (error) {
+    closeAll(files);
+    throw error;
   }
 }
 
