@@ -207,6 +207,36 @@ describe('a container that is there', () => {
   });
 });
 
+it('asks for the whole log when an old engine left its compressed files out, and ends only then', async () => {
+  const told: string[] = [];
+  const ending = new AbortController();
+  await holesOf([], {
+    engine: {
+      label: 'an engine that leaves compressed files out',
+      inspect: () => Promise.resolve({ ...stopped, rotatesAt: 1000 }),
+      logs: async ({ since, tail, onBytes }: LogRequest) => {
+        for (const second of since === undefined && tail === undefined ? [22, 24, 26] : [26]) {
+          const bytes = Buffer.from(`${at(second)} line ${second}\n`);
+          await onBytes('stdout', bytes, 0, bytes.length);
+        }
+        return 'ended';
+      },
+    } as unknown as FollowContainerOptions['engine'],
+    cursor: () => ({ at: at(22), ordinal: 0 }),
+    hole: ({ reason }) => told.push(reason),
+    open: () => ({
+      ...quietSink,
+      push: ({ text }) => told.push(text),
+      end: async () => {
+        told.push('end');
+        ending.abort();
+      },
+    }),
+    signal: ending.signal,
+  });
+  expect(told).toEqual(['line 24', 'line 26', 'end']);
+});
+
 /** What the sink is told of how far a running container's log is known to be read, and when it was asked for last; each look takes a second. */
 async function readToOf(rotatesAt: number | undefined) {
   const told: (number | undefined)[] = [];

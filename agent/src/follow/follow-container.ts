@@ -56,7 +56,8 @@ export interface Link {
   readonly losses: number;
   /**
    * Docker before 23 (API before 1.42): its follower loses a line, or gives one twice, when a log is rotated under it, and
-   * may end before it gave the last lines of a container that ended.
+   * may end before it gave the last lines of a container that ended. Asked `since` a time, it leaves all compressed files out,
+   * whatever they hold.
    */
   readonly stumbles: boolean;
   /** Resolves when the engine answers (at once, when it does). */
@@ -130,6 +131,8 @@ export function followContainer(options: FollowContainerOptions) {
   /** When polling: the pause before the next poll, and whether its tail will do (the last one was read to its end). */
   let pollInMs = pollMs.busy;
   let isTailEnough = false;
+  /** The next request is for the whole log: the last one left lines out, or so it seems. */
+  let asksForAll = false;
   /** Rung when something happened, and how often it was. */
   const bell = new Wakeup();
   let rings = 0;
@@ -168,8 +171,8 @@ export function followContainer(options: FollowContainerOptions) {
           continue;
         }
         everStarted = true;
-        await read(seen);
-        if (!seen.running) await finishIfStill(seen);
+        const isOver = await read(seen);
+        if (isOver && !seen.running) await finishIfStill(seen);
       } catch (error) {
         if (signal.aborted) break;
         const { kind } = error as Partial<EngineError>;
@@ -232,7 +235,8 @@ export function followContainer(options: FollowContainerOptions) {
     );
   }
 
-  async function read(seen: Inspected): Promise<void> {
+  /** One request. @returns whether it came to its end, and was not given up. */
+  async function read(seen: Inspected): Promise<boolean> {
     if (seen.driver === 'none') {
       throw new EngineError('unreadable', 'its logging driver is none, which keeps no log');
     }
@@ -242,12 +246,15 @@ export function followContainer(options: FollowContainerOptions) {
     }
     let cursors = cursorsFor(seen);
     const strict = await hasSteppedBack(seen, cursors);
-    const stumbles = seen.running && seen.rotatesAt !== undefined && link.stumbles && !engine.readsFile?.(id);
+    const leavesOut = seen.rotatesAt !== undefined && link.stumbles && !engine.readsFile?.(id);
+    const stumbles = seen.running && leavesOut;
     // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
     const polls = stumbles && hasLine(cursors);
     const follows = seen.running && !polls;
     const tail = polls && isTailEnough ? pollTail : undefined;
     isTailEnough = false;
+    const since = strict || asksForAll ? undefined : sinceOf(cursors);
+    asksForAll = false;
     if (strict && tail === undefined) cursors = await onlyFound(seen, cursors);
     const from = openReader(seen, cursors);
 
@@ -266,8 +273,10 @@ export function followContainer(options: FollowContainerOptions) {
     // In the order of the log times show no gap: there the tail is enough when the cursor's line is in it.
     const isByOrder = strict && tail !== undefined;
     const onGap = async (firstAt: string): Promise<void> => {
-      if (tail === undefined) return checkGap(seen, cursors, firstAt, given);
-      me.stop.abort('more was printed than the tail holds');
+      const isAll = tail === undefined && (since === undefined || !leavesOut);
+      if (isAll) return checkGap(seen, cursors, firstAt, given);
+      asksForAll = leavesOut;
+      me.stop.abort('more was printed than this holds');
       throw given.reason;
     };
     from.begin({
@@ -285,12 +294,13 @@ export function followContainer(options: FollowContainerOptions) {
     endedByItself = undefined;
     const { losses } = link;
     const began = now();
+    let isOver = false;
     const request = {
       id,
       tty: seen.tty,
       follow: follows,
       tail,
-      since: strict ? undefined : sinceOf(cursors),
+      since,
       signal: given,
       onBytes(...bytes: Parameters<typeof from.bytes>) {
         const waiting = from.bytes(...bytes);
@@ -317,6 +327,7 @@ export function followContainer(options: FollowContainerOptions) {
       if (polls) sink?.readTo(began);
       if (failures > 0) log.info({ container: name }, 'reading the log again');
       failures = 0;
+      isOver = true;
     } catch (error) {
       if (signal.aborted || !me.stop.signal.aborted) throw error;
       log.debug({ container: name, why: String(me.stop.signal.reason) }, 'asking for the log again');
@@ -335,12 +346,13 @@ export function followContainer(options: FollowContainerOptions) {
       const hasGrown = after !== undefined && (!before || comparePositions(after, before) > 0);
       pollInMs = hasGrown ? pollMs.busy : Math.min(pollMs.calm, pollInMs * 1.5);
       await bell.wait({ ms: pollInMs, signal });
-      return;
+      return isOver;
     }
     // A stream that ends at once, though the container runs, must not be asked for in a hot loop.
     if (follows && now() - began < 1000 && from.lastBytesAt <= began) {
       await pause(backoffMs(1, options.retryMs, options.random()), signal);
     }
+    return isOver;
   }
 
   function openReader(seen: Inspected, cursors: Cursors): Reader {

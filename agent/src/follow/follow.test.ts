@@ -373,6 +373,21 @@ describe.skipIf(missing !== undefined)(
       expect(lost).toEqual([]);
     });
 
+    it('reads all of a log that rotates and is compressed, to the end of its container', async () => {
+      const agent = startAgent(api);
+      await connected(agent);
+      const script =
+        'i=0; while [ $i -lt 2000 ]; do for n in 1 2 3 4 5 6 7 8 9 10; do echo "n $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; i=$((i+1)); done; usleep 30000; done';
+      const rotated = ['--log-opt', 'max-size=16k', '--log-opt', 'max-file=50'];
+      await run('compressed', script, '--log-driver', 'local', ...rotated);
+      const last = () => agent.status().containers.find(({ name }) => name === 'compressed');
+      await until('its end', () => last()?.state === 'waiting' && agent.texts('compressed').length > 0);
+      expect(agent.texts('compressed').map((text) => Number(text.split(' ')[1]))).toEqual(
+        Array.from({ length: 2000 }, (_, index) => index),
+      );
+      expect(agent.holes).toEqual([]);
+    });
+
     it('notices a log that was truncated under it, and goes on', async () => {
       const agent = startAgent(api, { silenceMs: 1000 });
       await connected(agent);

@@ -23,7 +23,8 @@ export const overlapSeconds = 1;
 /** What to ask the engine for: `since` in unix seconds, or undefined for everything. */
 export function sinceOf(cursors: Cursors): string | undefined {
   const oldest = oldestOf(cursors);
-  if (oldest === undefined) return undefined;
+  // Since ever is no bound; Docker before 23 would leave all compressed files out.
+  if (oldest === undefined || oldest.at.startsWith('1970')) return undefined;
   return unixTime(moved(oldest.at, -overlapSeconds));
 }
 
