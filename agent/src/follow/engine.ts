@@ -45,8 +45,11 @@ export interface LogRequest {
   onBytes: OnBytes;
 }
 
-/** `all`: the container had ended, and the last line of its log was given. `ended`: so it seems, but nothing proves it. */
-export type LogEnd = 'all' | 'ended';
+/**
+ * `all`: the container had ended, and the last line of its log was given. `ended`: so it seems, but nothing proves it. `cut`:
+ * lines may follow that were not given.
+ */
+export type LogEnd = 'all' | 'ended' | 'cut';
 
 export interface Engine {
   /** Where it is, for messages. */

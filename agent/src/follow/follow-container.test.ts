@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Hole, Position, Stream } from '../types.ts';
-import { type ContainerEvent, EngineError, type Inspected, type LogRequest } from './engine.ts';
+import { type ContainerEvent, EngineError, type Inspected, type LogEnd, type LogRequest } from './engine.ts';
 import { type FollowContainerOptions, followContainer } from './follow-container.ts';
 import { createLimit } from './limits.ts';
 import type { Sink } from './sink.ts';
@@ -133,7 +133,7 @@ const quietSink: Sink = {
 };
 
 /** What is told, in order, of a stopped container whose log came to its end, and of which the engine then says this. */
-async function toldOf(...afterwards: EngineError[]): Promise<string[]> {
+async function toldOf(afterwards: EngineError[], end: LogEnd = 'ended'): Promise<string[]> {
   const told: string[] = [];
   let looks = 0;
   await holesOf([], {
@@ -144,7 +144,7 @@ async function toldOf(...afterwards: EngineError[]): Promise<string[]> {
       logs: async ({ onBytes }: LogRequest) => {
         const bytes = Buffer.from(`${at(25)} ERROR no stock\n`);
         await onBytes('stdout', bytes, 0, bytes.length);
-        return 'ended';
+        return end;
       },
     } as unknown as FollowContainerOptions['engine'],
     hole: ({ from }) => told.push(`hole from ${from}`),
@@ -164,11 +164,15 @@ const removed = new EngineError('not-found', 'No such container');
 
 describe('a stopped container that is gone after its log came to its end', () => {
   it('was read to its end', async () => {
-    expect(await toldOf(removed)).toEqual(['ERROR no stock', 'end']);
+    expect(await toldOf([removed])).toEqual(['ERROR no stock', 'end']);
+  });
+
+  it('may have printed more when its file was cut off while it was read', async () => {
+    expect(await toldOf([removed], 'cut')).toEqual(['ERROR no stock', `hole from ${at(25)}`, 'end']);
   });
 
   it('may have printed more when the daemon could not be reached then, which shuts down by ending its streams', async () => {
-    expect(await toldOf(away, removed)).toEqual(['ERROR no stock', `hole from ${at(25)}`, 'end']);
+    expect(await toldOf([away, removed])).toEqual(['ERROR no stock', `hole from ${at(25)}`, 'end']);
   });
 });
 

@@ -322,7 +322,7 @@ export function followContainer(options: FollowContainerOptions) {
       const end = await (follows ? ask() : limits[tail ? 'short' : 'long'](ask));
       if (end === 'all') allReadAt = (diedAt ?? '') > seen.startedAt ? diedAt : stampOf(now());
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
-      if (!polls) endedByItself = { losses, stopped: !seen.running };
+      if (!polls && end !== 'cut') endedByItself = { losses, stopped: !seen.running };
       isTailEnough = polls && !(isByOrder && from.isWaiting);
       if (polls) sink?.readTo(began);
       if (failures > 0) log.info({ container: name }, 'reading the log again');

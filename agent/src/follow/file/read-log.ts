@@ -211,7 +211,7 @@ async function readPlain(
     if (looks) {
       look();
       if (sizeOf(file) < offset) {
-        if (mayHaveMissed(offset, performance.now() - seenAt)) return 'ended';
+        if (mayHaveMissed(offset, performance.now() - seenAt)) return 'cut';
         [offset, before, tail] = [0, nothing, nothing];
       }
     }
@@ -231,7 +231,7 @@ async function readPlain(
       size = end - start + offset;
       continue;
     }
-    if (!buffer.subarray(start - tail.length, start).equals(tail)) return 'ended';
+    if (!buffer.subarray(start - tail.length, start).equals(tail)) return 'cut';
     const to = end > start ? buffer.lastIndexOf(newline, end - 1) + 1 : start;
     if (to > start) {
       const kept = Buffer.from(buffer.subarray(Math.max(0, to - tailBytes), to));
@@ -254,8 +254,9 @@ async function readPlain(
       continue;
     }
     if (queue.length > 0) return lastBytes(file, offset, before);
-    if (isLost || !follow) return 'ended';
-    if (over) return end === to && (current.isOurs || isLast()) ? 'all' : 'ended';
+    if (isLost) return 'cut';
+    if (!follow) return 'ended';
+    if (over) return end === to && (current.isOurs || isLast()) ? 'all' : 'cut';
     readTo = offset + end - to;
     // A log that rotates may have been filled while this was taken.
     if (rotatesAt !== undefined && isDue()) continue;
