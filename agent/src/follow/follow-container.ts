@@ -16,7 +16,8 @@ import type { EngineClock } from './engine-clock.ts';
 import { InBandError } from './frames.ts';
 import type { Limit } from './limits.ts';
 import type { Log } from './log.ts';
-import { firstLine, hasLinesBetween, lastLine, type Probed } from './probe.ts';
+import { createLogQuestions } from './log-questions.ts';
+import type { Probed } from './probe.ts';
 import { createReader, type Reader } from './reader.ts';
 import {
   type Cursors,
@@ -25,12 +26,11 @@ import {
   isOwn,
   leftAt,
   newestOf,
-  oldestOf,
   overlapSeconds,
   sinceOf,
 } from './resume.ts';
 import type { Sink } from './sink.ts';
-import { moved, nextInstant, stampOf, unixTime } from './timestamps.ts';
+import { moved, nextInstant, stampOf } from './timestamps.ts';
 
 /** A stream that does not end by itself this long after the container did is one that hangs. */
 const endGraceMs = 2000;
@@ -100,6 +100,7 @@ export type Followed = ReturnType<typeof followContainer>;
 /** Begins at once. `done` resolves when the container is gone or the signal fires; what was delivered was delivered in full lines. */
 export function followContainer(options: FollowContainerOptions) {
   const { engine, link, clock, limits, id, log, signal, now } = options;
+  const questions = createLogQuestions({ engine, limit: limits.short, clock, signal });
   let { name } = options;
   let state: FollowedState = 'looking';
   /** It is known where its reading begins, so that a restart of the agent will find it again. */
@@ -245,7 +246,7 @@ export function followContainer(options: FollowContainerOptions) {
       if (cursor && isOfOldTime(cursor)) oldTime[stream] = cursor;
     }
     let cursors = cursorsFor(seen);
-    const strict = await hasSteppedBack(seen, cursors);
+    const strict = await questions.hasSteppedBack(seen, cursors);
     const leavesOut = seen.rotatesAt !== undefined && link.stumbles && !engine.readsFile?.(id);
     const stumbles = seen.running && leavesOut;
     // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
@@ -476,17 +477,6 @@ export function followContainer(options: FollowContainerOptions) {
     return isKnown ? diedAt : undefined;
   }
 
-  /**
-   * The log's last line, asked when the container ends: a stream may end before it gave everything (Docker 20.10, busy).
-   * Undefined when the log is gone already.
-   */
-  async function askLastWords(seen: Inspected): Promise<Probed | undefined> {
-    const { controller, release } = abortWith(signal, 5000);
-    return lastLine(engine, seen, controller.signal)
-      .catch(() => undefined)
-      .finally(release);
-  }
-
   /** When the last line could not be asked for: whether a stream that came to its end can be believed to have given all. */
   function gaveItsLast(): boolean {
     if (!link.stumbles || engine.readsFile?.(id)) return true;
@@ -543,33 +533,14 @@ export function followContainer(options: FollowContainerOptions) {
     await link.whenUp(signal);
   }
 
-  /**
-   * Whether the clock has stepped back, so that times say nothing of the order: as when the log's last line is older than
-   * what was read of its stream, and `since` would hide the new lines. The other stream's may be newer in any case: the last piece of a long line has the first one's time.
-   */
-  async function hasSteppedBack(seen: Inspected, cursors: Cursors): Promise<boolean> {
-    const own = Object.values(cursors).filter(isOwn);
-    if (own.length === 0) return false;
-    // Lines of the old time stand before it, though theirs are later.
-    if (clock.setBack() && own.some(({ at }) => at <= clock.present())) return true;
-    const line = await limits.short(() => lastLine(engine, seen, signal));
-    const cursor = line && cursors[line.stream];
-    return cursor !== undefined && line!.at < moved(cursor.at, -overlapSeconds);
-  }
-
   /** For reading in the order of the log alone: a cursor whose line is not there cannot be waited for. */
   async function onlyFound(seen: Inspected, cursors: Cursors): Promise<Cursors> {
     log.warn({ container: name }, 'the clock has stepped back; reading the whole log to find where to go on');
     const found: Cursors = {};
-    const hasLineAt = (stream: Stream, { at }: Position) => {
-      // Without an end: the engine would end at the first line after it, which may stand before this one.
-      const between = { since: unixTime(at), after: at.slice(0, 29), before: nextInstant(at) };
-      return limits.short(() => hasLinesBetween(engine, seen, stream, between, signal));
-    };
     for (const stream of streams) {
       const cursor = cursors[stream];
       if (!cursor) continue;
-      if (!isOwn(cursor) || (await hasLineAt(stream, cursor))) found[stream] = cursor;
+      if (!isOwn(cursor) || (await questions.hasLineAt(seen, stream, cursor))) found[stream] = cursor;
       else declareRotated(cursor.at, stampOf(now()));
     }
     // A cursor without a line is passed with the other stream's. Where that one's line is gone, the whole log is new.
@@ -583,11 +554,8 @@ export function followContainer(options: FollowContainerOptions) {
     firstAt: string,
     given: AbortSignal,
   ): Promise<void> {
-    // Before the first line ever read there is nothing to miss a line by.
-    if (newestOf(cursors)?.ordinal === -1) return;
-    const first = await limits.short(() => firstLine(engine, seen, given));
-    if (!first || first.at <= oldestOf(cursors)!.at) return;
-    for (const { stream, at } of leftAt(cursors)) if (first.at > at) declareRotated(at, firstAt, stream);
+    for (const { stream, at } of await questions.lostBefore(seen, cursors, given))
+      declareRotated(at, firstAt, stream);
   }
 
   function declareRotated(from: string, to: string, stream?: Stream): void {
@@ -614,21 +582,11 @@ export function followContainer(options: FollowContainerOptions) {
     afterAt: string,
     given: AbortSignal,
   ): Promise<void> {
-    const isMissed = async () => {
-      const between = {
-        since: unixTime(before.at),
-        until: unixTime(afterAt),
-        after: before.at,
-        before: afterAt,
-      };
-      if (await hasLinesBetween(engine, me.seen, stream, between, given)) return true;
-      const first = await firstLine(engine, me.seen, given);
-      return first === undefined || first.at > before.at;
-    };
     me.jumps++;
     try {
       // So many at once are sooner read again than looked into one by one.
-      if (me.jumps <= mostJumps && !(await limits.short(isMissed))) return;
+      if (me.jumps <= mostJumps && !(await questions.hasMissed(me.seen, stream, before, afterAt, given)))
+        return;
     } finally {
       me.jumps--;
     }
@@ -642,14 +600,7 @@ export function followContainer(options: FollowContainerOptions) {
     me.checking = true;
     try {
       const given = me.stop.signal;
-      const hasNewer = async () => {
-        const line = await limits.short(() => lastLine(engine, me.seen, given));
-        if (!line) return newestOf(from.cursors)?.ordinal !== -1;
-        const begun = from.begunAt(line.stream);
-        if (begun !== undefined) return begun !== line.at;
-        const cursor = from.cursors[line.stream];
-        return cursor === undefined || line.at > cursor.at;
-      };
+      const hasNewer = () => questions.hasNewer(me.seen, from, given);
       const { lastBytesAt } = from;
       if (!(await hasNewer())) return;
       // It may be on its way.
@@ -701,7 +652,7 @@ export function followContainer(options: FollowContainerOptions) {
         diedWithLosses = losses;
         if (current?.seen.running) {
           expectEnd(current);
-          lastWords = askLastWords(current.seen);
+          lastWords = questions.lastWords(current.seen);
         }
       }
       if (action === 'destroy') destroyedAt = at;
