@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
-import { changeState } from '../triage/change-issues.ts';
+import { changeState, mergeIssues } from '../triage/change-issues.ts';
 import { notificationsOfRecord } from './history.ts';
 import { days, emptyTables, hours, minutes, seconds, Timeline } from './test-help-timeline.ts';
 
@@ -281,6 +281,44 @@ describe('a pager', () => {
     expect(again.map(({ facts }) => facts.items.length)).toEqual([80]);
     const closed = pagesOf(line).flatMap(({ facts }) => facts.ended);
     expect(closed).toContain(again[0]!.facts.threadId);
+  });
+
+  const idOf = async (issue: string) => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      'select id from issues where fingerprint = $1',
+      [issue],
+    );
+    return rows[0]!.id;
+  };
+  it.each([
+    ['older', 'younger'],
+    ['younger', 'older'],
+  ])('closes what it opened for each of two issues, when the %s takes over the %s', async (to, from) => {
+    const line = given({ channels: [pager] })
+      .at(0, { issue: 'older' })
+      .at(minutes(2), { issue: 'younger' })
+      .do(minutes(5), async () => mergeIssues(database.pool, await idOf(to), [await idOf(from)]))
+      .every(minutes(10), minutes(10), hours(2), { issue: from });
+    await line.run(hours(6));
+    const opened = [...new Set(pagesOf(line).flatMap(({ facts }) => facts.threadId ?? []))];
+    expect(opened).toHaveLength(2);
+    const last = pagesOf(line).at(-1)!;
+    expect(pagesOf(line).map(({ reason }) => reason)).toEqual(['new', 'new', 'still-failing', 'over']);
+    expect(last.facts.ended.toSorted()).toEqual(opened.toSorted());
+  });
+
+  it('closes what it opened while the issue was merged into another', async () => {
+    const line = given({ channels: [pager] }).at(0, { issue: 'a' }, { issue: 'b' });
+    line.do(minutes(5), async () => {
+      const b = await idOf('b');
+      await mergeIssues(database.pool, await idOf('a'), [b]);
+      // As a dispatcher leaves it that read the alert just before the merge.
+      await database.pool.query(`update episodes set issue_id = $1 where subject like '%: b'`, [b]);
+    });
+    await line.run(hours(3));
+    expect(pagesOf(line).map(({ reason }) => reason)).toEqual(['roll-up', 'over']);
+    expect(pagesOf(line)[1]!.facts.ended).toEqual([pagesOf(line)[0]!.facts.threadId]);
+    expect((await database.pool.query(`select from alerts where reason = 'over'`)).rowCount).toBe(2);
   });
 
   it('closes what was opened one by one by messages of ten ends each', async () => {

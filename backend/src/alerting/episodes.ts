@@ -42,12 +42,13 @@ export async function beginEpisodes(
   // What did not stay begins nothing that could be over.
   const lasting = shown.filter(({ alert }) => alert.reason !== noiseReason);
   const rows = [...new Map(lasting.map((issue) => [issue.alert.episode, issue])).values()];
-  await client.query(
+  const begun = await client.query<{ id: string }>(
     `insert into episodes (id, issue_id, fingerprint, service, subject, began_at, began_count, check_at)
      select e.id, e.issue_id, e.fingerprint, e.service, e.subject, e.began_at, e.began_count, e.began_at
      from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[])
        as e (id, issue_id, fingerprint, service, subject, began_at, began_count)
-     on conflict (id) do nothing`,
+     on conflict (id) do nothing
+     returning id`,
     [
       rows.map(({ alert }) => alert.episode),
       rows.map(({ alert }) => alert.issueId),
@@ -68,7 +69,8 @@ export async function beginEpisodes(
      where e.id = n.id and e.ended_at < n.at`,
     [goingOn.map(({ alert }) => alert.episode), goingOn.map(({ alert }) => alert.createdAt)],
   );
-  // The one that came back began a new episode; what it was before has ended.
+  // The one that came back began a new episode; what it was before has ended. Of merged issues each had its own, and these go
+  // on beside each other.
   await client.query(
     `update episodes as e
      set ended_at = n.began_at
@@ -78,7 +80,7 @@ export async function beginEpisodes(
        and e.id <> n.id
        and e.began_at < n.began_at
        and e.ended_at is null`,
-    [rows.map(({ alert }) => alert.episode)],
+    [begun.rows.map(({ id }) => id)],
   );
   return subjects;
 }
@@ -200,6 +202,7 @@ async function checkEpisodes(
   now: number,
   newId: () => string,
 ): Promise<void> {
+  await followMerges(client, due);
   const { rows: issues } = await client.query<PausedIssue>(
     `select id, last_seen, previous_seen, rhythm, count, notified_count, last_record_id, state,
        (alert_state->>'cooldownMs')::float8 as own_cooldown_ms
@@ -218,7 +221,7 @@ async function checkEpisodes(
   for (const episode of due) {
     const issue = byId.get(episode.issue_id);
     if (!issue) {
-      ended.push({ id: episode.id, at: new Date(now).toISOString() }); // merged into another, whose episode goes on
+      ended.push({ id: episode.id, at: new Date(now).toISOString() }); // nothing is left of it
       continue;
     }
     const cooldownMs = Math.max(settings.policy.cooldownMs, issue.own_cooldown_ms ?? 0);
@@ -243,6 +246,31 @@ async function checkEpisodes(
     [checkLater.map(({ id }) => id), checkLater.map(({ at }) => at)],
   );
   await tellOver(client, over, settings.channels ?? [], now, newId);
+}
+
+/** An episode that was written down while its issue was merged into another went unseen by that, and goes along now. */
+async function followMerges(client: PoolClient, due: readonly OpenEpisode[]): Promise<void> {
+  const { rows: merged } = await client.query<{ id: string; merged_into: string }>(
+    'select id, merged_into from issues where id = any($1::uuid[]) and merged_into is not null',
+    [due.map(({ issue_id }) => issue_id)],
+  );
+  if (merged.length === 0) return;
+  const { rows: leaders } = await client.query<Omit<OpenEpisode, 'id'>>(
+    'select id as issue_id, fingerprint, service from issues where id = any($1::uuid[])',
+    [merged.map(({ merged_into }) => merged_into)],
+  );
+  for (const { id, merged_into } of merged) {
+    const leader = leaders.find(({ issue_id }) => issue_id === merged_into);
+    for (const episode of due.filter(({ issue_id }) => leader && issue_id === id)) {
+      Object.assign(episode, leader);
+      await client.query('update episodes set issue_id = $2, fingerprint = $3, service = $4 where id = $1', [
+        episode.id,
+        episode.issue_id,
+        episode.fingerprint,
+        episode.service,
+      ]);
+    }
+  }
 }
 
 /** Who muted or resolved it knows already; a pager has something open. */

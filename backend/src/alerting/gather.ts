@@ -36,6 +36,8 @@ export interface GatheredIssue {
   /** Of these, while it was muted. */
   heldMuted: number;
   alertIds: string[];
+  /** Episodes that are over by the last of its alerts: several, where issues were merged. */
+  over: Set<string>;
 }
 
 export interface Gathered {
@@ -70,12 +72,15 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
         held: alert.held,
         heldMuted: alert.heldMuted,
         alertIds: [alert.id],
+        over: new Set(alert.reason === 'over' ? [alert.episode] : []),
       });
     else {
       known.alertIds.push(alert.id);
       known.isFirst ||= alert.isFirst;
       known.held += alert.held;
       known.heldMuted += alert.heldMuted;
+      if (alert.reason === 'over') known.over.add(alert.episode);
+      else known.over.delete(alert.episode);
       if (saysMore(alert.reason, known.alert.reason)) known.alert = alert;
     }
   }

@@ -20,11 +20,11 @@ export async function endedThreads(
   target: Target,
   { shown, unshown }: Gathered,
 ): Promise<string[]> {
-  const alerts = [...shown, ...unshown].map(({ alert }) => alert);
-  const over = alerts.filter(({ reason }) => reason === 'over').map(({ episode }) => episode);
-  const back = alerts.filter(({ reason }) => reason === 'regressed');
+  const issues = [...shown, ...unshown];
+  const over = issues.flatMap((issue) => [...issue.over]);
+  const back = issues.map(({ alert }) => alert).filter(({ reason }) => reason === 'regressed');
   const replaced = back.length > 0 ? await replacedEpisodes(client, target, back) : [];
-  const episodes = [...over, ...replaced];
+  const episodes = [...new Set([...over, ...replaced])];
   if (episodes.length === 0) return [];
   return [
     ...(await withOwnThread(client, target, episodes)),

@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
+import { mergeIssues, splitIssues } from '../triage/change-issues.ts';
 import { decisionsOfRecord } from './decisions.ts';
 import { notificationsOfRecord } from './history.ts';
 import { days, emptyTables, hours, minutes, seconds, Timeline } from './test-help-timeline.ts';
@@ -17,6 +18,65 @@ beforeEach(() => emptyTables(database.pool));
 const timeline = (options: ConstructorParameters<typeof Timeline>[1] = {}) =>
   new Timeline(database.pool, options);
 const subject = 'api on web-1: refused';
+
+describe('two issues that become one', () => {
+  const held = ({ mails }: Timeline) =>
+    mails.map(({ at, reason, facts }) => [at / minutes(1), reason, facts.title, facts.held]);
+  const idOf = async (issue: string) => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      'select id from issues where fingerprint = $1',
+      [issue],
+    );
+    return rows[0]!.id;
+  };
+  const merge = async () => {
+    await mergeIssues(database.pool, await idOf('rare'), [await idOf('often')]);
+  };
+
+  it('are told with what was held back since the mail about either, and are no spike', async () => {
+    const line = timeline()
+      .at(0, { issue: 'rare' })
+      .every(minutes(1), minutes(1), minutes(100), { issue: 'often', times: 100 });
+    line.do(minutes(90) + 1, merge).at(minutes(140), { issue: 'rare' });
+    await line.run(minutes(150));
+    expect(held(line)).toEqual([
+      [0, 'new', 'rare', 0],
+      [1, 'new', 'often', 0],
+      [61, 'still-failing', 'often', 5999],
+      [140, 'still-failing', 'rare', 99 + 38 * 100],
+    ]);
+  });
+
+  it('go on in the thread of the one that was told, where the other was not', async () => {
+    const rules = 'rules:\n  - { name: few, match: { pattern: rare }, threshold: { count: 9, within: 10m } }';
+    const line = timeline({ rules })
+      .at(0, { issue: 'rare' }, { issue: 'often' })
+      .do(minutes(5), merge)
+      .every(minutes(10), minutes(10), minutes(61), { issue: 'often' });
+    await line.run(hours(1));
+    expect(held(line)).toEqual([
+      [0, 'new', 'often', 0],
+      [60, 'still-failing', 'rare', 6],
+    ]);
+    expect(line.mails[1]!.headers.References).toBe(line.mails[0]!.headers.References);
+  });
+
+  it('and then two again, are told of nothing twice', async () => {
+    const line = timeline()
+      .at(0, { issue: 'rare' })
+      .every(minutes(1), minutes(1), minutes(58), { issue: 'often', times: 100 })
+      .do(minutes(58), merge)
+      .every(minutes(1), minutes(59), minutes(65), { issue: 'often', times: 100 })
+      .do(minutes(66), async () => splitIssues(database.pool, await idOf('rare'), [await idOf('often')]))
+      .every(minutes(1), minutes(70), minutes(130), { issue: 'rare' }, { issue: 'often' });
+    await line.run(minutes(130));
+    const records = (await database.pool.query<{ n: number }>('select count(*) as n from log_records'))
+      .rows[0]!.n;
+    const told = line.mails.reduce((sum, { facts }) => sum + facts.held + Math.max(1, facts.items.length), 0);
+    expect(told).toBeLessThanOrEqual(records);
+    expect(told).toBeGreaterThan(6000);
+  });
+});
 
 describe('one issue', () => {
   it('is told at once when new, and then at most once in a cooldown, with the count of what was held back', async () => {

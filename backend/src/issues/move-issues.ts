@@ -20,7 +20,7 @@ export async function moveIssues(client: PoolClient, from: string, to: string): 
   if (from === to) return;
   await lockMerges(client);
   const { rows } = await client.query<Source>(
-    `select service, id, first_seen, last_seen, count, hosts, containers, notified_at
+    `select ${sourceColumns}
     from issues
     where fingerprint = $1 and (merged_into is null or count > 0)
     order by service
@@ -113,7 +113,9 @@ export async function joinIssues(
 ): Promise<void> {
   // Its count moves too, and begins anew: what a backend that has not heard of this still counts on it is moved later.
   await client.query(
-    'update issues set merged_into = $3, count = 0 where fingerprint = $1 and service = $2',
+    `update issues
+    set merged_into = $3, count = 0, notified_count = case when notified_count is not null then 0 end
+    where fingerprint = $1 and service = $2`,
     [source.fingerprint, source.service, target.id],
   );
   // What was merged into it before goes along.
@@ -125,7 +127,11 @@ export async function joinIssues(
       count = i.count + $5::bigint,
       hosts = (array(select distinct h from unnest(i.hosts || $6::text[]) as h order by h limit 50)),
       containers = (array(select distinct c from unnest(i.containers || $7::text[]) as c order by c limit 50)),
-      notified_at = greatest(i.notified_at, $8::timestamptz)
+      -- What was told of either was told, and what either was used to is no spike.
+      notified_at = greatest(i.notified_at, $8::timestamptz),
+      notified_count = coalesce(i.notified_count + $9::bigint, i.notified_count, $9::bigint),
+      alert_state = case when i.notified_at is null then coalesce($10::jsonb, i.alert_state) else i.alert_state end,
+      window_peak = greatest(i.window_peak, $11::float8)
     where fingerprint = $1 and service = $2`,
     [
       target.fingerprint,
@@ -136,6 +142,9 @@ export async function joinIssues(
       source.hosts,
       source.containers,
       source.notified_at,
+      source.notified_count,
+      source.alert_state === null ? null : JSON.stringify(source.alert_state),
+      source.peak,
     ],
   );
   await followAlerts(client, source, target);
@@ -151,7 +160,14 @@ export interface Source {
   hosts: string[];
   containers: string[];
   notified_at: string | null;
+  notified_count: number | null;
+  alert_state: unknown;
+  /** Most records of any five minutes. */
+  peak: number;
 }
+
+export const sourceColumns = `service, id, first_seen, last_seen, count, hosts, containers, notified_at, notified_count,
+  alert_state, greatest(window_peak, window_count) as peak`;
 
 /** A template that grew more general names its issues so. */
 export async function retitleIssues(client: PoolClient, fingerprint: string, title: string): Promise<void> {

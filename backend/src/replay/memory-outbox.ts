@@ -221,7 +221,8 @@ export class MemoryOutbox {
     for (const { alert, began } of shown) {
       const { episode: id, issueId, fingerprint, service, createdAt } = alert;
       if (isNoise(alert)) continue;
-      if (!this.#episodes.has(id))
+      const begins = !this.#episodes.has(id);
+      if (begins)
         this.#episodes.set(id, {
           id,
           issueId,
@@ -239,6 +240,7 @@ export class MemoryOutbox {
         Object.assign(episode, { endedAt: null, checkAt: at });
       for (const other of this.#episodes.values())
         if (
+          begins &&
           other.issueId === issueId &&
           other.id !== id &&
           other.beganAt < episode.beganAt &&

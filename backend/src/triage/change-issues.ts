@@ -9,7 +9,7 @@ import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
 import { HttpError, notFound } from '../http/errors.ts';
 import { fingerprintVersion } from '../ingest/fingerprint.ts';
 import type { Mute } from '../ingest/types.ts';
-import { type IssueKey, joinIssues, lockMerges, type Source } from '../issues/move-issues.ts';
+import { type IssueKey, joinIssues, lockMerges, type Source, sourceColumns } from '../issues/move-issues.ts';
 
 export interface StateChange {
   state: IssueState;
@@ -214,7 +214,7 @@ async function leaderOf(client: PoolClient, id: string): Promise<Leader> {
   if (key.merged_into !== null) return leaderOf(client, key.merged_into);
   // By its key: that is one shard, where a lock by id alone would ask all of them.
   const { rows } = await client.query<Leader & { merged_into: string | null }>(
-    `select id, fingerprint, service, first_seen, last_seen, count, hosts, containers, notified_at, merged_into
+    `select ${sourceColumns}, fingerprint, merged_into
     from issues
     where fingerprint = $1 and service = $2
     for update`,
@@ -239,12 +239,18 @@ async function splitOff(client: PoolClient, leader: Leader, id: string): Promise
     [id],
   );
   const count = counts[0]?.count ?? 0;
+  // Which of them were told of is not known: those of the issue count as told, and the leader keeps what is left.
   await client.query(
-    'update issues set merged_into = null, count = $3 where fingerprint = $1 and service = $2',
+    `update issues
+    set merged_into = null, count = $3, notified_count = case when notified_at is not null then $3::bigint end
+    where fingerprint = $1 and service = $2`,
     [issue.fingerprint, issue.service, count],
   );
   await client.query(
-    'update issues set count = greatest(count - $3::bigint, 0) where fingerprint = $1 and service = $2',
+    `update issues
+    set count = greatest(count - $3::bigint, 0),
+      notified_count = case when notified_count is not null then greatest(notified_count - $3::bigint, 0) end
+    where fingerprint = $1 and service = $2`,
     [leader.fingerprint, leader.service, count],
   );
 }
