@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../../test-kit/src/postgres.ts';
 import { aRecord } from '../given.ts';
-import type { OwnRecord } from '../own-records.ts';
+import { createOwnRecords, type OwnRecord } from '../own-records.ts';
 import { hours, minutes, seconds } from '../test-help-timeline.ts';
 import { type AbsenceWatch, createAbsenceWatch } from './absence.ts';
 import { readRulesText } from './read-file.ts';
@@ -29,10 +29,16 @@ function given(absence: string, startedAt = start - hours(1)) {
     records.push(record);
     told.push([(now - start) / 1000, record.message.split('\n')[0]!]);
   };
+  const limits = createOwnRecords({ submit: async () => [{}], now: () => now });
+  const raise = async (record: OwnRecord) => {
+    const raised = await limits.raise(record);
+    if (raised === 'raised') await tell(record);
+    return raised;
+  };
   const watch = createAbsenceWatch({
     pool: database.pool,
     absence: config.absence,
-    telling: { raise: tell, over: tell },
+    telling: { raise, over: tell },
     startedAt,
   });
   const look = (ms: number) => {
@@ -93,6 +99,20 @@ describe('absence', () => {
     await lookUntil(seconds(10), minutes(2) + 1);
     expect(told).toEqual([[120, 'Silence: nothing was heard of "workers" of web-1/worker-1']]);
     expect(records[0]).toMatchObject({ host: 'web-1', container: 'worker-1', severity: 'error' });
+  });
+
+  it('of more than may be told of at once is told for each, the rest when there is room again', async () => {
+    const { watch, look, lookUntil, records } = given(
+      '  - { name: workers, match: { container: "worker-*" }, per: container, for: 2m }',
+    );
+    for (let n = 0; n < 230; n += 1) hear(watch, 0, { container: `worker-${n}` });
+    await look(0);
+    await lookUntil(seconds(10), minutes(15));
+    expect(new Set(records.map(({ container }) => container)).size).toBe(230);
+    hear(watch, minutes(15), { container: 'worker-229' });
+    await look(minutes(15));
+    const over = records.filter(({ message }) => message.startsWith('Silence is over'));
+    expect(over.map(({ container }) => container)).toEqual(['worker-229']);
   });
 
   it('of an agent goes by its heartbeats, and one that said goodbye is not missed', async () => {

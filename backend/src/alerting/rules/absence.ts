@@ -16,6 +16,7 @@ import type { Absence } from './types.ts';
 
 /** What tells: own records, and word that it is over. */
 export interface AbsenceTelling {
+  /** @returns `held-back` when nothing was told, and it is to be raised again later. */
   raise(record: OwnRecord): Promise<unknown>;
   over(record: OwnRecord): Promise<unknown>;
 }
@@ -185,7 +186,8 @@ async function tellSilent(
          on d.name = a.name
        where coalesce(a.seen_at, a.since) <= d.silent_since
          and (a.raised_at is null or a.raised_at <= d.raised_before)
-       order by a.name, a.source
+       -- What was not told of yet comes before what is said again.
+       order by a.raised_at nulls first, a.name, a.source
        limit ${maxTold}
        for update of a skip locked`,
       [
@@ -194,11 +196,15 @@ async function tellSilent(
         absence.map(({ forMs }) => new Date(now - repeatMs(forMs))),
       ],
     );
+    let raised = 0;
     for (const row of rows) {
-      await telling.raise(recordOf(absence.find(({ name }) => name === row.name)!, row));
+      const record = recordOf(absence.find(({ name }) => name === row.name)!, row);
+      // Too many at once, such as all containers of a network: it is told when there is room again.
+      if ((await telling.raise(record)) === 'held-back') continue;
       await setRaised(client, row, new Date(now));
+      raised += 1;
     }
-    return rows.length;
+    return raised;
   });
 }
 
