@@ -185,6 +185,28 @@ describe('watchChannels', () => {
     ]);
   });
 
+  it('sends nothing more that waits for who was taken off, but for a test, or where nobody else is left', async () => {
+    const rowsTo = async (to: string) =>
+      (await database.pool.query('select status from notifications where to_address = $1', [to])).rows.map(
+        ({ status }) => status,
+      );
+    for (const to of ['gone@example.com', 'away@example.com', 'a@example.com', 'b@example.com'])
+      await givenPending(database.pool, 1, { silently: true, to });
+    const [test] = await givenPending(database.pool, 1, { silently: true, to: 'gone@example.com' });
+    await database.pool.query(`update notifications set reason = 'test' where id = $1`, [test]);
+    await database.pool.query(
+      `insert into email_recipients (id, email, is_active)
+       values (gen_random_uuid(), 'gone@example.com', false), (gen_random_uuid(), 'a@example.com', false)`,
+    );
+    await database.pool.query(`insert into unsubscriptions (address, at) values ('away@example.com', now())`);
+    const { one } = given(() => start);
+    await one.look();
+    expect((await rowsTo('gone@example.com')).toSorted()).toEqual(['pending', 'skipped']);
+    expect(await rowsTo('away@example.com')).toEqual(['skipped']);
+    expect(await rowsTo('a@example.com')).toEqual(['pending']);
+    expect(await rowsTo('b@example.com')).toEqual(['pending']);
+  });
+
   it('says no more that mails fail, once they are switched off', async () => {
     const { one, logged } = given(() => start);
     one.settled('email', 'a@example.com', 'smtp: no answer', false);

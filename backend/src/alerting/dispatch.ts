@@ -19,6 +19,7 @@ import { closingMessages, endedThreads, isAllOver, maxEnded, withoutEarlyEnds } 
 import { plainMail } from './plain-mail.ts';
 import { planMail } from './plan-mail.ts';
 import { type AlertPolicy, mailLimits } from './policy.ts';
+import { sqlIsTakenOff } from './recipients.ts';
 import type { RuleSet } from './rules/rule-set.ts';
 import { counted } from './states.ts';
 import { type AlertChannel, isMail, isPager, type Target } from './targets.ts';
@@ -211,14 +212,7 @@ async function readWaiting(
   >(
     `select a.channel, a.to_address as "toAddress", a.has_first as "hasFirst", a.severities, a.oldest,
        a.oldest_noise as "oldestNoise",
-       a.channel = 'email' and exists (
-         select from email_recipients r
-         where r.email = a.to_address and not r.is_active
-           -- ALERT_EMAIL_TO applies while nobody else is active, whoever was taken off before.
-           and not (a.to_address = any($1::text[]) and not exists (select from email_recipients where is_active))
-         union all
-         select from unsubscriptions u where u.address = a.to_address
-       ) as "isInactive"
+       a.channel = 'email' and ${sqlIsTakenOff('a.to_address', '$1::text[]')} as "isInactive"
      from (
        select channel, to_address, bool_or(is_first) as has_first,
          min(created_at) filter (where reason <> $2) as oldest,

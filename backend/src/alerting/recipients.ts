@@ -59,6 +59,21 @@ export async function activeAddresses(client: Pool | PoolClient, to: readonly st
   return addresses.filter((address) => !gone.has(address));
 }
 
+/**
+ * SQL that says whether an address is sent no more mails: taken off, or unsubscribed. ALERT_EMAIL_TO applies while nobody else
+ * is active, whoever was taken off before.
+ * @param address SQL for it. @param to SQL for `ALERT_EMAIL_TO`, an array.
+ */
+export function sqlIsTakenOff(address: string, to: string): string {
+  return `exists (
+    select from email_recipients r
+    where r.email = ${address} and not r.is_active
+      and not (${address} = any(${to}) and not exists (select from email_recipients where is_active))
+    union all
+    select from unsubscriptions u where u.address = ${address}
+  )`;
+}
+
 /** What to do where mails are on and nobody gets them. No mistake: recipients may come by the API. */
 export const nobodyToSendTo = 'there is nobody to send to: set ALERT_EMAIL_TO or POST /api/recipients';
 

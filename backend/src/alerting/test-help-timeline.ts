@@ -262,7 +262,7 @@ export async function emptyTables(pool: Pool): Promise<void> {
     inTransaction(pool, async (client) => {
       await lockBudgets(client);
       await client.query(`truncate log_records, record_events, dedupe_state, log_counts, issues, notifications, alerts, episodes,
-      mail_budgets, email_recipients, rules, rule_counts, absences, channel_health`);
+      mail_budgets, email_recipients, unsubscriptions, rules, rule_counts, absences, channel_health`);
     });
   // Who watches the channels takes these tables in another order, now and then; the database breaks one of the two off.
   for (let attempt = 1; ; attempt += 1) {

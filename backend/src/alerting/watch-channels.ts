@@ -12,6 +12,7 @@ import {
   newNews,
   tellOfHealth,
 } from './channel-health.ts';
+import { sqlIsTakenOff } from './recipients.ts';
 import { counted } from './states.ts';
 import { type HealthSettings, tellGivenUp, tellHealth } from './tell-health.ts';
 
@@ -101,6 +102,7 @@ async function lookAt(
       [names],
     );
   await giveUpStrangers(client, settings, now, newId, log);
+  await skipTakenOff(client, settings);
   const known = await readHealth(client, settings);
   for (const before of known) {
     const seen = news.get(before.channel);
@@ -146,6 +148,25 @@ async function giveUpStrangers(
     );
     await tellGivenUp(client, channel, lost, settings, now, newId);
   }
+}
+
+/** Mails that wait (the server is away) for who was taken off meanwhile. A test goes to whomever a person names. */
+async function skipTakenOff(client: PoolClient, { to }: HealthSettings): Promise<void> {
+  const waits = `n.status = 'pending' and n.channel = 'email' and n.reason <> 'test'
+    and (n.leased_until is null or n.leased_until <= now())`;
+  const { rows } = await client.query<{ to_address: string }>(
+    `select to_address
+     from (select distinct to_address from notifications n where ${waits}) as w
+     where ${sqlIsTakenOff('w.to_address', '$1::text[]')}`,
+    [to],
+  );
+  if (rows.length === 0) return;
+  await client.query(
+    `update notifications n
+     set status = 'skipped', error_message = 'the recipient is no longer active'
+     where ${waits} and n.to_address = any($1::text[])`,
+    [rows.map(({ to_address }) => to_address)],
+  );
 }
 
 /** Names of the channels that messages go out by. */
