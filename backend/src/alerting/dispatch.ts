@@ -370,13 +370,21 @@ async function takeWaiting(
   only: readonly string[] | null,
 ): Promise<WaitingAlert[]> {
   const { rows } = await client.query<WaitingAlert>(
-    `select id, record_id as "recordId", bucket, part_ids as "partIds", issue_id as "issueId", fingerprint, service, reason,
-       is_first as "isFirst", episode, held, held_muted as "heldMuted", mute_note as note, count,
-       severity, created_at as "createdAt"
-     from alerts
-     where status = 'waiting' and channel = $1 and to_address = $2
-       and ($3::text[] is null or lower(coalesce(severity, '')) = any($3::text[]))
-     order by id`,
+    `select a.id, a.record_id as "recordId", a.bucket, a.part_ids as "partIds", a.issue_id as "issueId", a.fingerprint, a.service,
+       a.reason, a.is_first as "isFirst", a.episode, a.held, a.held_muted as "heldMuted", a.mute_note as note, a.count,
+       a.severity, a.created_at as "createdAt",
+       case when a.held > 0 and not a.is_first then (
+         select o.count
+         from episodes e
+         join alerts o on o.episode = e.id
+         where e.issue_id = a.issue_id and o.channel = $1 and o.to_address = $2 and o.reason = 'over' and o.status = 'mailed'
+         order by o.id desc
+         limit 1
+       ) end as "endedCount"
+     from alerts a
+     where a.status = 'waiting' and a.channel = $1 and a.to_address = $2
+       and ($3::text[] is null or lower(coalesce(a.severity, '')) = any($3::text[]))
+     order by a.id`,
     [channel, toAddress, only],
   );
   return rows;

@@ -18,7 +18,10 @@ export interface WaitingAlert {
   held: number;
   heldMuted: number;
   note: string | null;
+  /** Records of the issue before its batch; of an end, all of them. */
   count: number;
+  /** `count` of the latest end of the issue that the recipient was told of, and with it of all that was held back until then. */
+  endedCount?: number | null;
   /** That it is told as; null or left out: its record's. */
   severity?: string | null;
   /** ISO 8601. */
@@ -61,7 +64,12 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
   const byIssue = new Map<string, GatheredIssue>();
   /** By episode. */
   const begun = new Map<string, WaitingAlert>();
+  /** `count` of the latest end, by issue. */
+  const ends = new Map<string, number>();
   for (const alert of waiting) {
+    const held = heldSinceEnd(alert, ends.get(alert.issueId));
+    const heldMuted = Math.min(alert.heldMuted, held);
+    if (alert.reason === 'over') ends.set(alert.issueId, alert.count);
     if (alert.reason !== noiseReason && !begun.has(alert.episode)) begun.set(alert.episode, alert);
     const known = byIssue.get(alert.issueId);
     if (!known)
@@ -69,16 +77,16 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
         alert,
         began: alert,
         isFirst: alert.isFirst,
-        held: alert.held,
-        heldMuted: alert.heldMuted,
+        held,
+        heldMuted,
         alertIds: [alert.id],
         over: new Set(alert.reason === 'over' ? [alert.episode] : []),
       });
     else {
       known.alertIds.push(alert.id);
       known.isFirst ||= alert.isFirst;
-      known.held += alert.held;
-      known.heldMuted += alert.heldMuted;
+      known.held += held;
+      known.heldMuted += heldMuted;
       if (alert.reason === 'over') known.over.add(alert.episode);
       else known.over.delete(alert.episode);
       if (saysMore(alert.reason, known.alert.reason)) known.alert = alert;
@@ -102,6 +110,12 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
     unshown: [...(isTooMany ? firsts.slice(maxShown) : []), ...others.slice(shownOthers)],
     later: isTooMany ? [] : firsts.slice(maxShown),
   };
+}
+
+/** What an end has told was told: what comes after it counts on from there. */
+function heldSinceEnd({ held, count, endedCount }: WaitingAlert, ended = endedCount ?? null): number {
+  // Where there are fewer than at the end, some were split off since.
+  return ended === null || count < ended ? held : Math.min(held, count - ended);
 }
 
 /**

@@ -188,6 +188,33 @@ describe('one issue', () => {
     ]);
   });
 
+  it('is told of each record held back once, in the mail that says it is over, and not again when it comes back', async () => {
+    const line = timeline({
+      policy: { whenOver: true, cooldownMs: minutes(30) },
+      recipients: ['ops@example.org', 'owl@example.org'],
+      start: Date.parse('2026-11-22T00:00:00Z'),
+      // Hears of the end, and of what came back, in one mail.
+      rules: 'recipients:\n  owl: { email: owl@example.org, quiet: { from: "00:30", to: "02:02" } }',
+    });
+    const burst = { issue: 'refused', times: 3 };
+    line.every(minutes(1), 0, minutes(10), burst);
+    line.every(minutes(1), minutes(120), minutes(125), burst).do(minutes(240), async () => {});
+    await line.run(hours(20));
+    const heldOf = (to: string) =>
+      line.mails.filter((mail) => mail.to === to).map(({ reason, facts }) => [reason, facts.held]);
+    expect(heldOf('ops@example.org')).toEqual([
+      ['new', 0],
+      ['over', 29],
+      ['regressed', 0],
+      ['over', 14],
+    ]);
+    expect(heldOf('owl@example.org')).toEqual([
+      ['new', 0],
+      ['regressed', 29],
+      ['over', 14],
+    ]);
+  });
+
   it('is told when it is over, in the same thread, when it had been resolved and was opened again', async () => {
     const setState = (state: string) => () => database.pool.query('update issues set state = $1', [state]);
     const line = await timeline({ policy: { whenOver: true } })

@@ -70,6 +70,8 @@ export class MemoryOutbox {
   /** Whom each episode was told to. */
   readonly #told = new Map<string, Map<string, Told>>();
   readonly #episodes = new Map<string, Episode>();
+  /** `count` of the latest end that a place was told of, by place and issue. */
+  readonly #ends = new Map<string, number>();
   readonly #budgets = new Map<string, BudgetRow>();
 
   constructor(
@@ -178,7 +180,12 @@ export class MemoryOutbox {
     const taken = only
       ? waiting.filter(({ severity }) => only.includes((severity ?? '').toLowerCase()))
       : waiting;
-    const gathered = gather(taken.toSorted((a, b) => byText(a.id, b.id)));
+    const endKey = ({ issueId }: WaitingAlert) => `${place}\0${issueId}`;
+    const gathered = gather(
+      taken
+        .toSorted((a, b) => byText(a.id, b.id))
+        .map((alert) => ({ ...alert, endedCount: this.#ends.get(endKey(alert)) ?? null })),
+    );
     const subjects = this.#beginEpisodes(gathered.shown);
     const mailed = this.#mailed(gathered);
     const id = this.#newId();
@@ -191,6 +198,8 @@ export class MemoryOutbox {
       ...[...gathered.shown, ...gathered.unshown].flatMap(({ alertIds }) => alertIds),
       ...noiseShownBy(gathered, mailed.records, taken),
     ]);
+    for (const alert of taken)
+      if (alert.reason === 'over' && carried.has(alert.id)) this.#ends.set(endKey(alert), alert.count);
     this.#waiting.set(
       place,
       waiting.filter(({ id }) => !carried.has(id)),
