@@ -297,7 +297,8 @@ export function planFor(
 /**
  * Takes what waits for a recipient into one mail; a pager gets further ones for more ends than one can carry, and none about
  * ends that close nothing.
- * @param only of these severities; null: everything.
+ * @param only of issues that something of these severities waits for, or an end would be told before what it ended; null:
+ * everything.
  */
 async function messagesFor(
   client: PoolClient,
@@ -383,7 +384,11 @@ async function takeWaiting(
        ) end as "endedCount"
      from alerts a
      where a.status = 'waiting' and a.channel = $1 and a.to_address = $2
-       and ($3::text[] is null or lower(coalesce(a.severity, '')) = any($3::text[]))
+       and ($3::text[] is null or a.issue_id in (
+         select l.issue_id
+         from alerts l
+         where l.status = 'waiting' and l.channel = $1 and l.to_address = $2 and lower(coalesce(l.severity, '')) = any($3::text[])
+       ))
      order by a.id`,
     [channel, toAddress, only],
   );

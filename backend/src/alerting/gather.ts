@@ -89,7 +89,9 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
       known.heldMuted += heldMuted;
       if (alert.reason === 'over') known.over.add(alert.episode);
       else known.over.delete(alert.episode);
-      if (saysMore(alert.reason, known.alert.reason)) known.alert = alert;
+      const before = known.alert;
+      if (saysMore(alert.reason, before.reason)) known.alert = alert;
+      known.alert = asWorst(known.alert, [before, alert]);
     }
   }
   const all = [...byIssue.values()];
@@ -110,6 +112,14 @@ export function gather(waiting: readonly WaitingAlert[]): Gathered {
     unshown: [...(isTooMany ? firsts.slice(maxShown) : []), ...others.slice(shownOthers)],
     later: isTooMany ? [] : firsts.slice(maxShown),
   };
+}
+
+const worst = /^(fatal|critical)$/i;
+
+/** Told as the worst of its issue's alerts: quiet hours let them through by that. What is noise alone wakes nobody. */
+function asWorst(alert: WaitingAlert, alerts: readonly WaitingAlert[]): WaitingAlert {
+  const bad = alerts.find(({ reason, severity }) => reason !== noiseReason && worst.test(severity ?? ''));
+  return !bad || worst.test(alert.severity ?? '') ? alert : { ...alert, severity: bad.severity ?? null };
 }
 
 /** What an end has told was told: what comes after it counts on from there. */

@@ -177,9 +177,9 @@ export class MemoryOutbox {
   ): { mail: ReplayedMail; isMoreWaiting: boolean } {
     const place = placeOf(target);
     const waiting = this.#waiting.get(place) ?? [];
-    const taken = only
-      ? waiting.filter(({ severity }) => only.includes((severity ?? '').toLowerCase()))
-      : waiting;
+    const loud = waiting.filter(({ severity }) => only?.includes((severity ?? '').toLowerCase()));
+    const issues = new Set(loud.map(({ issueId }) => issueId));
+    const taken = only ? waiting.filter(({ issueId }) => issues.has(issueId)) : waiting;
     const endKey = ({ issueId }: WaitingAlert) => `${place}\0${issueId}`;
     const gathered = gather(
       taken

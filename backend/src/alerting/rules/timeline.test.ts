@@ -305,6 +305,30 @@ recipients:
     ]);
   });
 
+  it('let through what waits of the same issue with it, so that nothing is told after its end', async () => {
+    const line = await timeline(rules, {
+      recipients,
+      start: Date.parse('2026-11-22T22:00:00Z'),
+      policy: { whenOver: true },
+    })
+      .at(0, { issue: 'crash', severity: 'fatal' })
+      .every(minutes(10), minutes(10), minutes(70), { issue: 'crash' })
+      .at(hours(3), { issue: 'late' })
+      .at(hours(4), { issue: 'late', severity: 'fatal' })
+      .at(hours(4), { issue: 'other' })
+      .run(hours(9));
+    const mails = line.mails.filter(({ to }) => to === 'owl@example.org');
+    expect(
+      mails.map(({ subject, headers, facts }) => [subject, headers['X-Log-Detector-Severity'], facts.held]),
+    ).toEqual([
+      ['[NEW] api on web-1: crash', 'fatal', 0],
+      ['[OVER] api on web-1: crash', 'fatal', 5],
+      ['[NEW] api on web-1: late', 'fatal', 0],
+      ['[OVER] api on web-1: late', 'fatal', 0],
+      ['[OVER] api on web-1: other', 'error', 0],
+    ]);
+  });
+
   it('let through what is excepted, and that alone', async () => {
     const line = await timeline(rules, { recipients, start: Date.parse('2026-11-22T22:00:00Z') })
       .at(0, { issue: 'a' })
