@@ -44,7 +44,8 @@ export async function beginEpisodes(
   const rows = [...new Map(lasting.map((issue) => [issue.alert.episode, issue])).values()];
   const begun = await client.query<{ id: string }>(
     `insert into episodes (id, issue_id, fingerprint, service, subject, began_at, began_count, check_at)
-     select e.id, e.issue_id, e.fingerprint, e.service, e.subject, e.began_at, e.began_count, e.began_at
+     select e.id, e.issue_id, e.fingerprint, e.service, e.subject, e.began_at, e.began_count,
+       least(e.began_at, clock_timestamp()) -- looked at now, also where a clock ran ahead
      from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[])
        as e (id, issue_id, fingerprint, service, subject, began_at, began_count)
      on conflict (id) do nothing

@@ -408,6 +408,30 @@ describe('a clock that ran a day ahead for a moment', () => {
     expect(rows.map(({ subject: of }) => of).toSorted()).toEqual(['[2 ISSUES] api', `[NEW] ${subject}`]);
   });
 
+  it('makes no spike of what goes on as ever, and lets it be over, and come back, in time', async () => {
+    const line = timeline({ policy: { whenOver: true } });
+    const usual = { issue: 'refused', times: 5 };
+    line
+      .every(minutes(1), 0, minutes(50), usual)
+      .do(minutes(10) + 1, () => line.ingest(ahead, [usual]))
+      .at(hours(5), usual)
+      .do(hours(6), async () => {});
+    await line.run(hours(20));
+    const told = line.mails.map(({ at, reason }) => [Math.floor(at / minutes(1)), reason]);
+    // What the clock said itself is not to be known as wrong.
+    expect(told.slice(0, 3)).toEqual([
+      [0, 'new'],
+      [10, 'regressed'],
+      [11, 'still-failing'],
+    ]);
+    expect(told.slice(3)).toEqual([
+      [109, 'over'],
+      [300, 'regressed'],
+      // Three times its longest pause later.
+      [expect.closeTo(300 + 3 * 251, -1), 'over'],
+    ]);
+  });
+
   it('makes no duplicates of what comes after it', async () => {
     const line = timeline({ dedupeWindowMs: seconds(60) });
     const same = { issue: 'refused', message: 'ERROR refused' };

@@ -195,6 +195,9 @@ function sumOf(additions: readonly Addition[]): Addition {
   return sum;
 }
 
+/** A clock ran ahead when it noted the latest record; it is no measure for what comes now. */
+const wasAhead = `i.last_seen > excluded.last_seen + interval '${windowMs} milliseconds'`;
+
 // The issue's own past, in the same statement: 2016 windows and 604800 s are a week, in which a peak and a pause lose half
 // their weight; a pause counts for 56 h at most. `rhythm` leaves the latest pause out, against which it is held.
 const upsertIssues = (values: string) => `
@@ -204,21 +207,25 @@ const upsertIssues = (values: string) => `
   values ${values}
   on conflict (fingerprint, service) do update
   set severity = excluded.severity,
-    previous_seen = i.last_seen,
-    last_seen = greatest(i.last_seen, excluded.last_seen),
+    previous_seen = case when ${wasAhead} then i.previous_seen else i.last_seen end,
+    last_seen = case when ${wasAhead} then excluded.last_seen else greatest(i.last_seen, excluded.last_seen) end,
     count = i.count + excluded.count,
     last_record_id = excluded.last_record_id,
     regressed_at = case when i.state = 'resolved' then excluded.last_seen else i.regressed_at end,
     regressed_record_id = case when i.state = 'resolved' then excluded.last_record_id else i.regressed_record_id end,
     state = case when i.state = 'resolved' then 'open' else i.state end,
-    window_no = greatest(i.window_no, excluded.window_no),
-    window_count = case when excluded.window_no > i.window_no then 0 else i.window_count end + excluded.window_count,
+    window_no = case when ${wasAhead} then excluded.window_no else greatest(i.window_no, excluded.window_no) end,
+    window_count = case when excluded.window_no > i.window_no or ${wasAhead} then 0 else i.window_count end
+      + excluded.window_count,
     window_peak = case
       when excluded.window_no > i.window_no
       then greatest(i.window_peak, i.window_count) * power(0.5::float8, (excluded.window_no - i.window_no) / 2016.0::float8)
       else i.window_peak
     end,
-    rhythm = greatest(i.rhythm, least(coalesce(extract(epoch from i.last_seen - i.previous_seen), 0), 201600)::float8)
+    rhythm = greatest(i.rhythm, case
+        when ${wasAhead} then 0
+        else least(coalesce(extract(epoch from i.last_seen - i.previous_seen), 0), 201600)
+      end::float8)
       * power(0.5::float8, greatest(extract(epoch from excluded.last_seen - i.last_seen), 0)::float8 / 604800)
   returning fingerprint, service, id, title, state, muted_until, muted_until_count, first_seen, last_seen, previous_seen,
     count, regressed_record_id, notified_at, notified_count, to_json(hosts) as hosts, to_json(containers) as containers, window_count, window_peak, rhythm,
