@@ -102,18 +102,21 @@ export function planGrouped(
         });
     }
     const { decision, record, places, severity } = routed;
+    // Another issue's alert shows this record already, because they share a coalesce_id: to those who get that one.
+    const together = record.coalesceId === null ? undefined : told.get(record.coalesceId);
+    const untold = together ? places.filter((place) => !together.places.has(placeName(place))) : places;
+    const isTold = decision.notify && together !== undefined && untold.length === 0;
     if (decision.memory) {
       const before = issue.alertState as AlertMemory | null;
       const memory = judge.routes
         ? remembering(decision.memory, before, routed, ownCooldownMs)
         : decision.memory;
       // For the others its cooldown goes on.
-      notes.push(noteOf(issue, record, routed.isExtra ? asked : decision, memory, now));
+      const note = noteOf(issue, record, routed.isExtra ? asked : decision, memory, now);
+      // The other mail shows the record, and says nothing of what was held back before it.
+      if (isTold && !routed.isExtra) note.notifiedCount = (issue.notifiedCount ?? 0) + 1;
+      notes.push(note);
     }
-    // Another issue's alert shows this record already, because they share a coalesce_id: to those who get that one.
-    const together = record.coalesceId === null ? undefined : told.get(record.coalesceId);
-    const untold = together ? places.filter((place) => !together.places.has(placeName(place))) : places;
-    const isTold = decision.notify && together !== undefined && untold.length === 0;
     if (together && decision.notify) tellAsWorst(together.alerts, severity);
     decisions.set(issue, isTold ? { notify: false, reason: 'coalesced' } : decision);
     telling.set(issue, record);

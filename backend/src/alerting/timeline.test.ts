@@ -300,6 +300,22 @@ describe('several issues', () => {
     expect(line.mails[0]!.body).toContain('ERROR b');
   });
 
+  it('count what was held back in their next mail, where that of another one showed their record', async () => {
+    const line = timeline({ policy: { cooldownMs: hours(1) } })
+      .at(0, { issue: 'refused' })
+      .at(minutes(2), { issue: 'died', times: 10 })
+      .at(minutes(70), { issue: 'refused', coalesceId: 'c' }, { issue: 'died', coalesceId: 'c' })
+      .at(minutes(140), { issue: 'died' });
+    await line.run(minutes(150));
+    expect(line.mails.map(({ at, issues, facts }) => [at / minutes(1), issues, facts.held])).toEqual([
+      [0, ['refused'], 0],
+      [2, ['died'], 0],
+      [70, ['refused'], 0],
+      [140, ['died'], 9],
+    ]);
+    expect(line.mails[2]!.body).toContain('died');
+  });
+
   it('never hide a new one: it comes within the digest window, first in the mail, in the middle of a flood', async () => {
     const line = timeline({ policy: { maxPerHour: 6 } });
     const old = Array.from({ length: 50 }, (_, n) => ({ issue: `old ${n}`, times: 4 }));
