@@ -49,3 +49,50 @@ describe.each([
     await expect(read(new Share(() => {}), 4 * mebibyte)).rejects.toMatchObject({ status: 413 });
   });
 });
+
+describe('a small zstd body that asks for much', () => {
+  const gibibyte = 20 << 3;
+  /** A frame that asks for a window, with blocks of one space each. */
+  function frame(window: number, blocks = 1): Buffer {
+    const each = Array.from({ length: blocks }, (_, n) => {
+      const block = Buffer.from([0, 0, 0, 0x20]);
+      block.writeUIntLE((1 << 3) | (1 << 1) | Number(n === blocks - 1), 0, 3);
+      return block;
+    });
+    return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, window]), ...each]);
+  }
+  const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 0]);
+  const read = (body: Buffer, share = new Share(() => {})) =>
+    readBody({ 'content-encoding': 'zstd' }, Readable.from([body]), 16 * mebibyte, share);
+
+  it.each([
+    ['for memory in its first frame', frame(gibibyte)],
+    ['for memory in a frame behind another', Buffer.concat([frame(0), frame(gibibyte)])],
+    ['for memory behind what is to be skipped', Buffer.concat([skippable, frame(gibibyte)])],
+    ['for memory again and again', Buffer.concat(Array.from({ length: 5 }, () => frame(14 << 3)))],
+    ['for its memory to be moved again and again', frame(14 << 3, 1100)],
+  ])('is refused: %s', async (_which, body) => {
+    await expect(read(body)).rejects.toMatchObject({ status: 413 });
+  });
+
+  it('is read where it asks for no more than others do', async () => {
+    const text = await read(Buffer.concat([skippable, frame(11 << 3, 3), skippable, frame(11 << 3, 2)]));
+    expect(text.toString()).toBe('     ');
+  });
+
+  it('has what its frames ask for counted', async () => {
+    const taken: number[] = [];
+    await read(Buffer.concat([frame(11 << 3), frame(11 << 3)]), new Share((bytes) => taken.push(bytes)));
+    expect(Math.max(...taken)).toBe(4 * mebibyte);
+  });
+
+  it('lets others have their turn', async () => {
+    let turns = 0;
+    const clock = setInterval(() => {
+      turns += 1;
+    }, 1);
+    await read(frame(11 << 3, 1000));
+    clearInterval(clock);
+    expect(turns).toBeGreaterThan(5);
+  });
+});
