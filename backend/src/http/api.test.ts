@@ -66,8 +66,14 @@ describe('the type of a body', () => {
   });
 
   it('is not left out by a browser, where any site could send it', async () => {
-    const { statusCode } = await add(undefined, body, '/api/recipients', { origin: 'https://example.net' });
-    expect(statusCode).toBe(422);
+    for (const [url, sent] of [
+      ['/api/recipients', body],
+      ['/api/logs', JSON.stringify(aRecord)],
+      ['/api/coverage', '[]'],
+    ] as const) {
+      const { statusCode } = await add(undefined, sent, url, { origin: 'https://example.net' });
+      expect(statusCode, url).toBe(422);
+    }
   });
 
   it.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'image/png', 'json'])(

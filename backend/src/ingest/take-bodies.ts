@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { limits } from '@log-detector/contract';
-import type { FastifyRequest } from 'fastify';
+import { errorCodes, type FastifyRequest } from 'fastify';
 import { HttpError } from '../http/errors.ts';
 import type { App } from '../http/http.ts';
 import { readBody } from './body.ts';
@@ -21,6 +21,9 @@ export function takeBodies(scope: App, budget: Budget): void {
   scope.addContentTypeParser(
     '*',
     async (request: FastifyRequest, payload: IncomingMessage): Promise<Body> => {
+      // As everywhere (http.ts): a page of any site could send it.
+      if (request.headers['content-type'] === undefined && request.headers.origin !== undefined)
+        throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE();
       const share = budget.open();
       try {
         return { bytes: await readBody(request.headers, payload, limits.bodyBytes, share), share };
