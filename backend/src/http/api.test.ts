@@ -32,7 +32,7 @@ describe('what is not there', () => {
       ['POST', '/health', 'GET, HEAD'],
       ['GET', `/api/logs/${randomUUID()}/nothing`, null],
       ['POST', '/api', null],
-      ['DELETE', '/api/logs/', null],
+      ['DELETE', '/api/logs/', 'GET, HEAD, POST'],
     ] as const) {
       const answer = await backend.call(method, path);
       expect([answer.status, answer.headers.allow ?? null], `${method} ${path}`).toEqual(
@@ -40,6 +40,19 @@ describe('what is not there', () => {
       );
       expect(answer.body).toEqual({ detail: allow === null ? 'Not Found' : 'Method Not Allowed' });
     }
+  });
+});
+
+describe('a slash at the end of a path', () => {
+  it('does not matter, so that a sender whose BACKEND_URL has one is heard', async () => {
+    expect((await backend.call('POST', '/api/logs/', aRecord)).status).toBe(200);
+    const { status, body } = await backend.call<{ items: unknown[] }>(
+      'GET',
+      '/api/logs//?limit=1&host=web-1',
+    );
+    expect([status, body.items.length]).toEqual([200, 1]);
+    expect((await backend.call('GET', '/health/')).body).toEqual({ status: 'ok' });
+    expect((await backend.call('GET', '/api/')).status).toBe(404);
   });
 });
 

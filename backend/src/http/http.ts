@@ -84,6 +84,7 @@ export async function buildHttp({
     return503OnClosing: false,
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: 1000, querystringParser: parseQuery },
+    rewriteUrl: ({ url = '/' }) => withoutLastSlash(url),
     // A path that cannot be decoded never reaches a route.
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     // What is no HTTP never becomes a request.
@@ -194,6 +195,19 @@ function takeJson(app: App): void {
     else if (type === undefined && origin === undefined) parse(request, body, done);
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
   });
+}
+
+/**
+ * `/api/logs/` -> `/api/logs`, as the original redirects; but not every sender follows a redirect with what it posts. Pages
+ * are left alone: their links are relative.
+ */
+function withoutLastSlash(url: string): string {
+  const query = url.indexOf('?');
+  const end = query === -1 ? url.length : query;
+  if (url[end - 1] !== '/' || !/^\/(api|health)\//.test(url)) return url;
+  let last = end;
+  while (url[last - 1] === '/') last -= 1;
+  return url.slice(0, last) + url.slice(end);
 }
 
 /** The last of a repeated parameter counts, as in the original. */
