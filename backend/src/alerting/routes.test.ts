@@ -129,7 +129,10 @@ describe('GET and DELETE /api/recipients', () => {
     });
     expect((await call('GET', '/api/recipients')).body).toEqual([b]);
     expect((await call('GET', '/api/recipients?include_inactive=false')).body).toEqual([b]);
-    expect((await call<Recipient[]>('GET', '/api/recipients?include_inactive=true')).body).toHaveLength(2);
+    for (const yes of ['true', 'True', '1', 'yes', 'on', 't', 'y']) {
+      const { body } = await call<Recipient[]>('GET', `/api/recipients?include_inactive=${yes}`);
+      expect(body, yes).toHaveLength(2);
+    }
   });
 
   it('says 404 of an unknown one and 422 of what is no id', async () => {

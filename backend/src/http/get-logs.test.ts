@@ -80,6 +80,8 @@ describe('GET /api/logs', () => {
     ['q=100%25%25of', () => false],
     ['q=needle3&host=host-0', (r: LogRecord) => r.message.includes('needle3') && r.host === 'host-0'],
     ['host=', () => true],
+    ['cursor=&issue_id=&since=&until=&q=&severity=', () => true],
+    ['offset=0.0', () => true],
   ])('filters by %s, and counts what passes', async (query, passes) => {
     const expected = stored.filter(passes);
     const { items, total } = await list(`limit=200&${query}`);
@@ -125,6 +127,7 @@ describe('GET /api/logs', () => {
     ['limit=201', 'limit'],
     ['limit=ten', 'limit'],
     ['limit=1.5', 'limit'],
+    ['limit=', 'limit'],
     ['offset=-1', 'offset'],
     ['since=yesterday', 'since'],
     ['until=2026-02-30', 'until'],

@@ -8,6 +8,7 @@ import type { Misfit } from './errors.ts';
 
 interface ObjectSchema {
   properties?: Record<string, { type?: string }>;
+  required?: string[];
 }
 
 type Raised = { keyword: string; instancePath: string; params: Record<string, unknown>; message: string };
@@ -101,15 +102,21 @@ function locOf(instancePath: string, place: string): Misfit['loc'] {
 }
 
 function wordsToValues(schema: ObjectSchema, data: unknown): unknown {
-  const values = Object.entries((data ?? {}) as Record<string, unknown>).map(([name, word]) => {
-    const type = schema.properties?.[name]?.type;
-    if (typeof word !== 'string') return [name, word];
-    if (type === 'integer' && /^\s*[+-]?\d+\s*$/.test(word)) return [name, Number(word)];
-    if (type === 'boolean' && /^(true|1|yes|on)$/i.test(word)) return [name, true];
-    if (type === 'boolean' && /^(false|0|no|off)$/i.test(word)) return [name, false];
-    return [name, word];
+  const { properties = {}, required = [] } = schema;
+  const values = Object.entries((data ?? {}) as Record<string, unknown>).flatMap(([name, word]) => {
+    // `cursor=` with nothing behind it, as a script sends it before it has one.
+    if (word === '' && Object.hasOwn(properties, name) && !required.includes(name)) return [];
+    return [[name, typeof word === 'string' ? toValue(word, properties[name]?.type) : word]];
   });
   return Object.fromEntries(values);
+}
+
+/** As the original reads them. */
+function toValue(word: string, type: string | undefined): unknown {
+  if (type === 'integer' && /^\s*[+-]?\d+(\.0+)?\s*$/.test(word)) return Number(word);
+  if (type === 'boolean' && /^(true|t|1|yes|y|on)$/i.test(word)) return true;
+  if (type === 'boolean' && /^(false|f|0|no|n|off)$/i.test(word)) return false;
+  return word;
 }
 
 function toMisfits({ keyword, instancePath, params, message }: Raised, place: string): Misfit[] {
