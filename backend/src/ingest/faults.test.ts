@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Faults } from './faults.ts';
 
 const event = (eventId: string) => ({ eventId, logHash: 'the same' });
-const hour = 3_600_000;
+const minute = 60_000;
+const hour = 60 * minute;
 
 describe('Faults', () => {
   it('holds a fault for the own of a record beside which others are stored', () => {
@@ -29,10 +30,20 @@ describe('Faults', () => {
     expect(faults.areOwn([event('a')], [], 2 * hour)).toBe(false);
   });
 
-  it('lets a sender go on after an hour, when nobody else sends anything', () => {
+  it('lets a sender that comes again go on after an hour, when nobody else sends anything', () => {
     const faults = new Faults();
-    expect(faults.areOwn([event('a')], [], 0)).toBe(false);
+    for (let now = 0; now < hour; now += 5 * minute) expect(faults.areOwn([event('a')], [], now)).toBe(false);
     expect(faults.areOwn([event('a'), event('b')], [], hour)).toBe(false);
     expect(faults.areOwn([event('a')], [], hour)).toBe(true);
+  });
+
+  it('forgets what its sender gave up, so that an equal record is not lost to a fault of everybody’s later', () => {
+    const faults = new Faults();
+    const equal = { eventId: null, logHash: 'connection refused' };
+    expect(faults.areOwn([equal], [], 0)).toBe(false);
+    expect(faults.isAny(9 * minute)).toBe(true);
+    expect(faults.areOwn([], [event('z')], 9 * minute)).toBe(true);
+    expect(faults.isAny(10 * minute)).toBe(false);
+    expect(faults.areOwn([equal], [], 24 * hour)).toBe(false);
   });
 });

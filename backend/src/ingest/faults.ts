@@ -7,16 +7,19 @@ type Event = Pick<IncomingRecord, 'eventId' | 'logHash'>;
 
 /** A sender that has been held up for so long by a fault, and nobody has had a record stored since, goes on. */
 const longestMs = 3_600_000;
+/** A sender that keeps a record comes again sooner; one that gave up must not make its fault count later. */
+const forgottenMs = 600_000;
 const mostMet = 10_000;
 
 export class Faults {
   /** Records stored. */
   #stored = 0;
-  /** When each record first met a fault, and how many had been stored then. */
-  readonly #met = new Map<string, { at: number; stored: number }>();
+  /** When each record first met a fault, how many had been stored then, and when it met one last; in the order of that. */
+  readonly #met = new Map<string, { at: number; stored: number; lastAt: number }>();
 
-  /** Whether a record waits that met a fault: what is stored matters to nobody else. */
-  get isAny(): boolean {
+  /** Whether a record waits that met a fault: what is stored matters to nobody else. @param now ms since the epoch. */
+  isAny(now: number): boolean {
+    this.#forget(now);
     return this.#met.size > 0;
   }
 
@@ -27,6 +30,7 @@ export class Faults {
    * @param now ms since the epoch.
    */
   areOwn(met: readonly Event[], stored: readonly Event[], now: number): boolean {
+    this.#forget(now);
     for (const record of met) this.#note(record, now);
     this.#stored += stored.length;
     // What met a fault before and was stored in the end: the next fault is another one.
@@ -39,9 +43,18 @@ export class Faults {
   }
 
   #note(record: Event, now: number): void {
-    if (this.#met.has(keyOf(record))) return;
-    if (this.#met.size >= mostMet) this.#met.delete(this.#met.keys().next().value!);
-    this.#met.set(keyOf(record), { at: now, stored: this.#stored });
+    const key = keyOf(record);
+    const first = this.#met.get(key);
+    if (first) this.#met.delete(key);
+    else if (this.#met.size >= mostMet) this.#met.delete(this.#met.keys().next().value!);
+    this.#met.set(key, { at: now, stored: this.#stored, ...first, lastAt: now });
+  }
+
+  #forget(now: number): void {
+    for (const [key, { lastAt }] of this.#met) {
+      if (now - lastAt < forgottenMs) return;
+      this.#met.delete(key);
+    }
   }
 }
 

@@ -217,10 +217,11 @@ export class GroupCommit {
 
   /** @throws {HttpError} 503 when a fault of ours may be everybody's. */
   #settleFaults(drafts: readonly Draft[], attempted: readonly Attempted[]): Outcome[] {
-    if (!this.#faults.isAny && !attempted.some((each) => 'fault' in each)) return attempted as Outcome[];
+    const now = this.#options.now();
+    if (!this.#faults.isAny(now) && !attempted.some((each) => 'fault' in each)) return attempted as Outcome[];
     const met = drafts.filter((_, index) => 'fault' in attempted[index]!);
     const stored = drafts.filter((draft, index) => isNewlyStored(draft, attempted[index]!));
-    const areOwn = this.#faults.areOwn(met, stored, this.#options.now());
+    const areOwn = this.#faults.areOwn(met, stored, now);
     const outcomes = attempted.map((each): Outcome => {
       if (!('fault' in each)) return each;
       this.#options.onFault?.(each.fault);
