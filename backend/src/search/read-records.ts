@@ -15,21 +15,31 @@ export interface ListedRecords {
   found: number;
   /** Set when the search ended early: nothing received before this, in milliseconds since the epoch, was looked at. */
   searchedToMs: number | undefined;
-  /** There are more on the page than one answer holds. */
-  isCut: boolean;
+  /** Ids of the page's further records, which are too large to be held together with these: see `readRest`. */
+  rest: string[];
 }
 
-/** Of a page's texts: no more records are read once they are as long. Each adds 2 MiB at the most. */
-const pageBytes = 16 * 1024 * 1024;
+/** Of the texts read at once: no more records are read once they are as long. Each adds 2 MiB at the most. */
+const pieceBytes = 16 * 1024 * 1024;
 
 export async function listRecords(pool: Pool, totals: Totals, page: Page): Promise<ListedRecords> {
   const { ids, found, searchedToMs } = await findPage(pool, totals, page);
-  const read = ids.length === 0 ? { items: [], isCut: false } : await readEach(pool, ids);
+  const read = ids.length === 0 ? { items: [], rest: [] } : await readEach(pool, ids);
   return { ...read, found, searchedToMs };
 }
 
+/** Reads what `listRecords` left, piece by piece, each when the one before it is done with. */
+export async function* readRest(pool: Pool, rest: readonly string[]): AsyncGenerator<LogRecord[]> {
+  for (let left = rest; left.length > 0; ) {
+    const read = await readEach(pool, left);
+    // Retention may have dropped them meanwhile.
+    if (read.items.length > 0) yield read.items;
+    left = read.rest;
+  }
+}
+
 /** By id and bucket: the page's rows alone are read whole, and no wide row was ever sorted. At least one is read. */
-async function readEach(pool: Pool, ids: readonly string[]): Promise<Pick<ListedRecords, 'items' | 'isCut'>> {
+async function readEach(pool: Pool, ids: readonly string[]): Promise<Pick<ListedRecords, 'items' | 'rest'>> {
   // The length of a message is known without reading it.
   const { rows } = await pool.query<RecordRow & { there: number }>(
     `select ${recordColumns}, there
@@ -45,9 +55,11 @@ async function readEach(pool: Pool, ids: readonly string[]): Promise<Pick<Listed
      ) as page
      where bytes_before < $5
      order by id desc`,
-    [ids, [...new Set(ids.map(bucketOfId))], ids.at(-1), ids[0], pageBytes],
+    [ids, [...new Set(ids.map(bucketOfId))], ids.at(-1), ids[0], pieceBytes],
   );
-  return { items: rows.map(({ there, ...record }) => record), isCut: rows.length < (rows[0]?.there ?? 0) };
+  const items = rows.map(({ there, ...record }) => record);
+  const isAll = rows.length === (rows[0]?.there ?? 0);
+  return { items, rest: isAll ? [] : ids.slice(ids.indexOf(items.at(-1)!.id) + 1) };
 }
 
 const jsonColumns = ['labels', 'fields', 'context_before', 'context_after'];

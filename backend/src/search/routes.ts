@@ -1,6 +1,8 @@
 // GET /api/logs and /api/logs/{id}: lists, and single records with what was sent for them.
 
+import { Readable } from 'node:stream';
 import { LogRecord, Notification } from '@log-detector/contract';
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { notificationsOfRecord } from '../alerting/history.ts';
 import type { Pool } from '../db/pool.ts';
@@ -11,8 +13,8 @@ import { idRange, isCounted, isSummed, type RecordFilter } from './filter.ts';
 import { histogramRoutes } from './histogram-routes.ts';
 import type { Page } from './page.ts';
 import { cleaned, instant, misfit } from './query.ts';
-import { type ListedRecords, listRecords, readRecord, withMergedIssues } from './read-records.ts';
-import { Totals } from './total.ts';
+import { type ListedRecords, listRecords, readRecord, readRest, withMergedIssues } from './read-records.ts';
+import { type Total, Totals } from './total.ts';
 
 const RecordPath = Type.Object({ id: Type.String({ format: 'uuid' }) });
 
@@ -63,6 +65,25 @@ const mostOffset = 10_000;
 
 export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () => number }): Routes {
   const totals = new Totals(pool);
+
+  /** Where the total is not known, it is what was found; there may be more unless everything was looked at. */
+  function answer(reply: FastifyReply, listed: ListedRecords, { limit, beforeId }: Page, known?: Total) {
+    const { items, found, searchedToMs, rest } = listed;
+    // Whoever pages by `offset` adds `limit` to it, so its pages are whole; a cursor goes on from where the page ended.
+    const isCut = rest.length > 0 && beforeId !== undefined;
+    const isFull = items.length + rest.length === limit;
+    const { total, isAtLeast } = known ?? { total: found, isAtLeast: isFull || searchedToMs !== undefined };
+    const lastId = isCut ? undefined : rest.at(-1);
+    const end = {
+      total,
+      ...(isAtLeast ? { total_is_at_least: true } : {}),
+      ...goingOn(isCut || isFull ? (lastId ?? items.at(-1)!.id) : null, isCut ? undefined : searchedToMs),
+    };
+    if (rest.length === 0 || isCut) return { items, ...end };
+    reply.type('application/json; charset=utf-8');
+    return reply.send(Readable.from(inPieces(items, readRest(pool, rest), end), { objectMode: false }));
+  }
+
   return (app: App) => {
     histogramRoutes({ pool, sums: totals.sums, now })(app);
 
@@ -73,12 +94,12 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
           tags: ['records'],
           summary: 'List records, newest received first',
           description:
-            'A page has `limit` records, or fewer when they are large: it ends after about 16 MiB. Follow `next_cursor` until it is null.',
+            'Follow `next_cursor` until it is null. A page that is asked for by `cursor` ends after about 16 MiB, with fewer than `limit` records when they are large.',
           querystring: ListQuery,
           response: { 200: List, ...errorAnswers },
         },
       },
-      async ({ query }) => {
+      async ({ query }, reply) => {
         const filter: RecordFilter = {
           host: cleaned(query.host),
           container: cleaned(query.container),
@@ -101,7 +122,7 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
         const { limit, offset } = query;
         const page = { filter, beforeId: query.cursor?.toLowerCase(), limit, offset, now: now() };
 
-        if (!isSummed(filter)) return answer(await listRecords(pool, totals, page), limit);
+        if (!isSummed(filter)) return answer(reply, await listRecords(pool, totals, page), page);
         const counted = totals.of(filter);
         if (offset > mostOffset) {
           // Nothing stands behind the end; and no offset is too large for that.
@@ -110,8 +131,12 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
         }
         const [{ total, isAtLeast }, listed] = await Promise.all([counted, listRecords(pool, totals, page)]);
         // Counted and read at two instants: where the list ends on this page, what was read is all there is.
-        if (isWhole(listed, page)) return answer(listed, limit, { total: listed.found, isAtLeast: false });
-        return answer(listed, limit, { total: Math.max(total, isAtLeast ? listed.found : 0), isAtLeast });
+        if (isWhole(listed, page))
+          return answer(reply, listed, page, { total: listed.found, isAtLeast: false });
+        return answer(reply, listed, page, {
+          total: Math.max(total, isAtLeast ? listed.found : 0),
+          isAtLeast,
+        });
       },
     );
 
@@ -140,25 +165,25 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
 }
 
 /** Whether the page holds the end of the list, and `found` counts all of it. */
-function isWhole({ items, searchedToMs, isCut }: ListedRecords, { beforeId, limit, offset }: Page): boolean {
-  const isLast = items.length < limit && (items.length > 0 || offset === 0);
-  return isLast && !isCut && beforeId === undefined && searchedToMs === undefined;
+function isWhole({ items, rest, searchedToMs }: ListedRecords, { beforeId, limit, offset }: Page): boolean {
+  const count = items.length + rest.length;
+  const isLast = count < limit && (count > 0 || offset === 0);
+  return isLast && beforeId === undefined && searchedToMs === undefined;
 }
 
-/** Where the total is not known, it is what was found; there may be more unless everything was looked at. */
-function answer(
-  { items, found, searchedToMs, isCut }: ListedRecords,
-  limit: number,
-  total = { total: found, isAtLeast: isCut || items.length === limit || searchedToMs !== undefined },
-) {
-  const page = {
-    items,
-    total: total.total,
-    ...(total.isAtLeast ? { total_is_at_least: true } : {}),
-  };
-  // What was cut off comes before what was not looked at.
-  if (searchedToMs === undefined || isCut)
-    return { ...page, next_cursor: isCut || items.length === limit ? items.at(-1)!.id : null };
+function goingOn(nextCursor: string | null, searchedToMs: number | undefined) {
+  if (searchedToMs === undefined) return { next_cursor: nextCursor };
   const searched = Math.floor(searchedToMs);
-  return { ...page, next_cursor: idRange(0, searched).lastId, searched_to: instantOf(searched) };
+  return { next_cursor: idRange(0, searched).lastId, searched_to: instantOf(searched) };
+}
+
+/** A page as JSON, of which no more is held than is on its way. */
+async function* inPieces(
+  first: readonly LogRecord[],
+  rest: AsyncIterable<readonly LogRecord[]>,
+  end: object,
+): AsyncGenerator<string> {
+  yield `{"items":${JSON.stringify(first).slice(0, -1)}`;
+  for await (const items of rest) yield `,${JSON.stringify(items).slice(1, -1)}`;
+  yield `],${JSON.stringify(end).slice(1)}`;
 }
