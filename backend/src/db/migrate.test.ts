@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createTestDatabase, type TestDatabase } from '@log-detector/test-kit';
 import { afterEach, describe, expect, it } from 'vitest';
+import { advisoryLocks } from './advisory-locks.ts';
 import { migrate, readMigrations } from './migrate.ts';
 
 const databases: TestDatabase[] = [];
@@ -28,6 +31,32 @@ describe('migrate', () => {
     await expect(migrate(url)).rejects.toThrow(
       /newer version of Log Detector \(it has 9999_flying_cars\.sql\); start that version, or restore/,
     );
+  });
+
+  it('takes as long as it takes, whatever time limits the role or the database has', async () => {
+    const { url, pool } = await anEmptyDatabase();
+    const { rows } = await pool.query<{ name: string }>('select current_database() as name');
+    for (const limit of ['statement_timeout', 'lock_timeout'])
+      await pool.query(`alter database ${rows[0]!.name} set ${limit} = '100ms'`);
+    const other = await pool.connect();
+    await other.query('select pg_advisory_lock($1)', [advisoryLocks.migrate]);
+    const migrated = migrate(url);
+    await Promise.race([migrated, sleep(400)]).finally(() => other.release(true));
+    expect(await migrated).toHaveLength(readMigrations().length);
+  });
+
+  it('says what to do when the role may make no tables', async () => {
+    const { url, pool } = await anEmptyDatabase();
+    const role = `poor_${randomBytes(4).toString('hex')}`;
+    await pool.query(`create role ${role} login password 'poor'`);
+    try {
+      const asRole = url.replace(/\/\/[^@/]*@/, `//${role}:poor@`);
+      await expect(migrate(asRole)).rejects.toThrow(
+        /may make no tables there \(permission denied for schema public\); have an administrator run/,
+      );
+    } finally {
+      await pool.query(`drop role ${role}`);
+    }
   });
 
   it('leaves nothing of a migration that fails half-way', async () => {

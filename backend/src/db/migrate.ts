@@ -60,6 +60,8 @@ export async function migrate(
   client.on('error', () => {}); // the query under way rejects with the same error
   await client.connect();
   try {
+    // Of the role or the database: a migration, or waiting for another backend's, takes as long as it takes.
+    await client.query('set statement_timeout = 0; set lock_timeout = 0');
     await refuseOldServer(client);
     // Waits for another backend that is at it; released when the connection ends, however it ends.
     await client.query('select pg_advisory_lock($1)', [advisoryLocks.migrate]);
@@ -81,12 +83,7 @@ async function refuseOldServer(client: pg.Client): Promise<void> {
 }
 
 async function applyMissing(client: pg.Client, migrations: readonly Migration[]): Promise<string[]> {
-  await client.query(`
-    create table if not exists schema_migrations (
-      version int primary key,
-      name text not null,
-      applied_at timestamptz not null default now()
-    )`);
+  await makeTable(client);
   const { rows } = await client.query<{ version: number; name: string }>(
     'select version, name from schema_migrations order by version',
   );
@@ -100,6 +97,24 @@ async function applyMissing(client: pg.Client, migrations: readonly Migration[])
   const missing = migrations.filter(({ version }) => !applied.has(version));
   for (const migration of missing) await apply(client, migration);
   return missing.map(({ name }) => name);
+}
+
+async function makeTable(client: pg.Client): Promise<void> {
+  try {
+    await client.query(`
+      create table if not exists schema_migrations (
+        version int primary key,
+        name text not null,
+        applied_at timestamptz not null default now()
+      )`);
+  } catch (cause) {
+    // Nothing may be created there, or there is no schema at all.
+    if (!['42501', '3F000'].includes((cause as { code?: string }).code ?? '')) throw cause;
+    throw new StartError(
+      `the user of DATABASE_URL may make no tables there (${(cause as Error).message}); have an administrator run: alter database … owner to …`,
+      { cause },
+    );
+  }
 }
 
 async function apply(client: pg.Client, { version, name, sql }: Migration): Promise<void> {
