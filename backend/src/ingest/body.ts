@@ -111,22 +111,31 @@ function cannotDecompress(error?: Error): HttpError {
 /** Node's own where it has one (22.15 and up), else fzstd. */
 const createNative = (zlib as unknown as { createZstdDecompress?: () => Transform }).createZstdDecompress;
 
+/** Frame by frame: Node's own leaves out what stands behind the first one, and takes half a frame for a whole one. */
 const unzstd: Decompressor = async (body, maxBytes, share) => {
-  const { windows, turns } = planUnzstd(body, maxBytes);
+  const { windows, frames } = planUnzstd(body, maxBytes);
   share.take(windows);
   try {
-    return await (createNative
-      ? inflate(createNative(), body, maxBytes, share)
-      : unzstdHere(body, turns, maxBytes, share));
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for (const { from, to, turns } of frames) {
+      const chunk = createNative
+        ? await inflate(createNative(), body.subarray(from, to), maxBytes, share)
+        : await unzstdHere(body, [from, ...turns, to], maxBytes, share);
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw tooLong(maxBytes);
+      chunks.push(chunk);
+    }
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
   } finally {
     share.take(-windows);
   }
 };
 
-/** @param turns where the parts end that are read in one turn, so that others have theirs between them. */
+/** @param at where a frame begins, where to pause so that others have their turn, and where it ends. */
 async function unzstdHere(
   body: Buffer,
-  turns: readonly number[],
+  at: readonly number[],
   maxBytes: number,
   share: Share,
 ): Promise<Buffer> {
@@ -139,11 +148,9 @@ async function unzstdHere(
     chunks.push(Buffer.from(chunk));
   });
   try {
-    let from = 0;
-    for (const to of turns) {
-      if (from > 0) await nextTurn();
-      stream.push(body.subarray(from, to), to === body.length);
-      from = to;
+    for (let n = 1; n < at.length; n += 1) {
+      if (n > 1) await nextTurn();
+      stream.push(body.subarray(at[n - 1], at[n]), n === at.length - 1);
     }
   } catch (error) {
     throw error instanceof HttpError ? error : cannotDecompress(error as Error);
@@ -151,26 +158,35 @@ async function unzstdHere(
   return Buffer.concat(chunks);
 }
 
-/** Of all windows together, in bodies of the greatest length: what a sender compresses is one frame, or a few. */
+/** What a sender compresses is one frame, or a few; of all windows together, in bodies of the greatest length. */
+const mostFrames = 5000;
 const mostWindows = 4;
 /** fzstd moves a frame's whole window for each of its blocks, some 8 GB/s (measured): two seconds. */
 const mostMovedBytes = 16 * 1024 ** 3;
 const turnMovedBytes = 64 * 1024 ** 2;
 const turnBytes = 64 * 1024;
 
+interface ZstdFrame {
+  from: number;
+  to: number;
+  /** Where to pause: others must not wait long for what a body asks for. */
+  turns: number[];
+}
+
 /**
  * Looks at the heads of frames and blocks (RFC 8878, 3.1), because a decoder gives each frame the memory that it asks for,
- * in a few bytes, without asking. Of a broken body it looks at what stands before a decoder gives up.
- * @returns the memory of all frames together, and where to pause: others must not wait long for what a body asks for.
- * @throws {HttpError} 413 when it asks for too much.
+ * in a few bytes, without asking.
+ * @returns the frames, and the memory of all of them together.
+ * @throws {HttpError} 413 when they ask for too much, 422 when there is something else, or the last one has no end.
  */
-function planUnzstd(body: Buffer, maxBytes: number): { windows: number; turns: number[] } {
+function planUnzstd(body: Buffer, maxBytes: number): { windows: number; frames: ZstdFrame[] } {
   const head = Buffer.alloc(18);
-  const turns: number[] = [];
+  const frames: ZstdFrame[] = [];
   let windows = 0;
   let moved = 0;
-  let movedBefore = 0;
-  for (let at = 0; at < body.length; ) {
+  let at = 0;
+  while (at < body.length) {
+    const from = at;
     // What a short body lacks are zeros.
     body.copy(head.fill(0), 0, at, at + head.length);
     const magic = head.readUInt32LE(0);
@@ -178,28 +194,34 @@ function planUnzstd(body: Buffer, maxBytes: number): { windows: number; turns: n
       at += 8 + head.readUInt32LE(4);
       continue;
     }
-    if (magic !== 0xfd2fb528) break;
+    if (magic !== 0xfd2fb528) throw cannotDecompress(new Error('invalid zstd data'));
     const { window, headBytes, hasChecksum } = frameOf(head);
     windows += window;
     if (window > maxBytes + 1024) throw tooLong(maxBytes);
-    if (windows > mostWindows * maxBytes) throw tooLaborious();
+    if (windows > mostWindows * maxBytes || frames.length === mostFrames) throw tooLaborious();
     at += headBytes;
-    for (let isLast = false; !isLast && at + 3 <= body.length; ) {
+    const turns: number[] = [];
+    let turnFrom = at;
+    let turnMoved = 0;
+    for (let isLast = false; !isLast; ) {
+      if (at + 3 > body.length) throw cannotDecompress();
       const block = body.readUIntLE(at, 3);
       isLast = (block & 1) !== 0;
       // A byte that is repeated stands there once.
       at += 3 + ((block & 6) === 2 ? 1 : block >> 3);
       moved += window;
+      turnMoved += window;
       if (moved > mostMovedBytes) throw tooLaborious();
-      const turnFrom = turns.at(-1) ?? 0;
-      if (at < body.length && (moved - movedBefore >= turnMovedBytes || at - turnFrom >= turnBytes)) {
-        turns.push(at);
-        movedBefore = moved;
-      }
+      if (isLast || (turnMoved < turnMovedBytes && at - turnFrom < turnBytes)) continue;
+      turns.push(at);
+      turnFrom = at;
+      turnMoved = 0;
     }
     if (hasChecksum) at += 4;
+    frames.push({ from, to: at, turns });
   }
-  return { windows, turns: [...turns, body.length] };
+  if (at > body.length) throw cannotDecompress();
+  return { windows, frames };
 }
 
 function tooLaborious(): HttpError {
