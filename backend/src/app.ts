@@ -20,6 +20,7 @@ import type { Pool, PoolClient } from './db/pool.ts';
 import { newId, timeOfId } from './db/record-id.ts';
 import type { FetchText } from './feedback/certificates.ts';
 import { feedbackRoutes } from './feedback/routes.ts';
+import { ErrorAnswer } from './http/errors.ts';
 import { type App, buildHttp } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
 import { acceptBatch } from './ingest/accept-batch.ts';
@@ -197,7 +198,16 @@ export async function buildApp(options: AppOptions): Promise<App> {
   );
   app.get(
     '/metrics',
-    { schema: { tags: ['operation'], summary: 'Numbers for Prometheus', response: { 200: Type.String() } } },
+    {
+      schema: {
+        tags: ['operation'],
+        summary: 'Numbers for Prometheus',
+        response: {
+          200: { description: 'Text format 0.0.4', content: { 'text/plain': { schema: Type.String() } } },
+          401: ErrorAnswer,
+        },
+      },
+    },
     async (_request, reply) => {
       reply.type('text/plain; version=0.0.4; charset=utf-8').serializer(String);
       return metrics.toString();

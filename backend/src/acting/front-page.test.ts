@@ -12,7 +12,12 @@ it('tells a person what answers, that it is well, and where the API is described
   expect([statusCode, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
   expect(body).toContain('Log Detector is running');
   const href = /href="([^"]+)"/.exec(body)![1]!;
-  expect((await backend.app.inject({ method: 'GET', url: `/${href}` })).statusCode).toBe(200);
+  const docs = await backend.app.inject({ method: 'GET', url: `/${href}` });
+  expect(docs.statusCode).toBe(200);
+  // Relative, so that it works under any path of BASE_URL too.
+  expect([...docs.body.matchAll(/(?:src|href)="([^"]+)"/g)].filter(([, to]) => to!.startsWith('/'))).toEqual(
+    [],
+  );
 });
 
 it('asks for no key, and leads nowhere that does', async () => {

@@ -3,12 +3,17 @@
 import type { Pool } from '../db/pool.ts';
 import { isDatabaseAway } from '../http/errors.ts';
 import type { App, Routes } from '../http/http.ts';
-import { page, pageHeaders, paragraph, quiet, readingLink } from './page.ts';
+import { page, pageAnswer, pageHeaders, paragraph, quiet, readingLink } from './page.ts';
 
 /** @param parts.hasKey whether everything but links of mails asks for API_KEY. */
 export function frontPageRoutes({ pool, hasKey }: { pool: Pool; hasKey: boolean }): Routes {
   return (app: App) => {
-    const schema = { tags: ['operation'], summary: 'Say what this is, to a person', security: [] };
+    const schema = {
+      tags: ['operation'],
+      summary: 'Say what this is, to a person',
+      security: [],
+      response: { 200: pageAnswer('A page'), 503: pageAnswer('A page: the database does not answer') },
+    };
     app.get('/', { config: { scope: 'none' }, schema }, async (_request, reply) => {
       const isWell = await answers(pool);
       return reply
@@ -38,7 +43,7 @@ function frontPage(isWell: boolean, hasKey: boolean): string {
     ),
     ...(hasKey
       ? [paragraph('The API is described at /docs, and asks for the API key; so does everything else here.')]
-      : [readingLink('The API, described and to be tried out', 'docs')]),
+      : [readingLink('The API, described and to be tried out', 'docs/')]),
     quiet('Records and issues are opened by the links in mails and chats, which need no key.'),
   ]);
 }

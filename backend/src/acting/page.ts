@@ -2,6 +2,7 @@
 // comes from a log is escaped. A form posts to where the page stands, so that it works under any path of BASE_URL.
 
 import { createHash } from 'node:crypto';
+import { Type } from 'typebox';
 import { escapeHtml } from '../alerting/text.ts';
 
 const style = `
@@ -45,6 +46,12 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'x-robots-tag': 'noindex, nofollow',
 };
+
+/** What routes of pages answer, for the document. */
+export const pageAnswer = (description: string) => ({
+  description,
+  content: { 'text/html': { schema: Type.String() } },
+});
 
 /** Parts are HTML already. @param options.wide log text is what it is about. */
 export function page(title: string, parts: readonly string[], options: { wide?: boolean } = {}): string {

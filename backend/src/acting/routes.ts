@@ -11,7 +11,7 @@ import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import { answerAct, showAct } from './act.ts';
 import { answerUnsubscribe, showUnsubscribe } from './answer-unsubscribe.ts';
 import { messagePage } from './fault-pages.ts';
-import { pageHeaders } from './page.ts';
+import { pageAnswer, pageHeaders } from './page.ts';
 import type { Answer } from './read-signed.ts';
 import { showIssue } from './show-issue.ts';
 import { showRecord } from './show-record.ts';
@@ -33,6 +33,17 @@ export type Form = Readonly<Record<string, string | undefined>>;
 
 const maxBodyBytes = 16_384;
 const Params = Type.Object({ token: Type.String() });
+const pageAnswers: Readonly<Record<string, ReturnType<typeof pageAnswer>>> = {
+  200: pageAnswer('A page'),
+  403: pageAnswer('A page: the link is not valid'),
+  404: pageAnswer('A page: what the link is about is gone'),
+  410: pageAnswer('A page: the link has expired'),
+  503: pageAnswer('A page: to be tried again in a moment'),
+};
+const actingAnswers: typeof pageAnswers = {
+  ...pageAnswers,
+  409: pageAnswer('A page: the link was used already, or it cannot be done'),
+};
 const ReadingParams = Type.Object({ id: Type.String(), token: Type.String() });
 
 export function actingRoutes(parts: ActingParts): Routes {
@@ -61,7 +72,7 @@ export function actingRoutes(parts: ActingParts): Routes {
   };
 
   function serveReading(app: App, url: string, summary: string, show: typeof showRecord): void {
-    const schema = { tags: ['acting'], summary, security: [], params: ReadingParams };
+    const schema = { tags: ['acting'], summary, security: [], params: ReadingParams, response: pageAnswers };
     app.get(url, { config: { scope: 'none' }, schema }, async ({ params }, reply) => {
       const { status, html } = await show(parts, params.id, params.token);
       return reply.code(status).headers(pageHeaders).send(html);
@@ -77,7 +88,13 @@ export function actingRoutes(parts: ActingParts): Routes {
   ): void {
     const options = {
       config: { scope: 'none' as const },
-      schema: { tags: ['acting'], summary, security: [], params: Params },
+      schema: {
+        tags: ['acting'],
+        summary,
+        security: [],
+        params: Params,
+        response: actingAnswers,
+      },
     };
     app.get(url, options, async ({ params }, reply) => {
       const { status, html } = await show(parts, params.token);

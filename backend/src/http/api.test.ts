@@ -205,6 +205,34 @@ describe('the OpenAPI document', () => {
     for (const name of references) expect(body.components.schemas).toHaveProperty(name);
   });
 
+  it('names what is no JSON by its type, and asks for no field of a body that has a default', async () => {
+    const { body } = await backend.call<{
+      paths: Record<
+        string,
+        Record<
+          string,
+          {
+            responses: Record<string, { content: object }>;
+            requestBody?: { content: Record<string, { schema: { required?: string[] } }> };
+          }
+        >
+      >;
+    }>('GET', '/openapi.json');
+    for (const [method, path, status, type] of [
+      ['get', '/metrics', '200', 'text/plain'],
+      ['get', '/', '200', 'text/html'],
+      ['get', '/act/{token}', '403', 'text/html'],
+      ['post', '/act/{token}', '409', 'text/html'],
+      ['get', '/records/{id}/{token}', '410', 'text/html'],
+      ['get', '/api/logs', '200', 'application/json'],
+    ] as const) {
+      const answer = body.paths[path]![method]!.responses[status]!;
+      expect(Object.keys(answer.content), `${method} ${path} ${status}`).toEqual([type]);
+    }
+    const { requestBody } = body.paths['/api/test-notification']!.post!;
+    expect(requestBody!.content['application/json']!.schema.required).toEqual([]);
+  });
+
   it('asks for no parameter that has a default', async () => {
     const { body } = await backend.call<{
       paths: Record<string, { get?: { parameters?: { name: string; required: boolean }[] } }>;

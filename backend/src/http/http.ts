@@ -158,8 +158,23 @@ function letDefaultsBeLeftOut({ paths = {} }: { paths?: object }): void {
     required?: boolean;
     schema?: { default?: unknown };
   }
+  interface Body {
+    schema: { required?: string[]; properties?: Record<string, { default?: unknown }> };
+  }
   const operations = Object.values(paths).flatMap((path) => Object.values(path as object));
-  for (const operation of operations as { parameters?: Parameter[] }[]) {
+  for (const operation of operations as {
+    parameters?: Parameter[];
+    requestBody?: { content?: Record<string, Body> };
+  }[]) {
+    for (const body of Object.values(operation?.requestBody?.content ?? {})) {
+      const { required, properties = {} } = body.schema;
+      // A copy: the route's own schema is what it was.
+      if (required)
+        body.schema = {
+          ...body.schema,
+          required: required.filter((name) => properties[name]?.default === undefined),
+        };
+    }
     for (const parameter of operation?.parameters ?? []) {
       if (parameter.schema?.default !== undefined) parameter.required = false;
     }
