@@ -70,6 +70,13 @@ const WatchAnswer = Type.Object({
   ),
 });
 
+/** What else it says is ignored, as with records: its agent may be a newer one, and PostgreSQL stores not every text. */
+function known(heartbeat: Heartbeat): Heartbeat {
+  const names = Object.keys(Heartbeat.properties) as (keyof Heartbeat)[];
+  const said = names.filter((name) => Object.hasOwn(heartbeat, name));
+  return Object.fromEntries(said.map((name) => [name, heartbeat[name]])) as Heartbeat;
+}
+
 export function watchRoutes({ pool, watch }: { pool: Pool; watch: Watch }): Routes {
   const missingMs = watch.bounds.missingMs > 0 ? watch.bounds.missingMs : Number.POSITIVE_INFINITY;
   return (app: App) => {
@@ -86,7 +93,7 @@ export function watchRoutes({ pool, watch }: { pool: Pool; watch: Watch }): Rout
       },
       async ({ body }) => {
         await storeHeartbeat(pool, {
-          ...body,
+          ...known(body),
           agent_id: body.agent_id.toLowerCase(),
           host: cleanText(body.host),
           version: cleanText(body.version),

@@ -91,6 +91,14 @@ const waiting = async () => {
 };
 
 describe('heartbeats', () => {
+  it('may say what this version does not know, even what cannot be stored', async () => {
+    const unknown = { mood: '\0', 'a\0b': ['\ud800'] };
+    expect((await send(aHeartbeat(unknown as Partial<Heartbeat>))).status).toBe(200);
+    const [agent] = await agents();
+    expect(agent).toMatchObject({ host: 'web-1', containers: 3 });
+    expect(agent).not.toHaveProperty('mood');
+  });
+
   it('make an agent known, with what it says of itself', async () => {
     const heartbeat = aHeartbeat();
     expect((await send(heartbeat)).status).toBe(200);
