@@ -49,6 +49,7 @@ declare module 'fastify' {
 export interface AppOptions {
   settings: Pick<BackendSettings, 'apiKey' | 'dedupeWindowMs' | 'alerts'> &
     Partial<Pick<BackendSettings, 'sesFeedbackTopicArn'>>;
+  /** For whoever asks, people above all. */
   pool: Pool;
   /** For ingest alone, so that readers cannot keep records waiting; `pool` when left out. */
   ingestPool?: Pool;
@@ -72,6 +73,7 @@ const maxHeldBytes = 96 * 1024 * 1024;
 /** Every route, ready to listen or to be injected. Close it with `app.close()`, which waits for requests under way. */
 export async function buildApp(options: AppOptions): Promise<App> {
   const { settings, pool, logger, version, metrics = new Metrics() } = options;
+  const ingestPool = options.ingestPool ?? pool;
   const rules = options.rules ?? createRuleBook({ pool, log: logger });
   const watch = options.watch ?? new Watch({ pool, bounds: { missingMs: 300_000, lagMs: 300_000 } });
   const app = await buildHttp({ logger, metrics, version, guard: apiKeyGuard(settings.apiKey) });
@@ -90,12 +92,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
     faults.add();
     sayFault(error, 'bug: a record met a fault');
   };
-  const grouping = groupCanaries(groupOwn(groupSafely(createGrouping(pool), onFault)));
+  const grouping = groupCanaries(groupOwn(groupSafely(createGrouping(ingestPool), onFault)));
   const delivers = () => canTell(settings.alerts);
   const isUngrouped = settings.alerts.policy?.grouping !== 'on';
   const linkSecrets = settings.alerts.linkSecrets ?? [];
   const parts = {
-    pool: options.ingestPool ?? pool,
+    pool: ingestPool,
     grouping,
     dedupeWindowMs: settings.dedupeWindowMs,
     isUngrouped,
@@ -113,8 +115,10 @@ export async function buildApp(options: AppOptions): Promise<App> {
     countForRules: (client: PoolClient, records: readonly StoredRecord[], now: number) =>
       countForRules(client, rules.current(), records, now),
   };
-  const cover = createPartitionCover(pool);
-  const noteImages = createImageNotes(pool, (error) => logger.debug({ err: error }, 'cannot note an image'));
+  const cover = createPartitionCover(ingestPool);
+  const noteImages = createImageNotes(ingestPool, (error) =>
+    logger.debug({ err: error }, 'cannot note an image'),
+  );
   const commits = new GroupCommit({
     store: async (drafts, mayBeStored) => {
       await cover(timeOfId(drafts.at(-1)!.id));
@@ -131,7 +135,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       const records = await acceptBatch({ ...parts, planAlerts }, drafts, mayBeStored);
       watch.pulse.ingestCommitted();
       noteImages(drafts);
-      canariesStored(pool, asked, delivers()).catch((error: Error) =>
+      canariesStored(ingestPool, asked, delivers()).catch((error: Error) =>
         logger.debug({ err: error }, 'cannot note a canary'),
       );
       if (stored) options.absence?.heard(stored.records, stored.now);

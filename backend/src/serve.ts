@@ -144,17 +144,15 @@ async function start(
 
   const onIdleError = (error: Error) =>
     logger.debug({ err: error }, 'an idle connection to the database broke');
-  const pool = createPool({ connectionString, max: 10, statementTimeoutMs: readStatementMs, onIdleError });
-  const ingestPool = createPool({
-    connectionString,
-    max: 4,
-    statementTimeoutMs: ingestStatementMs,
-    onIdleError,
-  });
-  closing.connections.push(
-    () => pool.end(),
-    () => ingestPool.end(),
-  );
+  const connect = (max: number, statementTimeoutMs: number) => {
+    const made = createPool({ connectionString, max, statementTimeoutMs, onIdleError });
+    closing.connections.push(() => made.end());
+    return made;
+  };
+  // Apart, so that no number of readers keeps mails, or the watch over all this, waiting; nor records.
+  const pool = connect(6, readStatementMs);
+  const readPool = connect(8, readStatementMs);
+  const ingestPool = connect(4, ingestStatementMs);
   await prepare(() => makePartitionsAhead(pool, Date.now()));
 
   const rules = createRuleBook({ pool, config: settings.rules, log: logger });
@@ -180,7 +178,17 @@ async function start(
     telling,
     startedAt: Date.now(),
   });
-  const app = await buildApp({ settings, pool, ingestPool, logger, version, metrics, watch, rules, absence });
+  const app = await buildApp({
+    settings,
+    pool: readPool,
+    ingestPool,
+    logger,
+    version,
+    metrics,
+    watch,
+    rules,
+    absence,
+  });
   if (signal.aborted) return;
   await listen(app, settings);
   closing.work.push(() => app.close());
