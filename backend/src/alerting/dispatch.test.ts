@@ -102,3 +102,27 @@ describe('a mail that cannot be written', () => {
     expect(alerts).toEqual([{ status: 'mailed', notification_id: plain.id }]);
   });
 });
+
+it('writes the mail about a thousand issues in seconds, with no statistics of a long history', async () => {
+  const { pool } = backend.database;
+  const to = 'long@example.org';
+  const alerts = (id: string, reason: string, status: string, count: number) => `
+    insert into alerts (id, to_address, record_id, bucket, part_ids, issue_id, fingerprint, service, reason, is_first, episode,
+      held, count, status, created_at)
+    select md5('${id}' || n)::uuid, '${to}', md5('${id}' || n)::uuid, 1, '{}', md5('i' || n % 1000)::uuid, 'f', 's', '${reason}', false,
+      md5('e' || n)::uuid, 5, 100, '${status}', now()
+    from generate_series(1, ${count}) as n`;
+  for (const table of ['alerts', 'episodes'])
+    await pool.query(`alter table ${table} set (autovacuum_enabled = off)`);
+  await pool.query(`
+    insert into episodes (id, issue_id, fingerprint, service, subject, began_at, began_count, check_at, ended_at)
+    select md5('e' || n)::uuid, md5('i' || n % 1000)::uuid, 'f', 's', 'x', now(), 1, now(), now()
+    from generate_series(1, 100000) as n`);
+  await pool.query(alerts('told', 'over', 'mailed', 100_000));
+  await pool.query(alerts('waits', 'still-failing', 'waiting', 1000));
+  const before = Date.now();
+  await dispatch(pool, settings, Date.now(), () => newId(Date.now()));
+  expect(Date.now() - before).toBeLessThan(5000);
+  const { rows } = await pool.query('select from alerts where to_address = $1 and status = $2', [to, 'waiting']);
+  expect(rows).toEqual([]);
+});

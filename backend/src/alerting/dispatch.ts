@@ -373,15 +373,7 @@ async function takeWaiting(
   const { rows } = await client.query<WaitingAlert>(
     `select a.id, a.record_id as "recordId", a.bucket, a.part_ids as "partIds", a.issue_id as "issueId", a.fingerprint, a.service,
        a.reason, a.is_first as "isFirst", a.episode, a.held, a.held_muted as "heldMuted", a.mute_note as note, a.count,
-       a.severity, a.created_at as "createdAt",
-       case when a.held > 0 and not a.is_first then (
-         select o.count
-         from episodes e
-         join alerts o on o.episode = e.id
-         where e.issue_id = a.issue_id and o.channel = $1 and o.to_address = $2 and o.reason = 'over' and o.status = 'mailed'
-         order by o.id desc
-         limit 1
-       ) end as "endedCount"
+       a.severity, a.created_at as "createdAt"
      from alerts a
      where a.status = 'waiting' and a.channel = $1 and a.to_address = $2
        and ($3::text[] is null or a.issue_id in (
@@ -392,5 +384,18 @@ async function takeWaiting(
      order by a.id`,
     [channel, toAddress, only],
   );
+  const held = rows.filter((alert) => alert.held > 0 && !alert.isFirst);
+  if (held.length === 0) return rows;
+  // Of all issues at once: one by one, with no statistics (a database just restored), each could read the whole table.
+  const { rows: ends } = await client.query<{ issueId: string; count: number }>(
+    `select distinct on (e.issue_id) e.issue_id as "issueId", o.count
+     from episodes e
+     join alerts o on o.episode = e.id
+     where e.issue_id = any($3::uuid[]) and o.channel = $1 and o.to_address = $2 and o.reason = 'over' and o.status = 'mailed'
+     order by e.issue_id, o.id desc`,
+    [channel, toAddress, [...new Set(held.map(({ issueId }) => issueId))]],
+  );
+  const counts = new Map(ends.map(({ issueId, count }) => [issueId, count]));
+  for (const alert of held) alert.endedCount = counts.get(alert.issueId) ?? null;
   return rows;
 }
