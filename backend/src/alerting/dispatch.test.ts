@@ -123,6 +123,9 @@ it('writes the mail about a thousand issues in seconds, with no statistics of a 
   const before = Date.now();
   await dispatch(pool, settings, Date.now(), () => newId(Date.now()));
   expect(Date.now() - before).toBeLessThan(5000);
-  const { rows } = await pool.query('select from alerts where to_address = $1 and status = $2', [to, 'waiting']);
+  const { rows } = await pool.query('select from alerts where to_address = $1 and status = $2', [
+    to,
+    'waiting',
+  ]);
   expect(rows).toEqual([]);
 });

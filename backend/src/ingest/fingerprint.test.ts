@@ -85,6 +85,10 @@ describe('understand', () => {
         'status',
         'signal',
         'responded',
+        'error',
+        'Error:',
+        'exit',
+        'country code',
         '"',
       ),
       fc.constantFrom('0', '3', '40', '404', '503.', '137,', '4040', '(404)', '503:', '404.5'),
@@ -343,6 +347,27 @@ describe('understand', () => {
     expect(identityOf(node('TypeError', 3, 'order 404 is no order'))).toBe(
       identityOf(node('TypeError', 3, 'order 503 is no order')),
     );
+  });
+
+  it.each([
+    ['KeyError', (value: number) => python('KeyError', 3, `${value}`)],
+    ['ValueError', (value: number) => python('ValueError', 3, `${value} is not a valid choice`)],
+    [
+      'ArrayIndexOutOfBoundsException',
+      (value: number) => java('java.lang.ArrayIndexOutOfBoundsException', 3, `${value}`),
+    ],
+  ])('takes no value that a message begins with for a status: %s', (_, trace) => {
+    expect(new Set(Array.from({ length: 600 }, (_, value) => identityOf(trace(value)))).size).toBe(1);
+  });
+
+  it('knows a status that a message begins with', () => {
+    for (const trace of [
+      (status: number) => python('starlette.exceptions.HTTPException', 3, `${status}: no luck`),
+      (status: number) => python('HTTPError', 3, `${status}`),
+      (status: number) => java('feign.FeignException$X', 3, `[${status}] during [GET] to [http://a/1]`),
+      (status: number) => java('com.example.Remote$Failed', 3, `${status} Service Not There`),
+    ])
+      expect(identityOf(trace(503))).not.toBe(identityOf(trace(504)));
   });
 
   it('passes over what proxies put on the stack', () => {

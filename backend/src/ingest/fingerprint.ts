@@ -116,12 +116,16 @@ function understandTrace(traceback: Traceback): UnderstoodTrace | undefined {
 /** POSIX's names of what a call of the system ended with: Node throws an `Error` for each. */
 const systemError =
   /^ ?E(?:2BIG|ACCES|ADDRINUSE|ADDRNOTAVAIL|AGAIN|AI_AGAIN|BADF|BUSY|CANCELED|CONNABORTED|CONNREFUSED|CONNRESET|DQUOT|EXIST|HOSTUNREACH|INVAL|IO|ISDIR|LOOP|MFILE|NAMETOOLONG|NETUNREACH|NFILE|NOENT|NOMEM|NOSPC|NOTDIR|NOTEMPTY|NOTFOUND|PERM|PIPE|PROTO|ROFS|TIMEDOUT|XDEV)$/;
-/** `404 Client Error: …`, `[503] during …` */
-const beginsWithStatus = /^\[?[45]\d\d\b/;
+/** `404 Client Error: …`, `[503] during …`, `500: …`: by what follows, as `KeyError: 417` begins with a value. */
+const beginsWithStatus = /^(?:\[[45]\d\d\]|[45]\d\d(?=:? [A-Z]))/;
+/** Of such a type, whatever follows: `HTTPError: 404` */
+const typeOfAnswers = /http|status|response|request/i;
+const beginsWithNumber = /^[45]\d\d(?![\w.])/;
 
 /** What of an exception's message tells failures apart though type and place are the same. */
 function outcomesOf(thrown: TracedException): string[] {
-  const status = beginsWithStatus.exec(thrown.message)?.[0].slice(-3);
+  const begins = typeOfAnswers.test(thrown.type) ? beginsWithNumber : beginsWithStatus;
+  const status = begins.exec(thrown.message)?.[0].replace(/\D/g, '');
   const outcomes = maskException(thrown).keys.filter(
     (key) => /^ ?\d{1,3}$/.test(key) || systemError.test(key),
   );

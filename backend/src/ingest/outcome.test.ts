@@ -21,6 +21,11 @@ describe('numbers that tell failures apart', () => {
     'Response code was 404 there',
     'worker exited on signal 11',
     'write failed, errno=32',
+    'job exit 137 after it',
+    'killed by signal 9',
+    'Error: 503 Service Unavailable',
+    'unknown error 500 while at it',
+    'refused with code 403',
   ])('keeps it: %s', (message) => {
     expect(maskText(message)).toBe(message);
   });
@@ -33,6 +38,12 @@ describe('numbers that tell failures apart', () => {
     ['returned 404 rows', 'returned <num> rows'],
     ['read error 587 there', 'read error <num> there'],
     ['took 503 tries', 'took <num> tries'],
+    ['exited with 12 errors', 'exited with <num> errors'],
+    ['lane exit 12 blocked', 'lane exit <num> blocked'],
+    ['exited with code 300', 'exited with code <num>'],
+    ['weak signal 70 there', 'weak signal <num> there'],
+    ['Error: 417 rows are left', 'Error: <num> rows are left'],
+    ['unknown country code: 417', 'unknown country code: <num>'],
     ['barcode 404', 'barcode <num>'],
     ['status 404.5', 'status <num>'],
     ['"GET /x HTTP/1.1" status: 404 len: 12', '"GET <path> HTTP/<num>" status: <num> len: <num>'],

@@ -1,20 +1,29 @@
 // Which numbers tell failures apart, and so stay where every other number is masked: an HTTP status that is an error, and
 // what a process ended with. What stands before the number says so.
 
-/** What a process ended with: any number but zero. */
+/** What a process ended with: any number but zero, up to what a process can end with. */
 const ending =
-  /(?:^|[^A-Za-z])(?:(?:exit(?:ed|s|ing)?|return(?:ed|s)?)[ _-]?(?:with )?(?:a )?(?:non-?zero )?(?:code|status)(?: of| was)?|exit(?:ed)?(?: with)?|exit(?:ed|s)?(?: [a-z]{1,20})? \(code|rc|signal|errno)(?:["']?\s?[=:]\s?|\s)$/i;
+  /(?:^|[^A-Za-z])(?:(?:exit(?:ed|s|ing)?|return(?:ed|s)?)[ _-]?(?:with )?(?:a )?(?:non-?zero )?(?:code|status)(?: of| was)?|exit(?:ed|s)?(?: [a-z]{1,20})? \(code|rc|errno)(?:["']?\s?[=:]\s?|\s)$/i;
+const greatestEnding = 255;
+const signal = /(?:^|[^A-Za-z])signal(?:["']?\s?[=:]\s?|\s)$/i;
+const greatestSignal = 64;
 /**
  * An HTTP status. Behind a quote and a space it is that of an access log, which tells of all requests; behind a comma, a
  * detail of a failure that has been told.
  */
 const status =
   /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error)(?: of| was| is)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?|\s)$/i;
+/** A code of something else: `country code: 404`. Behind these words it is that of an answer. */
+const otherCode =
+  /(?:^|[\s(])(?!(?:with|by|the|an?|https?|response|status|error|returned|got|received|result|unexpected|failed)\s)[A-Za-z]+\scode(?: of| was| is)?(?:["']?\s?[=:]\s?|\s)$/i;
 /** Those that are in use, of 4xx and 5xx. */
 const failedStatus = /^(?:4[0-5]\d|499|5[0-3]\d|59[89])$/;
-const answer = /(?:^|[^A-Za-z])(?:responded|answered|returned|returns|sent|got)(?: with)?(?: an?)?\s$/i;
-/** After `answer`: a number of things would be followed by their name. */
-const afterAnswer = /^(?:$|[),.;:]| (?:in|for|from|after|on|to)\b)/;
+/** Words that things may be counted behind, too. */
+const answer =
+  /(?:^|[^A-Za-z])(?:(?:responded|answered|returned|returns|sent|got)(?: with)?(?: an?)?\s|(?<!(?:https?|response|status)[ _-])error(?: of| was| is)?(?::\s|\s))$/i;
+const bareExit = /(?:^|[^A-Za-z])exit(?:ed)?(?: with)?(?:["']?\s?[=:]\s?|\s)$/i;
+/** After these: a number of things would be followed by their name. */
+const afterAnswer = /^(?:$|[),.;:\]}"'!]| (?:in|for|from|after|on|to|at|when|while)\b| [A-Z(])/;
 const longestName = 40;
 
 /** The last two letters of what may stand before: most numbers need no pattern. */
@@ -54,9 +63,14 @@ export function lengthOfOutcome(text: string, from: number): number {
   const length = end - from;
   if (length > 3 || !mayPrecede(text, from) || !isWholeNumber(text, end)) return 0;
   const before = text.slice(Math.max(0, from - longestName), from);
-  if (ending.test(before)) return length;
-  if (length !== 3 || !failedStatus.test(text.slice(from, end))) return 0;
-  return status.test(before) || (answer.test(before) && afterAnswer.test(text.slice(end, end + 8))) ? 3 : 0;
+  const number = Number(text.slice(from, end));
+  if (number <= greatestSignal && signal.test(before)) return length;
+  const isCounted = (): boolean => !afterAnswer.test(text.slice(end, end + 8));
+  if (number <= greatestEnding && (ending.test(before) || (bareExit.test(before) && !isCounted())))
+    return length;
+  if (!failedStatus.test(text.slice(from, end))) return 0;
+  if (answer.test(before)) return isCounted() ? 0 : 3;
+  return status.test(before) && !otherCode.test(before) ? 3 : 0;
 }
 
 function mayPrecede(text: string, from: number): boolean {
