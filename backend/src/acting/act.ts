@@ -9,7 +9,7 @@ import type { LinkKey, SignedLink } from '../alerting/links/token.ts';
 import { addRule, listRules } from '../alerting/rules/store.ts';
 import { counted, fewOf, readableTime } from '../alerting/states.ts';
 import { cutMiddle, headerSafe } from '../alerting/text.ts';
-import { inTransaction, type PoolClient } from '../db/pool.ts';
+import { inTransactionDespiteDeadlocks, type PoolClient } from '../db/pool.ts';
 import { newId } from '../db/record-id.ts';
 import { HttpError } from '../http/errors.ts';
 import { changeStateIn } from '../triage/change-issues.ts';
@@ -69,7 +69,7 @@ export async function answerAct(parts: ActingParts, token: string, form: Form = 
   if (purpose === 'choose') return { status: 200, html: choicePage(asked) };
   const at = new Date(now).toISOString();
   try {
-    const use = await inTransaction(parts.pool, async (client) => {
+    const use = await inTransactionDespiteDeadlocks(parts.pool, async (client) => {
       const earlier = await claimLink(client, link, at);
       return earlier
         ? { earlier }

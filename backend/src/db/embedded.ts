@@ -501,7 +501,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Exit code; null when a signal ended it, or it never started. */
 function newPassword(): string {
   return randomBytes(24).toString('base64url');
 }
@@ -511,6 +510,7 @@ function keepPassword(path: string, password: string): void {
   chmodSync(path, 0o600);
 }
 
+/** Exit code; null when a signal ended it, or it never started. */
 function exited(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined)
     return Promise.resolve(child.exitCode);

@@ -117,6 +117,26 @@ export function inTransaction<Result>(
   });
 }
 
+const deadlock = '40P01';
+const maxAttempts = 5;
+
+/**
+ * As `inTransaction`, and again when PostgreSQL chose it to end a deadlock: a person would be told to try again. For work that
+ * leaves nothing behind but what is rolled back.
+ */
+export async function inTransactionDespiteDeadlocks<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await inTransaction(pool, work);
+    } catch (error) {
+      if ((error as { code?: string }).code !== deadlock || attempt === maxAttempts) throw error;
+    }
+  }
+}
+
 /** Runs `work`, which begins and commits by itself, on one connection. On an error it is rolled back as in `inTransaction`. */
 export async function onConnection<Result>(
   pool: Pool,

@@ -5,7 +5,7 @@ import { lookAtEpisodesOf } from '../alerting/episodes.ts';
 import { addHistory, type HistoryEntry } from '../alerting/issue-history.ts';
 import { type RateFacts, worseLimit } from '../alerting/mute.ts';
 import { readableTime } from '../alerting/states.ts';
-import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
+import { inTransactionDespiteDeadlocks, type Pool, type PoolClient } from '../db/pool.ts';
 import { HttpError, notFound } from '../http/errors.ts';
 import { fingerprintVersion } from '../ingest/fingerprint.ts';
 import type { Mute } from '../ingest/types.ts';
@@ -37,7 +37,7 @@ export async function changeState(
   now: string,
   doer: Doer = { who: 'api', how: 'by the API' },
 ): Promise<string> {
-  return inTransaction(pool, (client) => changeStateIn(client, id, change, now, doer));
+  return inTransactionDespiteDeadlocks(pool, (client) => changeStateIn(client, id, change, now, doer));
 }
 
 /** The same, in the caller's transaction. @returns the id of the issue, or of the one that took it over. */
@@ -179,7 +179,7 @@ function wordsOf(
 
 /** Merges the issues `ids` into `id`. @returns the id of the one that has them all. @throws {HttpError} 404. */
 export async function mergeIssues(pool: Pool, id: string, ids: readonly string[]): Promise<string> {
-  return inTransaction(pool, async (client) => {
+  return inTransactionDespiteDeadlocks(pool, async (client) => {
     await lockMerges(client);
     const target = await leaderOf(client, id);
     const sources = new Map<string, Leader>();
@@ -194,7 +194,7 @@ export async function mergeIssues(pool: Pool, id: string, ids: readonly string[]
 
 /** Takes the issues `ids`, which were merged into `id`, out of it again. @throws {HttpError} 404, or 409 where it cannot be. */
 export async function splitIssues(pool: Pool, id: string, ids: readonly string[]): Promise<void> {
-  await inTransaction(pool, async (client) => {
+  await inTransactionDespiteDeadlocks(pool, async (client) => {
     await lockMerges(client);
     const leader = await leaderOf(client, id);
     for (const each of ids) await splitOff(client, leader, each);

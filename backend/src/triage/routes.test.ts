@@ -185,6 +185,22 @@ describe('merging and splitting', () => {
     expect((await list()).total).toBe(5);
   });
 
+  it('merges also where ingest and it wait for each other', async () => {
+    const { pool } = backend.database;
+    const target = (await post('disk is full')).issue_id!;
+    const source = (await post('queue is long')).issue_id!;
+    const batch = await pool.connect();
+    await batch.query('begin');
+    await batch.query('update issues set count = count where id = $1', [source]);
+    const merged = act(target, 'merge', { issue_ids: [source] });
+    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    while ((await pool.query(waiting)).rowCount === 0) await new Promise((done) => setTimeout(done, 10));
+    await batch.query('update issues set count = count where id = $1', [target]);
+    await batch.query('commit');
+    batch.release();
+    expect(await merged).toMatchObject({ status: 200, body: { id: target, count: 2 } });
+  });
+
   it('splits a merged issue off again', async () => {
     const one = (await post('disk is full')).issue_id!;
     const other = (await post('no space on device')).issue_id!;
