@@ -26,6 +26,7 @@ describe('numbers that tell failures apart', () => {
     'Error: 503 Service Unavailable',
     'unknown error 500 while at it',
     'refused with code 403',
+    'upstream http_code=403 error_code: 502',
   ])('keeps it: %s', (message) => {
     expect(maskText(message)).toBe(message);
   });
@@ -44,6 +45,7 @@ describe('numbers that tell failures apart', () => {
     ['weak signal 70 there', 'weak signal <num> there'],
     ['Error: 417 rows are left', 'Error: <num> rows are left'],
     ['unknown country code: 417', 'unknown country code: <num>'],
+    ['unknown {"zip_code":417} zip-code=418', 'unknown {"zip_code":<num>} zip-code=<num>'],
     ['barcode 404', 'barcode <num>'],
     ['status 404.5', 'status <num>'],
     ['"GET /x HTTP/1.1" status: 404 len: 12', '"GET <path> HTTP/<num>" status: <num> len: <num>'],

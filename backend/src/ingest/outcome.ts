@@ -13,9 +13,9 @@ const greatestSignal = 64;
  */
 const status =
   /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error)(?: of| was| is)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?|\s)$/i;
-/** A code of something else: `country code: 404`. Behind these words it is that of an answer. */
+/** A code of something else: `country code: 404`, `zip_code=404`. Behind these words it is that of an answer. */
 const otherCode =
-  /(?:^|[\s(])(?!(?:with|by|the|an?|https?|response|status|error|returned|got|received|result|unexpected|failed)\s)[A-Za-z]+\scode(?: of| was| is)?(?:["']?\s?[=:]\s?|\s)$/i;
+  /(?:^|[^A-Za-z])(?!(?:with|by|the|an?|https?|response|status|error|returned|got|received|result|unexpected|failed)[\s_-])[A-Za-z]+[\s_-]code(?: of| was| is)?(?:["']?\s?[=:]\s?|\s)$/i;
 /** Those that are in use, of 4xx and 5xx. */
 const failedStatus = /^(?:4[0-5]\d|499|5[0-3]\d|59[89])$/;
 /** Words that things may be counted behind, too. */
