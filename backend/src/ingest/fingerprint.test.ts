@@ -349,6 +349,12 @@ describe('understand', () => {
     );
   });
 
+  it('knows the crash of another process of the same program', () => {
+    const crash = (who: string) => identityOf(`${who} got signal 11\nsql/a.cc:1(JOIN::exec())[0x55a]`);
+    expect(crash('Process 1017')).toBe(crash('Process 1018'));
+    expect(crash('worker-17')).toBe(crash('worker-18'));
+  });
+
   it.each([
     ['KeyError', (value: number) => python('KeyError', 3, `${value}`)],
     ['ValueError', (value: number) => python('ValueError', 3, `${value} is not a valid choice`)],

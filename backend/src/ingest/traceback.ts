@@ -50,8 +50,8 @@ const elixirFirst =
 const sanitizerFirst =
   /^(?:==\d+==)?\s*(?:ERROR|WARNING): (?<type>(?:Address|Thread|Memory|Leak|UndefinedBehavior)Sanitizer: [A-Za-z-]+(?: (?!on\b)[a-z-]+){0,4})/;
 const ocamlFirst = /^Fatal error: exception (?<type>[A-Z][\w.']{0,200})(?<message>\(.{0,2000})?$/;
-/** A server that catches its own crash: `10:00:01 UTC - mysqld got signal 11 ;` */
-const gotSignal = /(?:^|[\s/])(?<type>[\w.-]{1,100} got signal \d{1,2})\b/;
+/** A server that catches its own crash: `10:00:01 UTC - mysqld got signal 11 ;`. With digits it may be a process's id. */
+const gotSignal = /(?:^|[\s/])(?<type>[A-Za-z_.-]{1,100} got signal \d{1,2})\b/;
 const goRace = /^WARNING: (?<type>DATA RACE)$/;
 const dartFirst = /^Unhandled exception:\s*$/;
 const perlDied = /^(?<message>.{1,500}?) at (?<file>\S{1,300}) line \d+\.?$/;
