@@ -58,6 +58,16 @@ describe('settings', () => {
     read.finish();
   });
 
+  it('takes no name with another word in it for a misspelt one', () => {
+    const read = settings({
+      MONITOR_PORT: 'tcp://10.0.0.7:80',
+      DATABASE_SSL: 'true',
+      MONITR_HOST: 'web-1',
+    });
+    for (const name of ['MONITOR_HOST', 'DATABASE_URL']) read.raw(name);
+    expect(read.misspelt()).toEqual(['MONITR_HOST is no setting; did you mean MONITOR_HOST?']);
+  });
+
   it('never repeats the value of a URL, because it may hold a password', () => {
     const read = settings({ DATABASE_URL: 'mysql://user:hunter2@db' });
     read.url('DATABASE_URL', { protocols: ['postgres:', 'postgresql:'] });

@@ -175,7 +175,9 @@ export class SettingsReader {
     const isSet = (name: string) => Boolean(this.#env[name] || this.#env[`${name}_FILE`]);
     const unset = [...this.#names].filter((name) => name.length >= 8 && !isSet(name));
     const meant = (name: string) =>
-      unset.find((known) => distance(name, known) <= (known.length < 12 ? 1 : 2));
+      unset.find(
+        (known) => distance(name, known) <= (known.length < 12 ? 1 : 2) && hasSameWords(name, known),
+      );
     return Object.keys(this.#env).flatMap((name) => {
       const base = name.replace(/_FILE$/, '');
       if (!this.#env[name] || this.#names.has(name) || this.#names.has(base)) return [];
@@ -210,6 +212,14 @@ export class SettingsReader {
     this.problem(name, `is ${JSON.stringify(value)}; expected ${expected}${unit}${range}`);
     return options.default;
   }
+}
+
+/** Whether no word of the one is another word in the other: Kubernetes sets MONITOR_PORT for a service `monitor`. */
+function hasSameWords(name: string, known: string): boolean {
+  const words = name.split('_');
+  const knownWords = known.split('_');
+  if (words.length !== knownWords.length) return true;
+  return knownWords.every((word, index) => distance(words[index]!, word) * 2 < word.length);
 }
 
 /** A reader over an environment, `process.env` in the programs. */
