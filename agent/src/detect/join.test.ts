@@ -273,6 +273,14 @@ describe('join, where something stands before each line', () => {
       }
     });
   }
+
+  it('takes nothing that others logged meanwhile into a panic of Go whose stack stands at the margin', () => {
+    const logged = ['panic recovered: boom', 'order 17: ERROR no stock', 'GET /a 200'].map(
+      (text) => `2024/05/05 10:00:00 ${text}`,
+    );
+    const texts = [...logged, ...go];
+    expect(rangesOf(entriesOf(texts), texts)).toEqual(['0-0', '1-1', '2-2', '3-7']);
+  });
 });
 
 describe('join, where Python’s message goes on at the margin', () => {

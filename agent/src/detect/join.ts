@@ -280,8 +280,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       append(entry, line, behind.text, behind.row.to, behind.row.effect, now);
       return;
     }
-    if (row) {
-      const isBare = !blank && row.effect === 'proves' && sharedPrefix(entry.head, text) < shortestPrefix;
+    const isBare = !blank && row?.effect === 'proves' && sharedPrefix(entry.head, text) < shortestPrefix;
+    // What waits behind a prefix may be what others logged: a proof without it is no proof of that.
+    const provesOthers = isBare && entry.prefixed === true && opened.has(entry.state);
+    if (row && !provesOthers) {
       if (isBare || entry.held.length > 2) entry.prefixed ??= false;
       if (entry.state === 'json' || state === 'json') entry.depth = seen.depth;
       append(entry, line, text, row.to, row.effect, now);
