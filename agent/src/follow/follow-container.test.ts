@@ -241,6 +241,35 @@ it('asks for the whole log when an old engine left its compressed files out, and
   expect(told).toEqual(['line 24', 'line 26', 'end']);
 });
 
+it('asks for the whole log of a busy container of an old engine only when lines are missing since its cursor too', async () => {
+  const asked: string[] = [];
+  const told: string[] = [];
+  const ending = new AbortController();
+  await holesOf([], {
+    engine: {
+      label: 'an engine that leaves compressed files out',
+      inspect: () => Promise.resolve({ ...stopped, running: true, status: 'running', rotatesAt: 1000 }),
+      logs: async ({ since, tail, onBytes }: LogRequest) => {
+        const isPoll = tail === undefined || tail > 1;
+        if (isPoll) asked.push(tail ? 'tail' : since ? 'since' : 'all');
+        // By the second poll more was printed than its tail holds.
+        const isBusy = asked.length > 1;
+        for (const second of !isBusy ? [22] : tail ? [26] : [22, 24, 26]) {
+          const bytes = Buffer.from(`${at(second)} line ${second}\n`);
+          await onBytes('stdout', bytes, 0, bytes.length);
+        }
+        if (isPoll && isBusy && !tail) ending.abort();
+        return 'ended';
+      },
+    } as unknown as FollowContainerOptions['engine'],
+    cursor: () => ({ at: at(22), ordinal: 0 }),
+    open: () => ({ ...quietSink, push: ({ text }) => told.push(text) }),
+    signal: ending.signal,
+  });
+  expect(asked).toEqual(['since', 'tail', 'since']);
+  expect(told).toEqual(['line 24', 'line 26']);
+});
+
 /** What the sink is told of how far a running container's log is known to be read, and when it was asked for last; each look takes a second. */
 async function readToOf(rotatesAt: number | undefined) {
   const told: (number | undefined)[] = [];

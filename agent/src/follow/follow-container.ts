@@ -276,7 +276,8 @@ export function followContainer(options: FollowContainerOptions) {
     const onGap = async (firstAt: string): Promise<void> => {
       const isAll = tail === undefined && (since === undefined || !leavesOut);
       if (isAll) return checkGap(seen, cursors, firstAt, given);
-      asksForAll = leavesOut;
+      // What the tail left out is asked for since the cursor first: the whole log may be large.
+      asksForAll = leavesOut && tail === undefined;
       me.stop.abort('more was printed than this holds');
       throw given.reason;
     };
