@@ -274,6 +274,25 @@ describe('join, where something stands before each line', () => {
     });
   }
 
+  it.each([
+    ['whose frames stand at the margin', '    at f (/app/a.js:3:9)', 0],
+    ['that comes later', '2024-05-05 10:00:00 ERROR app:     at f (/app/a.js:3:9)', 200],
+  ])(
+    'leaves an error above alone when the exception has an event of its own, as one %s',
+    (_what, frame, ms) => {
+      const entries: string[][] = [];
+      const join = createJoin({}, ({ lines }) => entries.push([...lines]));
+      const failed = '2024-05-05 10:00:00 ERROR app: payment 17 failed';
+      const texts = [failed, '2024-05-05 10:00:00 ERROR app: TypeError: x', frame];
+      texts.forEach((text, i) => {
+        const at = `2024-05-05T10:00:00.${100 + (i > 0 ? ms : 0)}000000Z`;
+        join.push({ stream: 'stderr', position: { at, ordinal: i }, text }, 0);
+      });
+      join.flush(0);
+      expect(entries).toEqual([[failed], texts.slice(1)]);
+    },
+  );
+
   it('takes nothing that others logged meanwhile into a panic of Go whose stack stands at the margin', () => {
     const logged = ['panic recovered: boom', 'order 17: ERROR no stock', 'GET /a 200'].map(
       (text) => `2024/05/05 10:00:00 ${text}`,

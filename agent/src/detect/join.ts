@@ -282,7 +282,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     }
     const isBare = !blank && row?.effect === 'proves' && sharedPrefix(entry.head, text) < shortestPrefix;
     // What waits behind a prefix may be what others logged: a proof without it is no proof of that.
-    const provesOthers = isBare && entry.prefixed === true && opened.has(entry.state);
+    const provesOthers = isBare && entry.prefixed === true && seen.waiting > 0;
     if (row && !provesOthers) {
       if (isBare || entry.held.length > 2) entry.prefixed ??= false;
       if (entry.state === 'json' || state === 'json') entry.depth = seen.depth;
@@ -351,7 +351,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     const rest = text.slice(length);
     const blank = rest.trim() === '';
     const isOpen = entry.trace || opened.has(entry.state);
-    if (!isOpen && isExceptionHead(rest) && saysWhatFailed(entry)) {
+    if (!isOpen && isExceptionHead(rest) && saysWhatFailed(entry) && isSoon(entry.held.at(-1)!, line)) {
       entry.prefixed = true;
       return { row: exceptionBelow, text: rest };
     }
