@@ -270,6 +270,45 @@ it('asks for the whole log of a busy container of an old engine only when lines 
   expect(told).toEqual(['line 24', 'line 26']);
 });
 
+it('does not ask an old engine for the whole log because one stream prints nothing', async () => {
+  const log = engineLog();
+  for (const second of [1, 2, 3, 22]) log.print('stdout', at(second), `line ${second}\n`);
+  const told: string[] = [];
+  const ending = new AbortController();
+  let polls = 0;
+  let ofWholeLog = 0;
+  await holesOf([], {
+    engine: {
+      label: 'an engine that leaves compressed files out',
+      inspect: () =>
+        Promise.resolve({ ...stopped, running: true, status: 'running', rotatesAt: 1000, tty: false }),
+      logs: async (request: LogRequest) => {
+        const { since, tail, onBytes } = request;
+        if (since && polls++ === 1) log.print('stdout', at(26), 'line 26\n');
+        return log.logs({
+          ...request,
+          onBytes(...bytes) {
+            if (since === undefined && tail === undefined) ofWholeLog++;
+            return onBytes(...bytes);
+          },
+        });
+      },
+    } as unknown as FollowContainerOptions['engine'],
+    cursor: (stream) => (stream === 'stdout' ? { at: at(22), ordinal: 0 } : { at: at(21), ordinal: -1 }),
+    open: () => ({
+      ...quietSink,
+      push({ text }) {
+        told.push(text);
+        ending.abort();
+      },
+    }),
+    signal: ending.signal,
+  });
+  expect(told).toEqual(['line 26']);
+  // Its first line alone, which shows how far the log reaches back.
+  expect(ofWholeLog).toBe(1);
+});
+
 /** What the sink is told of how far a running container's log is known to be read, and when it was asked for last; each look takes a second. */
 async function readToOf(rotatesAt: number | undefined) {
   const told: (number | undefined)[] = [];

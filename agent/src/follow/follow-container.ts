@@ -271,11 +271,14 @@ export function followContainer(options: FollowContainerOptions) {
       jumps: 0,
     };
     current = me;
+    // What was read in this life of the agent was read of both streams, in the order of the log: of what it gave then nothing
+    // can be left out, though the stream that prints nothing was left before it.
+    const readTo = (newestOf(known) && newestOf(cursors)?.at) ?? '';
     // In the order of the log times show no gap: there the tail is enough when the cursor's line is in it.
     const isByOrder = strict && tail !== undefined;
-    const onGap = async (firstAt: string): Promise<void> => {
-      const isAll = tail === undefined && (since === undefined || !leavesOut);
-      if (isAll) return checkGap(seen, cursors, firstAt, given);
+    const onGap = async (firstAt: string, begunAt: string): Promise<void> => {
+      const mayLeaveOut = leavesOut && since !== undefined && begunAt > readTo;
+      if (tail === undefined && !mayLeaveOut) return checkGap(seen, cursors, firstAt, given);
       // What the tail left out is asked for since the cursor first: the whole log may be large.
       asksForAll = leavesOut && tail === undefined;
       me.stop.abort('more was printed than this holds');

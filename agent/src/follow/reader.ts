@@ -38,8 +38,11 @@ export interface Reading {
    * missed a whole file (Docker 20.10 does so, silently, when it falls behind).
    */
   jumpMs?: number;
-  /** The log no longer reaches back to the cursors, or so it seems: what was read waits until this resolves. */
-  onGap?: ((firstAt: string) => Promise<void>) | undefined;
+  /**
+   * The log no longer reaches back to the cursors, or so it seems: what was read waits until this resolves. `firstAt` is of the
+   * first new line, `begunAt` of the first that came.
+   */
+  onGap?: ((firstAt: string, begunAt: string) => Promise<void>) | undefined;
   /**
    * Lines between these two of a stream may have been missed: what was read after `before` waits until this resolves. It
    * rejects when they were missed, and the request is given up.
@@ -98,7 +101,7 @@ export function createReader(options: ReaderOptions) {
   function give(line: Line): void {
     if (resume.reached === 'gap' && !isGapKnown) {
       isGapKnown = true;
-      if (reading.onGap) hold(reading.cursors, reading.onGap(line.position.at));
+      if (reading.onGap) hold(reading.cursors, reading.onGap(line.position.at, resume.begunAt));
     }
     if (held) {
       held.push(line);

@@ -69,6 +69,7 @@ export function createResume(cursors: Cursors, { strict = false } = {}) {
   const waiting: Record<Stream, Position | undefined> = { stdout: cursors.stdout, stderr: cursors.stderr };
   const oldest = oldestOf(cursors);
   let reached: 'not-yet' | 'in-sight' | 'gap' = oldest ? 'not-yet' : 'in-sight';
+  let begunAt = '';
 
   function passOwnless(): void {
     for (const stream of streams) {
@@ -84,7 +85,10 @@ export function createResume(cursors: Cursors, { strict = false } = {}) {
     /** Whether the line is new. */
     takes(stream: Stream, at: string, ordinal: number): boolean {
       // A line no later than the oldest cursor shows that the log still reaches back to it.
-      if (reached === 'not-yet') reached = at <= oldest!.at ? 'in-sight' : 'gap';
+      if (reached === 'not-yet') {
+        reached = at <= oldest!.at ? 'in-sight' : 'gap';
+        begunAt = at;
+      }
       const cursor = ofStream(waiting, stream);
       if (!cursor) return true;
       if (at === cursor.at && ordinal === cursor.ordinal) {
@@ -101,6 +105,11 @@ export function createResume(cursors: Cursors, { strict = false } = {}) {
     /** `gap`: the first line read is later than the oldest cursor, so the log may have lost what lay between. */
     get reached() {
       return reached;
+    },
+
+    /** The time of the first line that came, new or not; '' before it. */
+    get begunAt() {
+      return begunAt;
     },
 
     /** The stream's cursor while it has not been passed: still good for the next connection. */
