@@ -74,14 +74,17 @@ describe('join', () => {
     expect(entriesOf(lines).map((entry) => entry.lines)).toEqual(lines.map((line) => [line]));
   });
 
-  it('ends a bug report that has no end', () => {
+  it.each([
+    [1, {}],
+    [8, { maxLines: 50 }],
+  ])('ends a bug report that has no end, given out in parts or not: %i', (parts, options) => {
     const texts = [
       '=== REDIS BUG REPORT START: see below',
       ...Array.from({ length: 900 }, (_, i) => `line ${i}`),
     ];
-    const entries = entriesOf(texts);
-    expect(entries[0]!.lines.length).toBeLessThan(400);
-    expect(entries.filter(({ kind }) => kind === 'trace')).toHaveLength(1);
+    const traces = entriesOf(texts, options).filter(({ kind }) => kind === 'trace');
+    expect(traces).toHaveLength(parts);
+    expect(traces.flatMap(({ lines }) => lines).length).toBeLessThan(400);
   });
 
   it('gives out the last line when nothing follows for a while', () => {

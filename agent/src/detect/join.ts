@@ -88,6 +88,8 @@ interface Open {
   trace: boolean;
   /** A part was given out already: what follows continues it. */
   continued: boolean;
+  /** So many lines of it were given out in parts. */
+  given: number;
   bytes: number;
   head: string;
   headIndent: number;
@@ -379,7 +381,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       previous: entry.previous,
       head: entry.head,
       headIndent: entry.headIndent,
-      held: entry.held.length,
+      lines: entry.given + entry.held.length,
       waiting: entry.held.length - entry.proven,
       soon: entry.held.length > 0 && isSoon(entry.held.at(-1)!, line),
       lineIsEvent: entry.lineIsEvent,
@@ -417,6 +419,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     entry.state = state;
     entry.trace = traceStates.has(state);
     entry.continued = false;
+    entry.given = 0;
     entry.bytes = line.text.length + 1;
     const looked = text.slice(0, longestLooked);
     entry.tag = text.length > longestLooked ? '' : tagAtEnd(text);
@@ -449,6 +452,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
         take(entry, line, now);
         return;
       }
+      entry.given += entry.held.length;
       give(entry, entry.held.length, now);
       entry.continued = true;
     }
@@ -528,6 +532,7 @@ function reset(entry: Open): void {
   entry.state = 'line';
   entry.trace = false;
   entry.continued = false;
+  entry.given = 0;
   entry.bytes = 0;
 }
 
@@ -539,6 +544,7 @@ function newOpen(stream: Stream): Open {
     state: 'line',
     trace: false,
     continued: false,
+    given: 0,
     bytes: 0,
     head: '',
     headIndent: 0,

@@ -17,7 +17,7 @@ function below(head: string, text: string): Seen {
     previous: head,
     head,
     headIndent: 0,
-    held: 1,
+    lines: 1,
     waiting: 0,
     soon: true,
     lineIsEvent: false,

@@ -39,7 +39,7 @@ const beginsItself = (seen: Seen) =>
   seen.indent - seen.headIndent <= 3 &&
   !introduces(seen.head) &&
   !isExceptionHead(seen.head);
-const deeperRest = (seen: Seen) => deeper(seen) && !(seen.held - seen.waiting === 1 && beginsItself(seen));
+const deeperRest = (seen: Seen) => deeper(seen) && !(seen.lines - seen.waiting === 1 && beginsItself(seen));
 /** What cockroachdb/errors prints at the margin. */
 const errorsMark = /^(?:\(1\) |Wraps: \(\d+\) |Error types: \(1\) )/;
 const perlAborted = /^(?:PHP )?BEGIN failed--|^Compilation failed in require/;
@@ -173,7 +173,7 @@ export const lines = {
     { when: didYouMean, to: 'end', effect: 'proves' },
     { when: deeper, to: 'wrap', effect: 'extends' },
     { when: (seen) => goName.test(seen.text) && !isExceptionHead(seen.text), to: 'go-name', effect: 'waits' },
-    { when: and(closers, (seen) => seen.held > 1), to: 'wrap', effect: 'extends' },
+    { when: and(closers, (seen) => seen.lines > 1), to: 'wrap', effect: 'extends' },
     { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'wrap', effect: 'waits' },
     { when: excResumes, to: 'wrap', effect: 'waits' },
     { when: waitable, to: 'wrap', effect: 'waits' },
@@ -181,7 +181,7 @@ export const lines = {
   // A line that is nothing but a time stamp is the head of the lines below it.
   stamp: [
     {
-      when: (seen) => !seen.blank && !startsLog(seen.text) && !seen.begins && seen.held < 50,
+      when: (seen) => !seen.blank && !startsLog(seen.text) && !seen.begins && seen.lines < 50,
       to: 'stamp',
       effect: 'proves',
     },

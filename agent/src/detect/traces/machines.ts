@@ -27,14 +27,14 @@ export const machines = {
         (seen.indent > 0 || !/^\s/.test(seen.previous) || /^[{[("<*}\])]/.test(seen.text)) &&
         !startsLog(seen.text) &&
         !seen.begins &&
-        seen.held < 200,
+        seen.lines < 200,
       to: 'erlang',
       effect: 'proves',
     },
   ],
   report: [
     {
-      when: (seen) => !seen.blank && !startsLog(seen.text) && !seen.begins && seen.held < 200,
+      when: (seen) => !seen.blank && !startsLog(seen.text) && !seen.begins && seen.lines < 200,
       to: 'report',
       effect: 'proves',
     },

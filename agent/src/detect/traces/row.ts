@@ -15,8 +15,8 @@ export interface Seen {
   previous: string;
   head: string;
   headIndent: number;
-  /** How many lines are held, and how many of them wait for a proof. */
-  held: number;
+  /** How many lines the entry has, with those that were given out in parts, and how many wait for a proof. */
+  lines: number;
   waiting: number;
   /** It came right after the line before. */
   soon: boolean;

@@ -19,7 +19,7 @@ export const servers = {
         !seen.blank &&
         !seen.text.startsWith('#') &&
         !startsLog(seen.text) &&
-        seen.held < 200,
+        seen.lines < 200,
       to: 'slow-query',
       effect: 'proves',
     },
@@ -27,7 +27,7 @@ export const servers = {
   // Redis and its kin, until they say that it ends: a program that only quotes its begin must not lose its log in it.
   'bug-report': [
     { when: /^=== [A-Z]+ BUG REPORT END\b/, to: 'end', effect: 'proves' },
-    { when: (seen) => seen.held < 399, to: 'bug-report', effect: 'proves' },
+    { when: (seen) => seen.lines < 399, to: 'bug-report', effect: 'proves' },
   ],
   // What Terraform has to say, in a box of one side.
   note: [
