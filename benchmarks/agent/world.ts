@@ -121,7 +121,7 @@ const flags = process.env.AGENT_FLAGS?.split(' ') ?? [];
 function startAgent(folder: string, env: NodeJS.ProcessEnv): Agent {
   const child: ChildProcess = spawn(
     process.execPath,
-    [...agentNodeFlags, ...flags, join(folder, 'agent.mjs'), 'agent'],
+    [...agentNodeFlags(), ...flags, join(folder, 'agent.mjs'), 'agent'],
     {
       env: {
         PATH: process.env.PATH,

@@ -126,7 +126,7 @@ async function followContainers(
       };
       if (told) process.stdout.write('Docker answers now, and its containers are followed.\n\n');
       told = false;
-      const { ended } = run('agent', extra, agentNodeFlags);
+      const { ended } = run('agent', extra, agentNodeFlags());
       const ending = await Promise.race([ended, aborted]);
       // Wrong settings stay wrong: the agent has said which, and the backend goes on alone.
       if (ending?.code === 2) return aborted;
