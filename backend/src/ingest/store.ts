@@ -109,7 +109,7 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
         previous_at = d.last_at,
         last_id = excluded.last_id,
         last_at = case
-          when d.last_at > excluded.last_at + interval '${mostAheadMs} milliseconds' then excluded.last_at
+          when d.last_at - excluded.last_at > interval '${mostAheadMs} milliseconds' then excluded.last_at
           else greatest(d.last_at, excluded.last_at)
         end
       returning case when previous_id is null then null else last_id end as last_id, previous_id, previous_at`,

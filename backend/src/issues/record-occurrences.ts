@@ -196,7 +196,7 @@ function sumOf(additions: readonly Addition[]): Addition {
 }
 
 /** A clock ran ahead when it noted the latest record; it is no measure for what comes now. */
-const wasAhead = `i.last_seen > excluded.last_seen + interval '${windowMs} milliseconds'`;
+const wasAhead = `i.last_seen - excluded.last_seen > interval '${windowMs} milliseconds'`;
 
 // The issue's own past, in the same statement: 2016 windows and 604800 s are a week, in which a peak and a pause lose half
 // their weight; a pause counts for 56 h at most. `rhythm` leaves the latest pause out, against which it is held.
