@@ -2,9 +2,14 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { SettingsError, type SettingsReader, settings } from '@log-detector/settings';
+import {
+  type LogLevel,
+  logLevels,
+  SettingsError,
+  type SettingsReader,
+  settings,
+} from '@log-detector/settings';
 import { expectedHosts } from './follow/docker-host.ts';
-import { type LogLevel, logLevels } from './write-log.ts';
 
 /** The contract's patterns, used when nothing else is set. */
 export const defaultErrorPattern = `(?<!["'])ERROR(?![A-Za-z])`;
@@ -139,9 +144,9 @@ export function collectAgentSettings(env: NodeJS.ProcessEnv): {
     metricsHost: read.string('METRICS_HOST', { default: '127.0.0.1' }),
     logLevel: read.oneOf('LOG_LEVEL', logLevels, { default: 'info' }),
     ignored: ['MAX_SEND_RETRIES', 'QUEUE_MAX_SIZE'].filter((name) => read.raw(name) !== undefined),
-    misspelt: [],
+    // Last: of all that was asked for.
+    misspelt: read.misspelt(),
   };
-  found.misspelt = read.misspelt();
   if (found.coalesceSeconds > 0 && found.coalesceMaxSeconds < found.coalesceSeconds) {
     read.problem(
       'ALERT_COALESCE_MAX_SECONDS',

@@ -2,13 +2,11 @@
 // agent's memory. Written at once, so that what was said before a crash is there.
 
 import { writeSync } from 'node:fs';
+import type { LogLevel } from '@log-detector/settings';
 
 const levels = { debug: 20, info: 30, warn: 40, error: 50 } as const;
 
 type Level = keyof typeof levels;
-/** What LOG_LEVEL may be; `silent`: nothing is written. */
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
 type Say = (fields: object | string, message?: string) => void;
 
 /** Longest wait, in rounds of 10 ms, for who reads a full pipe; then the line is left out, and the agent goes on. */

@@ -1,6 +1,6 @@
 // The backend's environment -> checked settings, read once, at start. docs/configuration.md and .env.example list the same.
 
-import { settings } from '@log-detector/settings';
+import { type LogLevel, logLevels, settings } from '@log-detector/settings';
 import { type AlertPolicy, defaultPolicy, groupingChoices } from './alerting/policy.ts';
 import { readRulesFile } from './alerting/rules/read-file.ts';
 import { noRules, type RulesConfig } from './alerting/rules/types.ts';
@@ -63,9 +63,6 @@ export interface BackendSettings {
   /** Variables that look like a setting and are none, in words. */
   misspelt: readonly string[];
 }
-
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /**
  * One address alone. Looser than what the API takes: a server of one's own may know hosts that no domain name system does,
@@ -152,10 +149,9 @@ export function readBackendSettings(env: Environment): BackendSettings {
       pingUrl: reader.url('DEAD_MANS_PING_URL', { protocols: ['http:', 'https:'] }),
     },
     smtpUrl: reader.url('SMTP_URL', { protocols: ['smtp:', 'smtps:'] }),
-    misspelt: [],
+    // Of all above, and before the names that a rules file asks for, which may be anything.
+    misspelt: reader.misspelt(),
   };
-  // Before the names that a rules file asks for, which may be anything.
-  read.misspelt = reader.misspelt();
 
   if (read.alerts.enabled && read.alerts.from === '')
     reader.problem(

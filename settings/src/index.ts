@@ -17,6 +17,10 @@ export class SettingsError extends Error {
   }
 }
 
+/** What LOG_LEVEL may be, for all who read it; `silent`: nothing is written. */
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const byteUnits: Record<string, number> = {
@@ -175,14 +179,19 @@ export class SettingsReader {
     const isSet = (name: string) => Boolean(this.#env[name] || this.#env[`${name}_FILE`]);
     const unset = [...this.#names].filter((name) => name.length >= 8 && !isSet(name));
     const meant = (name: string) =>
-      unset.find(
-        (known) => distance(name, known) <= (known.length < 12 ? 1 : 2) && hasSameWords(name, known),
-      );
+      unset.find((known) => {
+        const most = known.length < 12 ? 1 : 2;
+        // Most names differ in length already.
+        if (Math.abs(name.length - known.length) > most) return false;
+        return distance(name, known) <= most && hasSameWords(name, known);
+      });
     return Object.keys(this.#env).flatMap((name) => {
       const base = name.replace(/_FILE$/, '');
       if (!this.#env[name] || this.#names.has(name) || this.#names.has(base)) return [];
-      const near = meant(name) ?? (meant(base) && `${meant(base)}_FILE`);
-      return near ? [`${name} is no setting; did you mean ${near}?`] : [];
+      const near = meant(name);
+      if (near) return [`${name} is no setting; did you mean ${near}?`];
+      const ofFile = base === name ? undefined : meant(base);
+      return ofFile ? [`${name} is no setting; did you mean ${ofFile}_FILE?`] : [];
     });
   }
 

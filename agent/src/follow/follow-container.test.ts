@@ -132,6 +132,23 @@ const quietSink: Sink = {
   passedOver() {},
 };
 
+/** Tells, in order, what it is given, and that it ends. */
+function tellingSink(told: string[], onEnd?: () => void): Sink {
+  return {
+    ...quietSink,
+    push: ({ text }) => told.push(text),
+    end: async () => {
+      told.push('end');
+      onEnd?.();
+    },
+  };
+}
+
+async function give(onBytes: LogRequest['onBytes'], line: string): Promise<void> {
+  const bytes = Buffer.from(`${line}\n`);
+  await onBytes('stdout', bytes, 0, bytes.length);
+}
+
 /** What is told, in order, of a stopped container whose log came to its end, and of which the engine then says this. */
 async function toldOf(afterwards: EngineError[], end: LogEnd = 'ended'): Promise<string[]> {
   const told: string[] = [];
@@ -142,19 +159,12 @@ async function toldOf(afterwards: EngineError[], end: LogEnd = 'ended'): Promise
       inspect: () =>
         looks++ === 0 ? Promise.resolve(stopped) : Promise.reject(afterwards[looks - 2] ?? afterwards.at(-1)),
       logs: async ({ onBytes }: LogRequest) => {
-        const bytes = Buffer.from(`${at(25)} ERROR no stock\n`);
-        await onBytes('stdout', bytes, 0, bytes.length);
+        await give(onBytes, `${at(25)} ERROR no stock`);
         return end;
       },
     } as unknown as FollowContainerOptions['engine'],
     hole: ({ from }) => told.push(`hole from ${from}`),
-    open: () => ({
-      ...quietSink,
-      push: ({ text }) => told.push(text),
-      end: async () => {
-        told.push('end');
-      },
-    }),
+    open: () => tellingSink(told),
   });
   return told;
 }
@@ -191,20 +201,12 @@ describe('a container that is there', () => {
         },
         logs: async ({ onBytes }: LogRequest) => {
           if (asked++ === 0 && refused === 'its log') throw removed;
-          const bytes = Buffer.from(`${at(25)} ERROR no stock\n`);
-          await onBytes('stdout', bytes, 0, bytes.length);
+          await give(onBytes, `${at(25)} ERROR no stock`);
           return 'ended';
         },
       } as unknown as FollowContainerOptions['engine'],
       hole: ({ reason }) => told.push(reason),
-      open: () => ({
-        ...quietSink,
-        push: ({ text }) => told.push(text),
-        end: async () => {
-          told.push('end');
-          ending.abort();
-        },
-      }),
+      open: () => tellingSink(told, () => ending.abort()),
       signal: ending.signal,
     });
     expect(told).toEqual(['ERROR no stock', 'end']);
@@ -220,22 +222,14 @@ it('asks for the whole log when an old engine left its compressed files out, and
       inspect: () => Promise.resolve({ ...stopped, rotatesAt: 1000 }),
       logs: async ({ since, tail, onBytes }: LogRequest) => {
         for (const second of since === undefined && tail === undefined ? [22, 24, 26] : [26]) {
-          const bytes = Buffer.from(`${at(second)} line ${second}\n`);
-          await onBytes('stdout', bytes, 0, bytes.length);
+          await give(onBytes, `${at(second)} line ${second}`);
         }
         return 'ended';
       },
     } as unknown as FollowContainerOptions['engine'],
     cursor: () => ({ at: at(22), ordinal: 0 }),
     hole: ({ reason }) => told.push(reason),
-    open: () => ({
-      ...quietSink,
-      push: ({ text }) => told.push(text),
-      end: async () => {
-        told.push('end');
-        ending.abort();
-      },
-    }),
+    open: () => tellingSink(told, () => ending.abort()),
     signal: ending.signal,
   });
   expect(told).toEqual(['line 24', 'line 26', 'end']);
@@ -255,8 +249,7 @@ it('asks for the whole log of a busy container of an old engine only when lines 
         // By the second poll more was printed than its tail holds.
         const isBusy = asked.length > 1;
         for (const second of !isBusy ? [22] : tail ? [26] : [22, 24, 26]) {
-          const bytes = Buffer.from(`${at(second)} line ${second}\n`);
-          await onBytes('stdout', bytes, 0, bytes.length);
+          await give(onBytes, `${at(second)} line ${second}`);
         }
         if (isPoll && isBusy && !tail) ending.abort();
         return 'ended';

@@ -397,7 +397,7 @@ describe('understand', () => {
     ['Java', java('com.example.Bad', 3, 'x'), '\tat org.jooq.impl.Tools.executeAndGet(Tools.java:7)'],
     ['Node', node('TypeError', 3, 'x'), '    at Runtime.handleOnce (file:///var/runtime/index.mjs:1171:29)'],
     ['Deno', node('TypeError', 3, 'x'), '    at serve (https://deno.land/std@0.201.0/http/server.ts:2:18)'],
-    ['Python', python('ValueError', 3, 'x'), '  File "/root/.pex/wheels/requests/api.py", line 5, in get'],
+    ['Python', python('ValueError', 3, 'x'), '  File "/srv/app/.pex/wheels/requests/api.py", line 5, in get'],
     ['Python', python('ValueError', 3, 'x'), '  File "/var/runtime/bootstrap.py", line 5, in main'],
   ])('passes over libraries of %s wherever they stand', (_, trace, library) => {
     const [first, ...rest] = trace.split('\n');

@@ -101,12 +101,15 @@ function understandTrace(traceback: Traceback): UnderstoodTrace | undefined {
   if (frames.length === 0 && exceptions.every(({ type }) => type === '')) return undefined;
   parts.push('frames', ...frames);
   // The message counts only where types and frames do not tell the error: nobody's own frame, or a language without types.
-  if (frames.length === 0) parts.push('message', ...maskException(reported).keys);
-  parts.push(...outcomesOf(reported));
-  const said = exceptions.filter(isTypeless).map((thrown) => joined(maskException(thrown).keys));
+  const masked = maskException(reported);
+  if (frames.length === 0) parts.push('message', ...masked.keys);
+  parts.push(...outcomesOf(reported, masked.keys));
+  const said = exceptions
+    .filter(isTypeless)
+    .map((thrown) => joined(thrown === reported ? masked.keys : maskException(thrown).keys));
   for (const each of new Set(said)) parts.push('typeless', each);
   const id = createHash('sha256').update(parts.join('\u0000')).digest('hex').slice(0, 32);
-  const shown = maskException(reported).shown.join('');
+  const shown = masked.shown.join('');
   const title = titled(
     reported.type === '' ? shown || 'traceback' : shown === '' ? reported.type : `${reported.type}: ${shown}`,
   );
@@ -122,13 +125,11 @@ const beginsWithStatus = /^(?:\[[45]\d\d\]|[45]\d\d(?=:? [A-Z]))/;
 const typeOfAnswers = /http|status|response|request/i;
 const beginsWithNumber = /^[45]\d\d(?![\w.])/;
 
-/** What of an exception's message tells failures apart though type and place are the same. */
-function outcomesOf(thrown: TracedException): string[] {
+/** What of an exception's message tells failures apart though type and place are the same. @param keys the message, masked. */
+function outcomesOf(thrown: TracedException, keys: readonly string[]): string[] {
   const begins = typeOfAnswers.test(thrown.type) ? beginsWithNumber : beginsWithStatus;
   const status = begins.exec(thrown.message)?.[0].replace(/\D/g, '');
-  const outcomes = maskException(thrown).keys.filter(
-    (key) => /^ ?\d{1,3}$/.test(key) || systemError.test(key),
-  );
+  const outcomes = keys.filter((key) => /^ ?\d{1,3}$/.test(key) || systemError.test(key));
   const all = new Set(outcomes.map((key) => key.trim()));
   if (status !== undefined) all.add(status);
   return all.size === 0 ? [] : ['outcome', ...all];

@@ -403,8 +403,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     const isSubject =
       keys.filter(isWord).length > 3 &&
       [...words].every((word) => innerMark.test(word) || word.includes('*'));
-    const mark = keys[place - 1]?.trim();
-    const isValue = mark === '=';
+    const isValue = keys[place - 1]?.trim() === '=';
     const isCode = isNamedCode(keys, place);
     const areStates = [...words].every((word) => stateName.test(word));
     // Kind by kind, the surest first: three unknown words show that a place varies, whatever else was seen in it.
