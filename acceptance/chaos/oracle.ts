@@ -262,7 +262,10 @@ function settle(
       for (const hole of holes) {
         if (hole.from + 0.002 < occurredAt[index]! && occurredAt[index]! < hole.to - 0.002) {
           verdict.storedInHoles += 1;
-          problem('stored in a hole', `${nameOf(ledger)} ${seq}, ${describe(hole)}`);
+          problem(
+            'stored in a hole',
+            `${nameOf(ledger)} ${seq} of ${iso(occurredAt[index]!)}, ${describe(hole)}`,
+          );
         }
       }
     } else if (!isThere) {

@@ -7,7 +7,7 @@ import { type ContainerEvent, EngineError, type Inspected, type LogEnd, type Log
 import { type FollowContainerOptions, followContainer } from './follow-container.ts';
 import { createLimit } from './limits.ts';
 import type { Sink } from './sink.ts';
-import { engineLog } from './testing.ts';
+import { engineLog, frame, stamped } from './testing.ts';
 
 const at = (second: number) => `2026-11-22T10:00:${String(second).padStart(2, '0')}.000000000Z`;
 
@@ -211,6 +211,38 @@ describe('a container that is there', () => {
     });
     expect(told).toEqual(['ERROR no stock', 'end']);
   });
+});
+
+it('declares no line as unread that stands below the first one of the other stream, and is older', async () => {
+  const newer = '2026-11-22T10:00:26.000002000Z';
+  const older = '2026-11-22T10:00:26.000001000Z';
+  const bytes = Buffer.concat([
+    frame('stdout', stamped(newer, 'out\n')),
+    frame('stderr', stamped(older, 'ERROR no stock\n')),
+  ]);
+  const told: string[] = [];
+  const ending = new AbortController();
+  await holesOf([], {
+    engine: {
+      label: 'an engine whose log was truncated',
+      inspect: () => Promise.resolve({ ...stopped, tty: false }),
+      logs: async ({ onBytes }: LogRequest) => {
+        await onBytes('mux', bytes, 0, bytes.length);
+        return 'ended';
+      },
+    } as unknown as FollowContainerOptions['engine'],
+    cursor: (stream) => ({ at: at(stream === 'stdout' ? 22 : 23), ordinal: 0 }),
+    hole: ({ stream, from, to }) => told.push(`${stream} from ${from} to ${to}`),
+    open: () => tellingSink(told, () => ending.abort()),
+    signal: ending.signal,
+  });
+  expect(told).toEqual([
+    `stdout from ${at(22)} to ${newer}`,
+    `stderr from ${at(23)} to ${older}`,
+    'out',
+    'ERROR no stock',
+    'end',
+  ]);
 });
 
 it('asks for the whole log when an old engine left its compressed files out, and ends only then', async () => {

@@ -278,7 +278,7 @@ export function followContainer(options: FollowContainerOptions) {
     const isByOrder = strict && tail !== undefined;
     const onGap = async (firstAt: string, begunAt: string): Promise<void> => {
       const mayLeaveOut = leavesOut && since !== undefined && begunAt > readTo;
-      if (tail === undefined && !mayLeaveOut) return checkGap(seen, cursors, firstAt, given);
+      if (tail === undefined && !mayLeaveOut) return checkGap(seen, cursors, from, firstAt, given);
       // What the tail left out is asked for since the cursor first: the whole log may be large.
       asksForAll = leavesOut && tail === undefined;
       me.stop.abort('more was printed than this holds');
@@ -555,11 +555,15 @@ export function followContainer(options: FollowContainerOptions) {
   async function checkGap(
     seen: Inspected,
     cursors: Cursors,
+    from: Reader,
     firstAt: string,
     given: AbortSignal,
   ): Promise<void> {
-    for (const { stream, at } of await questions.lostBefore(seen, cursors, given))
-      declareRotated(at, firstAt, stream);
+    for (const { stream, at } of await questions.lostBefore(seen, cursors, given)) {
+      // Docker writes the streams side by side: what stands below the first line may be a little older.
+      const heldSince = from.heldSince(stream) ?? firstAt;
+      declareRotated(at, heldSince < firstAt ? heldSince : firstAt, stream);
+    }
   }
 
   function declareRotated(from: string, to: string, stream?: Stream): void {

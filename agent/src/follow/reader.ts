@@ -456,6 +456,14 @@ export function createReader(options: ReaderOptions) {
       return { stdout: cursorOf('stdout'), stderr: cursorOf('stderr') };
     },
 
+    /** The earliest time of the lines that wait for a check, of one stream or of both. */
+    heldSince(stream?: Stream): string | undefined {
+      return held
+        ?.filter((line) => stream === undefined || line.stream === stream)
+        .map(({ position }) => position.at)
+        .sort()[0];
+    },
+
     /** The timestamp of the line that was begun last, whether it was new or not. */
     begunAt: (stream: Stream) => lines.begunAt(stream),
 
