@@ -1,5 +1,6 @@
 // Secrets that must not leave the host, and ordinary text that must stay as it is. No secret here is a real one.
 
+import { runToEnd } from '@log-detector/test-kit';
 import { describe, expect, it } from 'vitest';
 import { compilePattern } from './patterns.ts';
 import { createRedact } from './redact.ts';
@@ -81,18 +82,18 @@ describe('redact', () => {
     expect(own('order of cust-123')).toBe('order of [redacted:custom]');
   });
 
-  it('is done with a hostile megabyte in bounded time', () => {
-    for (const piece of [
-      'eyJ-',
-      'password=',
-      'a://',
-      '-----BEGIN PRIVATE KEY-----',
-      '4111 ',
-      'Bearer ',
-      "token='",
-      'x-api-key:',
-    ]) {
+  it.each([
+    'eyJ-',
+    'password=',
+    'a://',
+    '-----BEGIN PRIVATE KEY-----',
+    '4111 ',
+    'Bearer ',
+    "token='",
+    'x-api-key:',
+  ])('ends with a megabyte made to be slow, of %j', (piece) => {
+    runToEnd(() => {
       redact(piece.repeat(Math.ceil(1_000_000 / piece.length)));
-    }
-  }, 20_000);
+    });
+  });
 });

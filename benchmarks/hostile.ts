@@ -1,0 +1,105 @@
+// What a text costs that was made to be slow, against an ordinary one that is as long: for the agent, which looks at each line,
+// and for the backend, which understands a message and masks it.
+
+import { hostileLines, hostileMessages, hostilePieces } from '@log-detector/test-kit';
+import { createJoin } from '../agent/src/detect/join.ts';
+import { readAgent } from '../agent/src/detection.ts';
+import type { Container } from '../agent/src/types.ts';
+import { understand } from '../backend/src/ingest/fingerprint.ts';
+import { mask, maxMaskedChars } from '../backend/src/ingest/mask.ts';
+
+type Row = Record<string, string | number>;
+
+const rounds = 5;
+const container: Container = { id: 'c', name: 'shop', image: 'shop:1', labels: {}, tty: false };
+const at = '2026-11-22T10:00:00.000000000Z';
+
+/** @returns the table of `npm run bench hostile`. */
+export async function run(): Promise<{ title: string; rows: Row[]; notes: string[] }> {
+  const { detection } = await readAgent({});
+  const detect = (lines: readonly string[]) => {
+    const join = createJoin({ tracebackPattern: detection.traceback }, (entry, now) => {
+      detection.match(entry, container, 'host', now);
+    });
+    lines.forEach((text, ordinal) => {
+      join.push({ stream: 'stderr', position: { at, ordinal }, text }, 0);
+    });
+    join.flush(0);
+  };
+  const rows: Row[] = [];
+  const compare = (where: string, what: string, bytes: number, hostile: () => void, ordinary: () => void) => {
+    const [slow, plain] = [best(hostile), best(ordinary)];
+    rows.push({
+      where,
+      what,
+      KiB: Math.round(bytes / 1024),
+      'CPU-ms': (slow * 1000).toFixed(1),
+      'of an ordinary one': (plain * 1000).toFixed(1),
+      times: (slow / plain).toFixed(1),
+    });
+  };
+  for (const [what, lines] of hostileLines) {
+    const ordinary = lines.map((line) => asLongAs(line, 'ERROR no room left '));
+    compare(
+      'agent',
+      what,
+      lines.join('').length,
+      () => detect(lines),
+      () => detect(ordinary),
+    );
+  }
+  for (const [what, message] of hostileMessages) {
+    const ordinary = message
+      .split('\n')
+      .map((line) => asLongAs(line, 'the job has ended. '))
+      .join('\n');
+    compare(
+      'backend',
+      what,
+      message.length,
+      () => understand(message),
+      () => understand(ordinary),
+    );
+  }
+  const ordinary = asLongAs('x'.repeat(maxMaskedChars), 'job=12 took(34ms) ');
+  for (const piece of hostilePieces) {
+    const message = asLongAs(ordinary, piece);
+    compare(
+      'mask',
+      piece,
+      message.length,
+      () => mask(message),
+      () => mask(ordinary),
+    );
+  }
+  return {
+    title: 'Texts made to be slow',
+    rows,
+    notes: [
+      'An ordinary text is as long, in as many lines. What grows with the square of a line would be thousands of times as slow.',
+      'A message is cut for the mask at 4096 characters, so the last rows bound what one can cost.',
+    ],
+  };
+}
+
+function asLongAs(text: string, piece: string): string {
+  return piece.repeat(Math.ceil(text.length / piece.length)).slice(0, text.length);
+}
+
+/** CPU-seconds of the fastest of some rounds, each as many runs as take a hundredth of a second. */
+function best(work: () => void): number {
+  let fastest = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < rounds; round++) {
+    const before = process.cpuUsage();
+    let runs = 0;
+    let used = 0;
+    do {
+      work();
+      runs++;
+      const { user, system } = process.cpuUsage(before);
+      used = (user + system) / 1e6;
+    } while (used < 0.01);
+    fastest = Math.min(fastest, used / runs);
+  }
+  return fastest;
+}
