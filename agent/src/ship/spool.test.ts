@@ -222,6 +222,8 @@ describe('spool', () => {
     if (process.getuid?.() === 0) return;
     await chmod(dir, 0o500);
     await expect(spoolIn(dir)).rejects.toThrow(/give the agent's user/);
+    // Else it could not be cleared away.
+    await chmod(dir, 0o700);
   });
 
   it('stops rather than write to a folder that another agent has taken', async () => {
