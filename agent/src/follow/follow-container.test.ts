@@ -144,8 +144,8 @@ function tellingSink(told: string[], onEnd?: () => void): Sink {
   };
 }
 
-async function give(onBytes: LogRequest['onBytes'], line: string): Promise<void> {
-  const bytes = Buffer.from(`${line}\n`);
+async function give(onBytes: LogRequest['onBytes'], line: string, end = '\n'): Promise<void> {
+  const bytes = Buffer.from(line + end);
   await onBytes('stdout', bytes, 0, bytes.length);
 }
 
@@ -210,6 +210,43 @@ describe('a container that is there', () => {
       signal: ending.signal,
     });
     expect(told).toEqual(['ERROR no stock', 'end']);
+  });
+});
+
+describe('a log that ends without a newline', () => {
+  /** What is told of it, where it was read up to `left` before. `removed`: the container is gone when its log was read. */
+  async function toldOfLast(left: Position, isRemoved: boolean): Promise<string[]> {
+    const told: string[] = [];
+    const ending = new AbortController();
+    let looks = 0;
+    await holesOf(isRemoved ? [['die', 30]] : [], {
+      engine: {
+        label: 'an engine',
+        inspect: () => (isRemoved && looks++ > 0 ? Promise.reject(removed) : Promise.resolve(stopped)),
+        logs: async ({ onBytes }: LogRequest) => {
+          await give(onBytes, `${at(25)} ERROR no stock`, '');
+          return 'ended';
+        },
+      } as unknown as FollowContainerOptions['engine'],
+      cursor: () => left,
+      hole: ({ reason, from, to }) => told.push(`${reason} from ${from} to ${to}`),
+      open: () => tellingSink(told, () => ending.abort()),
+      signal: ending.signal,
+    });
+    return told;
+  }
+  const never = { at: at(20), ordinal: -1 };
+
+  it.each([false, true])(
+    'is given with its last line, when that is the first of all (removed: %s)',
+    async (is) => {
+      expect(await toldOfLast(never, is)).toEqual(['ERROR no stock', 'end']);
+    },
+  );
+
+  it('has its hole where what stood before the last line was rotated away', async () => {
+    const hole = `rotated from ${at(22)} to ${at(25)}`;
+    expect(await toldOfLast({ at: at(22), ordinal: 0 }, false)).toEqual([hole, 'ERROR no stock', 'end']);
   });
 });
 

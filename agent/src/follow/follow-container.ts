@@ -278,11 +278,14 @@ export function followContainer(options: FollowContainerOptions) {
     const isByOrder = strict && tail !== undefined;
     const onGap = async (firstAt: string, begunAt: string): Promise<void> => {
       const mayLeaveOut = leavesOut && since !== undefined && begunAt > readTo;
-      if (tail === undefined && !mayLeaveOut) return checkGap(seen, cursors, from, firstAt, given);
+      // The last line may end only with the log, when the request is over.
+      const until = current === me ? given : signal;
+      if (tail === undefined && !mayLeaveOut) return checkGap(seen, cursors, from, firstAt, until);
       // What the tail left out is asked for since the cursor first: the whole log may be large.
       asksForAll = leavesOut && tail === undefined;
-      me.stop.abort('more was printed than this holds');
-      throw given.reason;
+      const why = 'more was printed than this holds';
+      me.stop.abort(why);
+      throw new Error(why);
     };
     from.begin({
       cursors,
@@ -395,8 +398,7 @@ export function followContainer(options: FollowContainerOptions) {
   /** Everything was read: gives out what is open, and marks the end so that a restart need not read the log again. */
   async function endSink(endedAt: string): Promise<void> {
     if (!sink || !reader) return;
-    reader.flush();
-    known = reader.cursors;
+    await giveOpenLine();
     const newest = newestOf(known);
     // Where nothing was ever printed the cursor stays: the first line ever cannot be one that lines before are missing of.
     if (newest && (newest.ordinal !== -1 || state === 'gone')) {
@@ -405,6 +407,13 @@ export function followContainer(options: FollowContainerOptions) {
       for (const stream of streams) sink.seen(stream, known[stream]!);
     }
     await closeSink();
+  }
+
+  /** The log has ended: what it ended with is a line, though its newline was never printed. */
+  async function giveOpenLine(): Promise<void> {
+    if (!reader) return;
+    await reader.flush();
+    known = reader.cursors;
   }
 
   async function closeSink(): Promise<void> {
@@ -434,6 +443,7 @@ export function followContainer(options: FollowContainerOptions) {
   async function gone(): Promise<void> {
     state = 'gone';
     const lastLogged = await lastWords;
+    await giveOpenLine();
     const wasRead =
       wasReadBefore() ||
       (allReadAt !== undefined && !((startedAt ?? '') > allReadAt)) ||
@@ -559,7 +569,12 @@ export function followContainer(options: FollowContainerOptions) {
     firstAt: string,
     given: AbortSignal,
   ): Promise<void> {
-    for (const { stream, at } of await questions.lostBefore(seen, cursors, given)) {
+    const lost = await questions.lostBefore(seen, cursors, given).catch((error) => {
+      // Nobody can tell any more.
+      if (state === 'gone') return leftAt(cursors);
+      throw error;
+    });
+    for (const { stream, at } of lost) {
       // Docker writes the streams side by side: what stands below the first line may be a little older.
       const heldSince = from.heldSince(stream) ?? firstAt;
       declareRotated(at, heldSince < firstAt ? heldSince : firstAt, stream);
@@ -700,7 +715,7 @@ export function followContainer(options: FollowContainerOptions) {
     tick(): void {
       const me = current;
       if (!me || !reader) return;
-      reader.tick();
+      reader.tick()?.catch(() => me.stop.abort('what was lost before a line could not be asked'));
       if (!me.seen.running || me.checking || me.isPaused) return;
       const quietFrom = Math.max(reader.lastBytesAt, me.checkedAt);
       if (reader.lastBytesAt > me.checkedAt) me.silence = options.silenceMs;

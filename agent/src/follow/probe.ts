@@ -91,7 +91,7 @@ async function read(
       signal: enough.signal,
       onBytes: (source, bytes, from, to) => reader.bytes(source, bytes, from, to),
     });
-    reader.flush();
+    await reader.flush();
   } catch (error) {
     if (error !== enoughRead) throw error;
   } finally {

@@ -152,6 +152,12 @@ export function createReader(options: ReaderOptions) {
     await sink.ready();
   }
 
+  /** Resolves when what is held, if anything is, was given. */
+  function releasing(): Promise<void> | undefined {
+    if (held) released ??= release();
+    return held && released;
+  }
+
   /** Time in which nothing is read tells nothing of what comes. */
   function pauseFor(waiting: Promise<void>): void {
     isPaused = true;
@@ -424,30 +430,36 @@ export function createReader(options: ReaderOptions) {
         noteQuiet();
       } else if (source === 'mux') frames.push(chunk, from, to);
       else lines.raw(source, chunk, from, to);
-      if (held) released ??= release();
-      const waiting = held ? released : sink.ready();
+      const waiting = releasing() ?? sink.ready();
       if (waiting) pauseFor(waiting);
       return waiting;
     },
 
-    /** Call about once a second. */
-    tick(): void {
+    /** Call about once a second. Gives a promise when a line came of it that waits for a check; it rejects as the check does. */
+    tick(): Promise<void> | undefined {
       now = clock();
-      if (isPaused) return;
+      if (isPaused) return undefined;
       lines.tick(now);
+      const waiting = releasing();
+      if (waiting) {
+        pauseFor(waiting);
+        return waiting;
+      }
       // Quiet for a moment: the container may have ended, and these are its last lines.
       if (now - lastBytesAt >= 500 && !held) tellRecent(near?.last ?? 0);
       silentTicks++;
-      if (silentTicks < silentAfter) return;
+      if (silentTicks < silentAfter) return undefined;
       noteQuiet();
       tellAllSeen();
+      return undefined;
     },
 
-    /** The log has ended: gives out the open line. */
-    flush(): void {
+    /** The log has ended: gives out the open line. @throws what its check does */
+    async flush(): Promise<void> {
       now = clock();
       tellRecent(near?.last ?? 0);
       lines.flush(now);
+      await releasing();
     },
 
     /** How far each stream was read: where the next request resumes. */
