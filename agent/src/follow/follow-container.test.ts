@@ -181,6 +181,24 @@ describe('a stopped container that is gone after its log came to its end', () =>
     expect(await toldOf([removed], 'cut')).toEqual(['ERROR no stock', `hole from ${at(25)}`, 'end']);
   });
 
+  it('may have printed what an old engine left out, that gave nothing of a log which it was just removing', async () => {
+    const told: string[] = [];
+    let looks = 0;
+    await holesOf([], {
+      engine: {
+        label: 'an engine',
+        inspect: async () => {
+          if (looks++ > 1) throw removed;
+          return { ...stopped, removing: looks > 1 };
+        },
+        logs: async () => 'ended',
+      } as unknown as FollowContainerOptions['engine'],
+      hole: ({ from, to }) => told.push(`hole from ${from} to ${to}`),
+      open: () => tellingSink(told),
+    });
+    expect(told).toEqual([`hole from ${at(0)} to ${at(50)}`, 'end']);
+  });
+
   it('may have printed more when the daemon could not be reached then, which shuts down by ending its streams', async () => {
     expect(await toldOf([away, removed])).toEqual(['ERROR no stock', `hole from ${at(25)}`, 'end']);
   });

@@ -247,7 +247,8 @@ export function followContainer(options: FollowContainerOptions) {
     }
     let cursors = cursorsFor(seen);
     const strict = await questions.hasSteppedBack(seen, cursors);
-    const leavesOut = seen.rotatesAt !== undefined && link.stumbles && !engine.readsFile?.(id);
+    const asksOld = link.stumbles && !engine.readsFile?.(id);
+    const leavesOut = seen.rotatesAt !== undefined && asksOld;
     const stumbles = seen.running && leavesOut;
     // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
     const polls = stumbles && hasLine(cursors);
@@ -303,6 +304,7 @@ export function followContainer(options: FollowContainerOptions) {
     const { losses } = link;
     const began = now();
     let isOver = false;
+    let hasCome = false;
     const request = {
       id,
       tty: seen.tty,
@@ -311,6 +313,7 @@ export function followContainer(options: FollowContainerOptions) {
       since,
       signal: given,
       onBytes(...bytes: Parameters<typeof from.bytes>) {
+        hasCome = true;
         const waiting = from.bytes(...bytes);
         if (stumbles && follows && hasLine(from.cursors))
           me.stop.abort('it rotates: asked again and again from here on');
@@ -330,7 +333,9 @@ export function followContainer(options: FollowContainerOptions) {
       const end = await (follows ? ask() : limits[tail ? 'short' : 'long'](ask));
       if (end === 'all') allReadAt = (diedAt ?? '') > seen.startedAt ? diedAt : stampOf(now());
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
-      if (!polls && end !== 'cut') endedByItself = { losses, stopped: !seen.running };
+      // Of a log that is just removed an old engine may make an empty one.
+      const isProven = hasCome || !asksOld;
+      if (!polls && end !== 'cut') endedByItself = { losses, stopped: !seen.running && isProven };
       isTailEnough = polls && !(isByOrder && from.isWaiting);
       if (polls) sink?.readTo(began);
       if (failures > 0) log.info({ container: name }, 'reading the log again');
@@ -391,6 +396,7 @@ export function followContainer(options: FollowContainerOptions) {
     renamed(after);
     options.inspected?.(after);
     if (after.running || after.startedAt !== seen.startedAt) return;
+    if (after.removing && !endedByItself?.stopped) return;
     await endSink(seen.finishedAt);
     completeRun = seen.startedAt;
   }

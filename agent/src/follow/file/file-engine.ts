@@ -190,7 +190,10 @@ export function createFileEngine({ engine, choice, log, room }: FileEngineOption
       }
       try {
         const read = source === 'file' ? await readFile(path!, request) : 'no-file';
-        return read === 'no-file' ? await engine.logs(request) : read;
+        if (read !== 'no-file') return read;
+        const end = await engine.logs(request);
+        // It was there: what the engine gives of a log that is removed proves nothing.
+        return source === 'file' ? 'cut' : end;
       } finally {
         if (follow) following[source]--;
       }
