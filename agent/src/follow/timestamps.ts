@@ -64,6 +64,12 @@ export function msOf(at: string): number {
   return Date.parse(`${at.slice(0, 23)}Z`);
 }
 
+/** From one to the other, in ms, to the nanosecond. */
+export function msBetween(from: string, to: string): number {
+  const nanosOf = (at: string) => Number(at.slice(23, 29));
+  return msOf(to) - msOf(from) + (nanosOf(to) - nanosOf(from)) / 1_000_000;
+}
+
 /** The same instant moved by whole seconds. */
 export function moved(at: string, seconds: number): string {
   const ms = Date.parse(`${at.slice(0, 19)}Z`) + seconds * 1000;

@@ -4,6 +4,7 @@
 
 import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { toStamp } from '../timestamps.ts';
 import { readJsonLine } from './json-line.ts';
 
 /** More than anybody keeps. */
@@ -20,15 +21,18 @@ export interface LogFile {
   compressed: boolean;
   /** Identifies a file whatever its name. */
   id: string;
+  /** When it surely had its name, by `performance.now()`. */
+  openedAt: number;
 }
 
 export const idOf = ({ dev, ino }: Stats): string => `${dev}:${ino}`;
 
 /** Opens a file. @returns undefined when there is none @throws when it may not be read */
 export function openLogFile(path: string, compressed = false): LogFile | undefined {
+  const openedAt = performance.now();
   try {
     const fd = openSync(path, 'r');
-    return { fd, path, compressed, id: idOf(fstatSync(fd)) };
+    return { fd, path, compressed, id: idOf(fstatSync(fd)), openedAt };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -147,4 +151,16 @@ export function lastLine(file: LogFile): { bytes: Buffer; from: number; to: numb
     to = from;
   }
   return undefined;
+}
+
+/** The timestamp of its last whole line; undefined when it has none. */
+export function lastTime(file: LogFile): string | undefined {
+  const last = lastLine(file);
+  return last && readJsonLine(last.bytes, last.from, last.to - 1)?.at;
+}
+
+/** The timestamp of the line that ends where the bytes do, of which its begin may be missing. */
+export function timeAtEnd(bytes: Buffer): string | undefined {
+  const [, time] = /"time":"([^"]+)"\}\n$/.exec(bytes.toString('latin1')) ?? [];
+  return time === undefined ? undefined : toStamp(time);
 }

@@ -11,7 +11,6 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
-  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -255,9 +254,6 @@ describe('readLog', () => {
     const log = reading({ rotatesAt: length });
     await log.caughtUp();
     write(100);
-    // As if Docker had written the last line in the moment of the rotation.
-    const later = new Date(Date.now() + 60_000);
-    utimesSync(path, later, later);
     rmSync(path);
     write(50);
     await log.caughtUp();
@@ -265,17 +261,53 @@ describe('readLog', () => {
     expect(log.numbers()).toEqual(upTo(160));
   });
 
-  it('ends where another file may have been filled between a full one and the next', async () => {
+  it.each([
+    ['truncated', () => truncateSync(path, 0)],
+    ['removed', () => rmSync(path)],
+  ])(
+    'ends where another file may have been filled between a full one that was %s and the next',
+    async (_, letGo) => {
+      write(100);
+      const { length } = readFileSync(path);
+      const log = reading({ rotatesAt: length });
+      await log.caughtUp();
+      letGo();
+      written += 100;
+      write(50);
+      expect(await log.done).toBe('cut');
+      expect(log.numbers()).toEqual(upTo(100));
+    },
+  );
+
+  it('ends where files were filled and went while the ones before its last were read', async () => {
+    write(20_000);
+    rotate();
     write(100);
     const { length } = readFileSync(path);
-    const log = reading({ rotatesAt: length });
-    await log.caughtUp();
-    const before = new Date(Date.now() - 60_000);
-    utimesSync(path, before, before);
-    rmSync(path);
-    write(50);
-    expect(await log.done).toBe('cut');
-    expect(log.numbers()).toEqual(upTo(100));
+    let isFirst = true;
+    const numbers: number[] = [];
+    const ended = readLog({
+      path,
+      since: undefined,
+      follow: true,
+      isOver: () => false,
+      rotatesAt: length,
+      idle: createIdle({ everyMs: 2 }),
+      signal: AbortSignal.timeout(20_000),
+      onBytes: (_source, bytes, from, to) => {
+        for (const [, number] of bytes.toString('latin1', from, to).matchAll(/line (\d+)/g))
+          numbers.push(Number(number));
+        if (!isFirst) return undefined;
+        isFirst = false;
+        for (let times = 0; times < 4; times++) {
+          rotate(2);
+          write(100);
+        }
+        return sleep(5);
+      },
+    });
+    expect(await ended).toBe('cut');
+    expect(numbers).toEqual(upTo(20_100));
   });
 
   it('ends when somebody else truncated it, though it has grown longer since', async () => {

@@ -9,15 +9,18 @@ import { createGunzip } from 'node:zlib';
 import { pause } from '../backoff.ts';
 import type { LogEnd, OnBytes } from '../engine.ts';
 import { lookbackBytes } from '../reader.ts';
+import { msBetween } from '../timestamps.ts';
 import type { Idle, Waiter } from './idle.ts';
 import {
   closeAll,
   firstTime,
   idOf,
   type LogFile,
+  lastTime,
   openLogFiles,
   openSuccessors,
   placeOf,
+  timeAtEnd,
 } from './log-files.ts';
 
 const newline = 0x0a;
@@ -132,13 +135,16 @@ async function readPlain(
   /** What stands before the offset, as far as it was read: the file is another one when it no longer does. */
   let tail: Buffer = nothing;
   let buffer = shared;
-  let current: CurrentFile = { size: 0, isOurs: true, bornAt: 0 };
-  let seenAt = performance.now();
+  let current: CurrentFile = { size: 0, isOurs: true };
+  /** When it was last the one that is written, and not truncated. */
+  let seenAt = file.openedAt;
+  /** The time of its first line. */
+  let begunAt: string | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
   let isLost = false;
   /** The last read was full, so that most likely there is more. */
   let isBulk = false;
-  let breathedAt = seenAt;
+  let breathedAt = performance.now();
   /** Where the last read ended, and how long the file was at least when that was last known. */
   let readTo = from;
   let size = from;
@@ -149,28 +155,35 @@ async function readPlain(
     lookedAt = now;
     if (queue.length > 0 || isLost) return;
     current = lookAt(path, file.id);
-    if (current.isOurs) {
-      seenAt = now;
+    if (current.isOurs) return;
+    const successors = openSuccessors(path, file);
+    if (successors) {
+      queue.push(...successors);
       return;
     }
-    const successors = openSuccessors(path, file);
-    if (successors) queue.push(...successors);
-    else if (
-      current.size !== undefined &&
-      !mayHaveMissed(sizeOf(file), Math.min(now - seenAt, pauseBefore(current)))
-    )
-      queue.push(...openLogFiles(path).slice(0, 1));
-    else isLost = current.size !== undefined;
+    const files = openLogFiles(path);
+    const next = files.at(-1);
+    const times = { first: firstTime(file), last: lastTime(file) };
+    if (next && !mayHaveMissed(sizeOf(file), times, next)) queue.push(...files.reverse());
+    else {
+      closeAll(files);
+      isLost = current.size !== undefined;
+    }
   }
 
-  /** Between the last that was written to this file and the begin of the other, in ms: a file between the two was filled in it. */
-  function pauseBefore({ bornAt }: CurrentFile): number {
-    return bornAt > 0 ? Math.max(0, bornAt - fstatSync(file.fd).mtimeMs) : Number.POSITIVE_INFINITY;
-  }
-
-  /** Docker rotates before a line that comes when the size is reached: then it had no more than that, and one file is not filled in no time. */
-  function mayHaveMissed(had: number, ms: number): boolean {
-    return rotatesAt === undefined || had < rotatesAt || ms >= rotatesAt / fastestLog;
+  /**
+   * Docker rotates before a line that comes when the size is reached: then this file had no more than that. One in between
+   * was filled in the time from its last line to the first of the next: in no time none is, nor, for what one may trust a
+   * program to keep its pace, in a small part of the time that this one took.
+   */
+  function mayHaveMissed(had: number, { first, last }: Times, next: LogFile): boolean {
+    if (rotatesAt === undefined || had < rotatesAt) return true;
+    const leastMs = rotatesAt / fastestLog;
+    if (performance.now() - seenAt < leastMs) return false;
+    const goesOnAt = firstTime(next);
+    if (first === undefined || last === undefined || goesOnAt === undefined) return true;
+    const pauseMs = msBetween(last, goesOnAt);
+    return pauseMs < 0 || pauseMs >= Math.max(leastMs, msBetween(first, last) / 4);
   }
 
   /** Of a log that was removed: a full file may have been followed by another. */
@@ -211,9 +224,10 @@ async function readPlain(
     if (looks) {
       look();
       if (sizeOf(file) < offset) {
-        if (mayHaveMissed(offset, performance.now() - seenAt)) return 'cut';
-        [offset, before, tail] = [0, nothing, nothing];
+        if (mayHaveMissed(offset, { first: begunAt, last: timeAtEnd(tail) }, file)) return 'cut';
+        [offset, before, tail, begunAt] = [0, nothing, nothing, undefined];
       }
+      if (current.isOurs) seenAt = lookedAt;
     }
     // What the file has before the offset is read again: lines are looked back to.
     const again = Math.min(offset, lookbackBytes);
@@ -238,6 +252,7 @@ async function readPlain(
       const waiting = onBytes('json', buffer, start, to);
       offset += to - start;
       size = Math.max(size, offset);
+      if (rotatesAt !== undefined) begunAt ??= firstTime(file);
       tail = offset >= tailBytes ? kept : nothing;
       if (buffer !== shared) buffer = shared;
       if (waiting) await waiting;
@@ -275,8 +290,12 @@ interface CurrentFile {
   /** Undefined: there is none. */
   size: number | undefined;
   isOurs: boolean;
-  /** Milliseconds since the epoch; 0 where the file system does not tell. */
-  bornAt: number;
+}
+
+/** Of a file's first and last line. */
+interface Times {
+  first: string | undefined;
+  last: string | undefined;
 }
 
 function sizeOf({ fd }: LogFile): number {
@@ -288,7 +307,6 @@ function lookAt(path: string, id: string): CurrentFile {
   return {
     size: stats?.size,
     isOurs: stats !== undefined && idOf(stats) === id,
-    bornAt: stats?.birthtimeMs ?? 0,
   };
 }
 
