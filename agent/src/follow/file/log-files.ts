@@ -4,7 +4,7 @@
 
 import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { toStamp } from '../timestamps.ts';
+import { msBetween } from '../timestamps.ts';
 import { readJsonLine } from './json-line.ts';
 
 /** More than anybody keeps. */
@@ -47,17 +47,22 @@ export function closeAll(files: readonly LogFile[]): void {
 export function openLogFiles(path: string): LogFile[] {
   for (let attempt = 0; ; attempt++) {
     const files: LogFile[] = [];
+    let hasGap = false;
     try {
-      for (let number = 0; number < mostFiles; number++) {
+      // While it rotates, one number is missing among them.
+      for (let number = 0, missing = 0; number < mostFiles && missing < 2; number++) {
         const name = number === 0 ? path : `${path}.${number}`;
         // While it is being compressed there are both.
         const file = openLogFile(name) ?? (number === 0 ? undefined : openLogFile(`${name}.gz`, true));
-        if (!file) break;
-        files.push(file);
+        if (file) {
+          hasGap ||= missing > 0;
+          files.push(file);
+        }
+        missing = file ? 0 : missing + 1;
       }
       // It may have rotated between two of them: then one is there twice, or one was missed.
       const now = statSync(path, { throwIfNoEntry: false });
-      const isSteady = files.length === 0 ? !now : now && idOf(now) === files[0]!.id;
+      const isSteady = !hasGap && (files.length === 0 ? !now : now && idOf(now) === files[0]!.id);
       if (isSteady || attempt >= 10) {
         return files.filter((file, index) => files.findIndex(({ id }) => id === file.id) === index);
       }
@@ -153,14 +158,30 @@ export function lastLine(file: LogFile): { bytes: Buffer; from: number; to: numb
   return undefined;
 }
 
-/** The timestamp of its last whole line; undefined when it has none. */
-export function lastTime(file: LogFile): string | undefined {
-  const last = lastLine(file);
-  return last && readJsonLine(last.bytes, last.from, last.to - 1)?.at;
-}
-
-/** The timestamp of the line that ends where the bytes do, of which its begin may be missing. */
-export function timeAtEnd(bytes: Buffer): string | undefined {
-  const [, time] = /"time":"([^"]+)"\}\n$/.exec(bytes.toString('latin1')) ?? [];
-  return time === undefined ? undefined : toStamp(time);
+/**
+ * When its last whole line was printed, and how long, in ms, so many bytes would have taken at the fastest that the program
+ * was just before; undefined where that cannot be told.
+ */
+export function paceOf(file: LogFile, bytes: number): { last: string; ms: number } | undefined {
+  const { size } = fstatSync(file.fd);
+  const length = Math.min(size, headBytes, Math.ceil(bytes / 8));
+  const part = scratch.subarray(0, readSync(file.fd, scratch, 0, length, size - length));
+  const ends: { at: string; end: number }[] = [];
+  for (let from = part.indexOf(newline) + 1; from > 0; ) {
+    const end = part.indexOf(newline, from);
+    if (end < 0) break;
+    const line = readJsonLine(part, from, end);
+    if (line) ends.push({ at: line.at, end });
+    from = end + 1;
+  }
+  const last = ends.at(-1)?.at;
+  if (last === undefined) return undefined;
+  // Not all of them at once: a program that is fast may have been stopped for a moment among them.
+  const step = Math.ceil(ends.length / 8);
+  let ms = Number.POSITIVE_INFINITY;
+  for (let index = step; index < ends.length; index += step) {
+    const [from, to] = [ends[index - step]!, ends[index]!];
+    ms = Math.min(ms, (msBetween(from.at, to.at) * bytes) / (to.end - from.end));
+  }
+  return { last, ms: Number.isFinite(ms) ? Math.max(0, ms) : 0 };
 }

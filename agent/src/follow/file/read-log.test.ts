@@ -170,6 +170,32 @@ describe('readLog', () => {
     expect(log.numbers()).toEqual(upTo(written));
   });
 
+  it('begins with the oldest file in the middle of a rotation, when there is none of the first number', async () => {
+    for (let file = 0; file < 3; file++) {
+      write(10);
+      if (file < 2) rotate();
+    }
+    renameSync(`${path}.2`, `${path}.3`);
+    renameSync(`${path}.1`, `${path}.2`);
+    const log = reading({ follow: false });
+    await log.done;
+    expect(log.numbers()).toEqual(upTo(30));
+  });
+
+  it('takes no other file for missed after a full one, where a program goes on as slowly as before', async () => {
+    write(2000);
+    const { length } = readFileSync(path);
+    const log = reading({ rotatesAt: length });
+    await log.caughtUp();
+    await sleep(30);
+    truncateSync(path, 0);
+    // Lines come one in a millisecond.
+    write(50);
+    await log.caughtUp();
+    await log.end();
+    expect(log.numbers()).toEqual(upTo(2050));
+  });
+
   it('goes on when its file was compressed before it looked', async () => {
     write(100);
     const log = reading();

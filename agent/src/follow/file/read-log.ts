@@ -16,11 +16,10 @@ import {
   firstTime,
   idOf,
   type LogFile,
-  lastTime,
   openLogFiles,
   openSuccessors,
+  paceOf,
   placeOf,
-  timeAtEnd,
 } from './log-files.ts';
 
 const newline = 0x0a;
@@ -138,8 +137,8 @@ async function readPlain(
   let current: CurrentFile = { size: 0, isOurs: true };
   /** When it was last the one that is written, and not truncated. */
   let seenAt = file.openedAt;
-  /** The time of its first line. */
-  let begunAt: string | undefined;
+  /** Of a full file: how it was filled. */
+  let pace: ReturnType<typeof paceOf>;
   let lookedAt = Number.NEGATIVE_INFINITY;
   let isLost = false;
   /** The last read was full, so that most likely there is more. */
@@ -156,15 +155,18 @@ async function readPlain(
     if (queue.length > 0 || isLost) return;
     current = lookAt(path, file.id);
     if (current.isOurs) return;
-    const successors = openSuccessors(path, file);
+    let successors = openSuccessors(path, file);
+    // It has a name, and was renamed while it was looked for.
+    for (let round = 0; !successors && round < 3 && hasName(file); round++)
+      successors = openSuccessors(path, file);
     if (successors) {
       queue.push(...successors);
       return;
     }
     const files = openLogFiles(path);
     const next = files.at(-1);
-    const times = { first: firstTime(file), last: lastTime(file) };
-    if (next && !mayHaveMissed(sizeOf(file), times, next)) queue.push(...files.reverse());
+    if (rotatesAt !== undefined) pace = paceOf(file, rotatesAt);
+    if (next && !mayHaveMissed(sizeOf(file), next)) queue.push(...files.reverse());
     else {
       closeAll(files);
       isLost = current.size !== undefined;
@@ -173,17 +175,17 @@ async function readPlain(
 
   /**
    * Docker rotates before a line that comes when the size is reached: then this file had no more than that. One in between
-   * was filled in the time from its last line to the first of the next: in no time none is, nor, for what one may trust a
-   * program to keep its pace, in a small part of the time that this one took.
+   * was filled in the time from its last line to the first of the next. In no time none is; nor in a small part of what the
+   * last lines took to come, since few programs become so fast at the very begin of a file.
    */
-  function mayHaveMissed(had: number, { first, last }: Times, next: LogFile): boolean {
+  function mayHaveMissed(had: number, next: LogFile): boolean {
     if (rotatesAt === undefined || had < rotatesAt) return true;
     const leastMs = rotatesAt / fastestLog;
     if (performance.now() - seenAt < leastMs) return false;
     const goesOnAt = firstTime(next);
-    if (first === undefined || last === undefined || goesOnAt === undefined) return true;
-    const pauseMs = msBetween(last, goesOnAt);
-    return pauseMs < 0 || pauseMs >= Math.max(leastMs, msBetween(first, last) / 4);
+    if (!pace || goesOnAt === undefined) return true;
+    const pauseMs = msBetween(pace.last, goesOnAt);
+    return pauseMs < 0 || pauseMs >= Math.max(leastMs, pace.ms / 4);
   }
 
   /** Of a log that was removed: a full file may have been followed by another. */
@@ -224,8 +226,8 @@ async function readPlain(
     if (looks) {
       look();
       if (sizeOf(file) < offset) {
-        if (mayHaveMissed(offset, { first: begunAt, last: timeAtEnd(tail) }, file)) return 'cut';
-        [offset, before, tail, begunAt] = [0, nothing, nothing, undefined];
+        if (mayHaveMissed(offset, file)) return 'cut';
+        [offset, before, tail, pace] = [0, nothing, nothing, undefined];
       }
       if (current.isOurs) seenAt = lookedAt;
     }
@@ -252,7 +254,7 @@ async function readPlain(
       const waiting = onBytes('json', buffer, start, to);
       offset += to - start;
       size = Math.max(size, offset);
-      if (rotatesAt !== undefined) begunAt ??= firstTime(file);
+      if (rotatesAt !== undefined && offset >= rotatesAt) pace = paceOf(file, rotatesAt);
       tail = offset >= tailBytes ? kept : nothing;
       if (buffer !== shared) buffer = shared;
       if (waiting) await waiting;
@@ -292,10 +294,8 @@ interface CurrentFile {
   isOurs: boolean;
 }
 
-/** Of a file's first and last line. */
-interface Times {
-  first: string | undefined;
-  last: string | undefined;
+function hasName({ fd }: LogFile): boolean {
+  return fstatSync(fd).nlink > 0;
 }
 
 function sizeOf({ fd }: LogFile): number {
