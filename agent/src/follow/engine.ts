@@ -14,6 +14,8 @@ export interface Inspected extends ContainerState {
   driver: string;
   /** Bytes at which its log is rotated; undefined when it grows without end. */
   rotatesAt: number | undefined;
+  /** How many files its log has at most; undefined where it is not known. */
+  mostFiles?: number | undefined;
   /** Where the daemon keeps its log, on the daemon's machine; empty when it does not say, or has not begun it. */
   logPath: string;
 }
@@ -71,6 +73,8 @@ export interface Engine {
   logs(request: LogRequest): Promise<LogEnd>;
   /** Whether `logs` reads the container's log where the daemon writes it: a file has none of the daemon's own faults. */
   readsFile?(id: string): boolean;
+  /** Whether the container's log has as many files as it may, so that older ones may have been thrown away. */
+  mayHaveThrownAway?(id: string): boolean;
 }
 
 export type EngineErrorKind =
@@ -155,6 +159,7 @@ export function readInspected(json: InspectJson): Inspected {
     removing: state.Dead === true || state.Status === 'removing' || state.Status === 'dead',
     driver,
     rotatesAt: readSize(size),
+    mostFiles: driver === 'json-file' ? Number(log.Config?.['max-file'] ?? 1) : undefined,
     imageId: json.Image ?? '',
     exitCode: state.ExitCode ?? 0,
     oomKilled: state.OOMKilled === true,

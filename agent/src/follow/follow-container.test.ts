@@ -233,7 +233,7 @@ describe('a container that is there', () => {
 
 describe('a log that ends without a newline', () => {
   /** What is told of it, where it was read up to `left` before. `removed`: the container is gone when its log was read. */
-  async function toldOfLast(left: Position, isRemoved: boolean): Promise<string[]> {
+  async function toldOfLast(left: Position, isRemoved: boolean, isFull = false): Promise<string[]> {
     const told: string[] = [];
     const ending = new AbortController();
     let looks = 0;
@@ -245,6 +245,7 @@ describe('a log that ends without a newline', () => {
           await give(onBytes, `${at(25)} ERROR no stock`, '');
           return 'ended';
         },
+        mayHaveThrownAway: () => isFull,
       } as unknown as FollowContainerOptions['engine'],
       cursor: () => left,
       hole: ({ reason, from, to }) => told.push(`${reason} from ${from} to ${to}`),
@@ -261,6 +262,15 @@ describe('a log that ends without a newline', () => {
       expect(await toldOfLast(never, is)).toEqual(['ERROR no stock', 'end']);
     },
   );
+
+  it('has its hole where its beginning was thrown away before anybody read it', async () => {
+    const isFull = true;
+    expect(await toldOfLast({ at: '1970-01-01T00:00:00.000000000Z', ordinal: -1 }, false, isFull)).toEqual([
+      `rotated from ${stopped.createdAt} to ${at(25)}`,
+      'ERROR no stock',
+      'end',
+    ]);
+  });
 
   it('has its hole where what stood before the last line was rotated away', async () => {
     const hole = `rotated from ${at(22)} to ${at(25)}`;

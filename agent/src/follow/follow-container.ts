@@ -571,7 +571,7 @@ export function followContainer(options: FollowContainerOptions) {
   async function checkGap(
     seen: Inspected,
     cursors: Cursors,
-    from: Reader,
+    reading: Reader,
     firstAt: string,
     given: AbortSignal,
   ): Promise<void> {
@@ -582,8 +582,9 @@ export function followContainer(options: FollowContainerOptions) {
     });
     for (const { stream, at } of lost) {
       // Docker writes the streams side by side: what stands below the first line may be a little older.
-      const heldSince = from.heldSince(stream) ?? firstAt;
-      declareRotated(at, heldSince < firstAt ? heldSince : firstAt, stream);
+      const heldSince = reading.heldSince(stream) ?? firstAt;
+      const from = at.startsWith('1970') ? seen.createdAt : at;
+      declareRotated(from, heldSince < firstAt ? heldSince : firstAt, stream);
     }
   }
 

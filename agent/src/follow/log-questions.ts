@@ -51,8 +51,8 @@ export function createLogQuestions({ engine, limit, clock, signal }: LogQuestion
       cursors: Cursors,
       given: AbortSignal,
     ): Promise<ReturnType<typeof leftAt>> {
-      // Before the first line ever read there is nothing to miss a line by.
-      if (newestOf(cursors)?.ordinal === -1) return [];
+      // Before the first line ever read there is nothing to miss a line by, but that the log is full.
+      if (newestOf(cursors)?.ordinal === -1 && !engine.mayHaveThrownAway?.(seen.id)) return [];
       const first = await limit(() => firstLine(engine, seen, given));
       if (!first || first.at <= oldestOf(cursors)!.at) return [];
       return leftAt(cursors).filter(({ at }) => first.at > at);

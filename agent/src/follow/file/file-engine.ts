@@ -178,6 +178,15 @@ export function createFileEngine({ engine, choice, log, room }: FileEngineOption
       return seen?.driver === driver && (choice === 'file' || canRead(seen.logPath));
     },
 
+    mayHaveThrownAway(id) {
+      const { seen, source } = containers.get(id) ?? {};
+      // Of one file alone nothing tells whether it was emptied.
+      if (source !== 'file' || !seen || !seen.rotatesAt || (seen.mostFiles ?? 1) < 2) return false;
+      const files = openLogFiles(seen.logPath);
+      closeAll(files);
+      return files.length >= seen.mostFiles!;
+    },
+
     async logs(request) {
       const { id, signal, follow, tail, until, onBytes } = request;
       // To look for a few lines by their time is a question of its own, and a rare one.
