@@ -127,6 +127,22 @@ describe('readLog', () => {
     expect(log.numbers()).toEqual(upTo(5140));
   });
 
+  it('reads on what Docker writes to a file that others moved away, and then the one that was made in its place', async () => {
+    write(10);
+    const log = reading();
+    await log.caughtUp();
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, '');
+    // The name is looked at now and then.
+    await sleep(700);
+    write(10, `${path}.1`);
+    await log.caughtUp();
+    write(10);
+    await log.caughtUp();
+    expect(await log.end()).toBe('all');
+    expect(log.numbers()).toEqual(upTo(30));
+  });
+
   it('says what is wrong with a file at rest that can no longer be looked at', async () => {
     write(10);
     const log = reading();
@@ -249,7 +265,7 @@ describe('readLog', () => {
 
   it('ends where files may have come and gone, for the gap to be looked for', async () => {
     write(100);
-    const log = reading();
+    const log = reading({ rotatesAt: 500 });
     await log.caughtUp();
     for (let times = 0; times < 4; times++) {
       write(10);

@@ -148,12 +148,18 @@ async function readPlain(
   let readTo = from;
   let size = from;
 
+  /** A log that Docker does not rotate was moved away by others: it goes on in the file that was moved, until it begins the other. */
+  function lookAtName(): CurrentFile {
+    const seen = lookAt(path, file.id);
+    return rotatesAt === undefined && seen.size === 0 ? { ...seen, isOurs: true } : seen;
+  }
+
   /** Looks at the file that is written now. When it is another one, those after this one are opened. */
   function look(): void {
     const now = performance.now();
     lookedAt = now;
     if (queue.length > 0 || isLost) return;
-    current = lookAt(path, file.id);
+    current = lookAtName();
     if (current.isOurs) return;
     let successors = openSuccessors(path, file);
     // It has a name, and was renamed while it was looked for.
@@ -211,7 +217,7 @@ async function readPlain(
     if (!isFull && now - lookedAt < nameMs) return false;
     // Unless all is as it was, the next read looks too.
     lookedAt = Number.NEGATIVE_INFINITY;
-    const seen = lookAt(path, file.id);
+    const seen = lookAtName();
     if (seen.size !== undefined && !seen.isOurs) return true;
     lookedAt = now;
     if (seen.isOurs) seenAt = now;
