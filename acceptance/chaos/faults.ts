@@ -110,8 +110,10 @@ const strikes: Record<FaultKind, Strike> = {
     async run(world) {
       // What these have in Docker's memory would be gone without a trace: they are silent for the moment.
       await world.silenceUnaccountable();
+      const from = Date.now();
       await world.engine.kill9();
       await world.engine.start();
+      for (const { causes } of world.containers) causes.push({ what: 'daemon-killed', from, to: Date.now() });
       world.setUnaccountablePrints(true);
     },
   },

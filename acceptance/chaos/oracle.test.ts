@@ -143,6 +143,21 @@ describe('the oracle', () => {
     ).toMatchObject({ falseHoles: 1 });
   });
 
+  it('lets a hole of a torn log be where the daemon was killed, and no other', async () => {
+    for (const [reason, falseHoles] of [
+      ['corrupt-log', 0],
+      ['rotated', 1],
+    ] as const) {
+      const verdict = await judge(
+        evidence(({ container }) => {
+          container.causes.push({ what: 'daemon-killed', from: at(9), to: at(10) });
+          return { holes: [hole(9, 10, { reason })] };
+        }),
+      );
+      expect(verdict).toMatchObject({ falseHoles });
+    }
+  });
+
   it('sees a hole that declares more than is missing', async () => {
     const verdict = await judge(
       evidence(({ rows }) => {

@@ -23,7 +23,7 @@ export interface MadeContainer {
   /** Both outlets arrive as stdout. */
   tty: boolean;
   /** When its log itself lost something: the only reasons for a hole. */
-  causes: { what: 'rotated' | 'truncated' | 'removed'; from: number; to: number }[];
+  causes: { what: 'rotated' | 'truncated' | 'removed' | 'daemon-killed'; from: number; to: number }[];
 }
 
 /** A row of log_records, in the order of the ids. */
@@ -136,7 +136,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   for (const hole of holes) {
     verdict.holes[hole.reason] = (verdict.holes[hole.reason] ?? 0) + 1;
     const container = evidence.containers.find(({ id }) => id === hole.containerId);
-    if (hole.missing === 0 && !container?.causes.some((cause) => touches(hole, cause))) {
+    if (hole.missing === 0 && !container?.causes.some((cause) => mayCause(cause, hole))) {
       verdict.falseHoles += 1;
       problem('false hole', describe(hole));
     }
@@ -301,6 +301,11 @@ function isOf(hole: StoredHole, ledger: Ledger): boolean {
   const { container, outlet } = ledger;
   if (hole.containerId !== container.id) return false;
   return hole.stream === null || hole.stream === (container.tty || outlet === 'out' ? 'stdout' : 'stderr');
+}
+
+/** A killed daemon may leave torn what is no number, and takes no whole line with it. */
+function mayCause(cause: MadeContainer['causes'][number], hole: StoredHole): boolean {
+  return touches(hole, cause) && (cause.what === 'daemon-killed') === (hole.reason === 'corrupt-log');
 }
 
 function touches(hole: StoredHole, cause: { from: number; to: number }): boolean {

@@ -26,6 +26,7 @@ import {
   isOwn,
   leftAt,
   newestOf,
+  oldestOf,
   overlapSeconds,
   sinceOf,
 } from './resume.ts';
@@ -134,6 +135,8 @@ export function followContainer(options: FollowContainerOptions) {
   let isTailEnough = false;
   /** The next request is for the whole log: the last one left lines out, or so it seems. */
   let asksForAll = false;
+  /** The last request came to an end before that of the log, or so it seems. */
+  let stoppedShort = false;
   /** Rung when something happened, and how often it was. */
   const bell = new Wakeup();
   let rings = 0;
@@ -246,16 +249,21 @@ export function followContainer(options: FollowContainerOptions) {
       if (cursor && isOfOldTime(cursor)) oldTime[stream] = cursor;
     }
     let cursors = cursorsFor(seen);
-    const strict = await questions.hasSteppedBack(seen, cursors);
+    const end = await questions.lastOf(seen, cursors);
+    const strict = questions.hasSteppedBack(end, cursors);
     const asksOld = link.stumbles && !engine.readsFile?.(id);
     const leavesOut = seen.rotatesAt !== undefined && asksOld;
     const stumbles = seen.running && leavesOut;
     // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
     const polls = stumbles && hasLine(cursors);
     const follows = seen.running && !polls;
-    const tail = polls && isTailEnough ? pollTail : undefined;
+    const mayBeTorn = seen.driver === 'json-file' && !engine.readsFile?.(id) && !strict;
+    const untorn =
+      mayBeTorn && stoppedShort ? await questions.readableTail(seen, cursors, signal) : undefined;
+    stoppedShort = false;
+    const tail = untorn ?? (polls && isTailEnough ? pollTail : undefined);
     isTailEnough = false;
-    const since = strict || asksForAll ? undefined : sinceOf(cursors);
+    const since = strict || asksForAll || untorn !== undefined ? undefined : sinceOf(cursors);
     asksForAll = false;
     if (strict && tail === undefined) cursors = await onlyFound(seen, cursors);
     const from = openReader(seen, cursors);
@@ -279,6 +287,7 @@ export function followContainer(options: FollowContainerOptions) {
     const isByOrder = strict && tail !== undefined;
     const onGap = async (firstAt: string, begunAt: string): Promise<void> => {
       const mayLeaveOut = leavesOut && since !== undefined && begunAt > readTo;
+      if (untorn !== undefined) return declareTorn(cursors, from, begunAt);
       // The last line may end only with the log, when the request is over.
       const until = current === me ? given : signal;
       if (tail === undefined && !mayLeaveOut) return checkGap(seen, cursors, from, firstAt, until);
@@ -288,6 +297,14 @@ export function followContainer(options: FollowContainerOptions) {
       me.stop.abort(why);
       throw new Error(why);
     };
+    // A line of an earlier run may stand before what is asked for.
+    const expects =
+      mayBeTorn &&
+      untorn === undefined &&
+      end !== undefined &&
+      (since === undefined || end.at >= moved(oldestOf(cursors)!.at, -overlapSeconds))
+        ? end
+        : undefined;
     from.begin({
       cursors,
       strict,
@@ -296,6 +313,13 @@ export function followContainer(options: FollowContainerOptions) {
       tty: seen.tty,
       jumpMs: follows && seen.rotatesAt !== undefined ? Math.ceil(seen.rotatesAt / fastestLog) : undefined,
       onGap: isByOrder ? undefined : onGap,
+      expects,
+      async onLeftOut() {
+        stoppedShort = true;
+        const why = 'the engine left out what it has';
+        me.stop.abort(why);
+        throw new Error(why);
+      },
       onJump: (stream, before, afterAt) => checkJump(me, stream, before, afterAt, given),
     });
     attached = true;
@@ -330,12 +354,16 @@ export function followContainer(options: FollowContainerOptions) {
     try {
       if (!polls) sink?.readTo(undefined);
       const ask = () => engine.logs(request);
-      const end = await (follows ? ask() : limits[tail ? 'short' : 'long'](ask));
-      if (end === 'all') allReadAt = (diedAt ?? '') > seen.startedAt ? diedAt : stampOf(now());
+      const ended = await (follows ? ask() : limits[tail ? 'short' : 'long'](ask));
+      if (expects && (from.begunAt(expects.stream) ?? from.cursors[expects.stream]?.at ?? '') < expects.at) {
+        stoppedShort = true;
+        return false;
+      }
+      if (ended === 'all') allReadAt = (diedAt ?? '') > seen.startedAt ? diedAt : stampOf(now());
       if (/^error (grabbing logs|from daemon)/i.test(from.unstamped)) throw new InBandError(from.unstamped);
       // Of a log that is just removed an old engine may make an empty one.
       const isProven = hasCome || !asksOld;
-      if (!polls && end !== 'cut') endedByItself = { losses, stopped: !seen.running && isProven };
+      if (!polls && ended !== 'cut') endedByItself = { losses, stopped: !seen.running && isProven };
       isTailEnough = polls && !(isByOrder && from.isWaiting);
       if (polls) sink?.readTo(began);
       if (failures > 0) log.info({ container: name }, 'reading the log again');
@@ -588,6 +616,26 @@ export function followContainer(options: FollowContainerOptions) {
     }
   }
 
+  /** What stands between the cursors and the first line that the engine gives behind a torn one. */
+  function declareTorn(cursors: Cursors, reading: Reader, begunAt: string): void {
+    for (const { stream, at } of leftAt(cursors)) {
+      if (at >= begunAt) continue;
+      const heldSince = reading.heldSince(stream) ?? begunAt;
+      const to = heldSince < begunAt ? heldSince : begunAt;
+      const from = at.startsWith('1970') ? (last?.createdAt ?? to) : at;
+      options.hole({
+        containerId: id,
+        container: name,
+        stream,
+        from,
+        to,
+        reason: 'corrupt-log',
+        detail: 'Docker gives nothing of what its log has here: a line of it was torn when Docker was killed',
+      });
+      log.warn({ container: name, stream, from, to }, 'lines around a torn one cannot be read');
+    }
+  }
+
   function declareRotated(from: string, to: string, stream?: Stream): void {
     options.hole({
       containerId: id,
@@ -636,7 +684,10 @@ export function followContainer(options: FollowContainerOptions) {
       // It may be on its way.
       await pause(1000, given);
       if (from.lastBytesAt !== lastBytesAt || given.aborted || !(await hasNewer())) return;
-      if (from.lastBytesAt === lastBytesAt) me.stop.abort('the stream is silent, but the log goes on');
+      if (from.lastBytesAt === lastBytesAt) {
+        stoppedShort = true;
+        me.stop.abort('the stream is silent, but the log goes on');
+      }
     } catch {
       // The engine is busy or away: others find out.
     } finally {

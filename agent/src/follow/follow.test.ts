@@ -1,4 +1,4 @@
-import { truncateSync } from 'node:fs';
+import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { type DockerEngine, requires, startDockerEngine } from '@log-detector/test-kit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -401,6 +401,54 @@ describe.skipIf(missing !== undefined)(
       await until('the lines after it', () => agent.texts('truncated').includes('and more'));
       expect(agent.texts('truncated').slice(2000)).toEqual(['more', 'and more']);
     });
+
+    it.each(ways.filter(([way]) => way !== 'from its file'))(
+      'reads what stands behind a line that a killed daemon left torn, and declares the rest: %s',
+      async (_way, make) => {
+        const name = 'torn';
+        const go = (step: number) => engine.docker('exec', name, 'sh', '-c', `: > /step${step}`);
+        const script = [1, 2, 3, 4]
+          .map(
+            (step) =>
+              `until test -e /step${step}; do usleep 50000; done; seq ${step}00 ${step}09 | sed "s/^/number /"`,
+          )
+          .join('; ');
+        await run(name, `${script}; sleep 1000`);
+        const path = await engine.docker('inspect', '--format', '{{.LogPath}}', name);
+        const logged = (number: number) =>
+          until(`number ${number}`, () => readFileSync(path, 'utf8').includes(`number ${number}\\n`));
+        const numbers = (from: Agent) => from.texts(name).map((text) => Number(text.split(' ')[1]));
+        const of = (from: number) => Array.from({ length: 10 }, (_, index) => from + index);
+        const holesOf = ({ holes }: Agent) => holes.filter(({ container }) => container === name);
+
+        let agent = startAgent(make());
+        await go(1);
+        await until('the first numbers', () => numbers(agent).includes(109));
+        await agent.stop();
+        const { at } = agent.lines.findLast(({ container }) => container === name)!.line.position;
+
+        // As if the daemon had been killed here; the first line of the next one stands on the torn one.
+        appendFileSync(path, '{"log":"number 19');
+        await go(2);
+        await logged(209);
+        agent = startAgent(make(), { past: agent });
+        await until('the numbers behind the torn line', () => numbers(agent).includes(209));
+        expect(numbers(agent)).toEqual(of(200).slice(1));
+        expect(holesOf(agent)).toMatchObject([{ reason: 'corrupt-log', from: at }]);
+        expect(holesOf(agent)[0]!.to).toBe(agent.lines[0]!.line.position.at);
+        await go(3);
+        await until('what is printed then', () => numbers(agent).includes(309));
+        await agent.stop();
+
+        // The torn line is still there, before what was read.
+        await go(4);
+        await logged(409);
+        agent = startAgent(make(), { past: agent });
+        await until('what was printed meanwhile', () => numbers(agent).includes(409));
+        expect(numbers(agent)).toEqual(of(400));
+        expect(holesOf(agent)).toEqual([]);
+      },
+    );
 
     it('asks again when a stream goes silent without ending, and loses nothing', async () => {
       const proxy = await startStallingProxy(engine.socketPath);

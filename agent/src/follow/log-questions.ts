@@ -6,7 +6,7 @@ import { abortWith } from './abort-with.ts';
 import type { Engine, Inspected } from './engine.ts';
 import type { EngineClock } from './engine-clock.ts';
 import type { Limit } from './limits.ts';
-import { firstLine, hasLinesBetween, lastLine, type Probed } from './probe.ts';
+import { firstLine, hasLinesBetween, lastLine, type Probed, tailLines } from './probe.ts';
 import type { Reader } from './reader.ts';
 import { type Cursors, isOwn, leftAt, newestOf, oldestOf, overlapSeconds } from './resume.ts';
 import { moved, nextInstant, unixTime } from './timestamps.ts';
@@ -24,19 +24,23 @@ export interface LogQuestionsOptions {
 
 export function createLogQuestions({ engine, limit, clock, signal }: LogQuestionsOptions) {
   return {
+    /** The log's last line, where a line was read before it; undefined when it has none. */
+    async lastOf(seen: Inspected, cursors: Cursors): Promise<Probed | undefined> {
+      if (!Object.values(cursors).some(isOwn)) return undefined;
+      return limit(() => lastLine(engine, seen, signal));
+    },
+
     /**
      * Whether the clock has stepped back, so that times say nothing of the order: as when the log's last line is older than
      * what was read of its stream, and `since` would hide the new lines. The other stream's may be newer in any case: the last
      * piece of a long line has the first one's time.
      */
-    async hasSteppedBack(seen: Inspected, cursors: Cursors): Promise<boolean> {
+    hasSteppedBack(last: Probed | undefined, cursors: Cursors): boolean {
       const own = Object.values(cursors).filter(isOwn);
-      if (own.length === 0) return false;
       // Lines of the old time stand before it, though theirs are later.
       if (clock.setBack() && own.some(({ at }) => at <= clock.present())) return true;
-      const line = await limit(() => lastLine(engine, seen, signal));
-      const cursor = line && cursors[line.stream];
-      return cursor !== undefined && line!.at < moved(cursor.at, -overlapSeconds);
+      const cursor = last && cursors[last.stream];
+      return cursor !== undefined && last!.at < moved(cursor.at, -overlapSeconds);
     },
 
     hasLineAt(seen: Inspected, stream: Stream, { at }: Position): Promise<boolean> {
@@ -77,6 +81,37 @@ export function createLogQuestions({ engine, limit, clock, signal }: LogQuestion
         const first = await firstLine(engine, seen, given);
         return first === undefined || first.at > before.at;
       });
+    },
+
+    /**
+     * How many pieces from its end the log can be asked for, so that the engine gives all of them: back to the cursors, or
+     * as far as it can. Undefined where it gives none.
+     *
+     * A daemon that was killed while it wrote left a torn line, and the next one wrote behind it. Docker stops there when it
+     * reads a json-file log from its beginning; what follows it gives by `tail` alone.
+     */
+    async readableTail(seen: Inspected, cursors: Cursors, given: AbortSignal): Promise<number | undefined> {
+      const newest = await limit(() => lastLine(engine, seen, given));
+      if (!newest) return undefined;
+      const back =
+        leftAt(cursors)
+          .map(({ at }) => at)
+          .sort()[0] ?? '';
+      let readable = 1;
+      let torn = Number.POSITIVE_INFINITY;
+      let firstAt = newest.at;
+      for (let pieces = 2; torn - readable > 1; ) {
+        const { first, last } = await limit(() => tailLines(engine, seen, pieces, given));
+        // Else it stopped before the end. The log may have grown meanwhile.
+        const isWhole = last !== undefined && last.at >= newest.at;
+        if (isWhole) readable = pieces;
+        else torn = pieces;
+        if (isWhole && (first!.at <= back || (first!.at === firstAt && torn === Number.POSITIVE_INFINITY)))
+          break;
+        if (isWhole) firstAt = first!.at;
+        pieces = torn === Number.POSITIVE_INFINITY ? pieces * 2 : Math.floor((readable + torn) / 2);
+      }
+      return readable;
     },
 
     /** Whether the log has a line that was not read. */

@@ -30,6 +30,23 @@ export function lastLine(
   return probe(engine, { ...container, tail: 1 }, signal, false);
 }
 
+/** The first and the last of the log's last `pieces` pieces, as far as the engine gives them. @throws EngineError */
+export async function tailLines(
+  engine: Engine,
+  container: { id: string; tty: boolean },
+  pieces: number,
+  signal: AbortSignal,
+): Promise<{ first: Probed | undefined; last: Probed | undefined }> {
+  let first: Probed | undefined;
+  let last: Probed | undefined;
+  await read(engine, { ...container, tail: pieces }, signal, (line) => {
+    first ??= line;
+    last = line;
+    return true;
+  });
+  return { first, last };
+}
+
 /** A stream's lines strictly between two of its positions. @throws EngineError */
 export async function hasLinesBetween(
   engine: Engine,

@@ -43,6 +43,10 @@ export interface Reading {
    * first new line, `begunAt` of the first that came.
    */
   onGap?: ((firstAt: string, begunAt: string) => Promise<void>) | undefined;
+  /** A line that must come before any later one of its stream: the log has it. */
+  expects?: { stream: Stream; at: string } | undefined;
+  /** It did not: what follows is not taken. Rejects, and the request is given up. */
+  onLeftOut?(): Promise<void>;
   /**
    * Lines between these two of a stream may have been missed: what was read after `before` waits until this resolves. It
    * rejects when they were missed, and the request is given up.
@@ -84,6 +88,7 @@ export function createReader(options: ReaderOptions) {
   let checks: Promise<void>[] = [];
   let released: Promise<void> | undefined;
   let isGapKnown = false;
+  let expected: Reading['expects'];
   /** What is known to be read of each stream, though no line stands there. */
   let quiet: Cursors = {};
   let quietSecond = '';
@@ -279,6 +284,7 @@ export function createReader(options: ReaderOptions) {
 
   /** Tells when a stream's time runs ahead of the clock by more than lines in a row explain. */
   function watchTime(stream: Stream, bytes: Buffer, from: number): void {
+    if (expected?.stream === stream) expect(expected.at, bytes, from);
     if (reading.jumpMs === undefined) return;
     const state = ofStream(told, stream);
     const ms = msOfDay(bytes, from);
@@ -291,6 +297,14 @@ export function createReader(options: ReaderOptions) {
     if (msOf(at) < connectedMs) return;
     if (sink.find && !held) giveLookback(stream, bytes);
     hold({ stdout: cursorOf('stdout'), stderr: cursorOf('stderr') }, reading.onJump(stream, before, at));
+  }
+
+  function expect(wanted: string, bytes: Buffer, from: number): void {
+    const at = bytes.toString('latin1', from, from + stampLength);
+    if (at < wanted) return;
+    expected = undefined;
+    if (at === wanted || !reading.onLeftOut) return;
+    hold({ stdout: cursorOf('stdout'), stderr: cursorOf('stderr') }, reading.onLeftOut());
   }
 
   /** After a run of bytes: what was passed over is told, and what is still needed of its memory is copied. */
@@ -407,6 +421,7 @@ export function createReader(options: ReaderOptions) {
       checks = [];
       released = undefined;
       isGapKnown = false;
+      expected = next.expects;
       unstampedText = '';
       for (const stream of streams) told[stream] = newTold();
     },
