@@ -18,6 +18,7 @@ import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { createPool, type Pool } from './db/pool.ts';
 import { newId } from './db/record-id.ts';
+import { tryOut } from './db/try-out.ts';
 import type { App } from './http/http.ts';
 import { Metrics } from './http/metrics.ts';
 import { deliveryReport } from './outbox/report.ts';
@@ -333,12 +334,8 @@ async function waitForDatabase(
   signal: AbortSignal,
 ): Promise<string> {
   const place = placeOf(connectionString);
-  const ask = async () => {
-    const pool = createPool({ connectionString, max: 1 });
-    await pool.query('select 1').finally(() => pool.end());
-  };
   try {
-    await onceDatabaseIsThere(ask, {
+    await onceDatabaseIsThere(() => tryOut(connectionString, place), {
       signal,
       // At this level `npm start` shows it too.
       onAway: (error) =>
@@ -348,6 +345,7 @@ async function waitForDatabase(
     });
     return connectionString;
   } catch (error) {
+    if (error instanceof StartError) throw error;
     throw new StartError(
       `cannot use the database at ${place}: ${reasonOf(error)}; check DATABASE_URL, and that the server runs and lets this user in`,
       { cause: error },

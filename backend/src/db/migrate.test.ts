@@ -71,6 +71,21 @@ describe('migrate', () => {
     expect(rows[0]).toEqual({ a: null, n: 0 });
   });
 
+  it('refuses a database that cannot hold what logs hold, with how to make one that can', async () => {
+    const { url, pool } = await anEmptyDatabase();
+    const name = `${new URL(url).pathname.slice(1)}_latin`;
+    await pool.query(`create database ${name} encoding 'LATIN1' locale 'C' template template0`);
+    try {
+      const latin = new URL(url);
+      latin.pathname = `/${name}`;
+      await expect(migrate(latin.href)).rejects.toThrow(
+        /has the encoding LATIN1, .* create database … encoding 'UTF8'/,
+      );
+    } finally {
+      await pool.query(`drop database ${name} with (force)`);
+    }
+  });
+
   it('says in the first line of each migration what an operator will notice', () => {
     for (const { name, sql } of readMigrations()) expect(sql, name).toMatch(/^-- \w.{20}/);
   });

@@ -62,7 +62,7 @@ export async function migrate(
   try {
     // Of the role or the database: a migration, or waiting for another backend's, takes as long as it takes.
     await client.query('set statement_timeout = 0; set lock_timeout = 0');
-    await refuseOldServer(client);
+    await refuseUnfit(client);
     // Waits for another backend that is at it; released when the connection ends, however it ends.
     await client.query('select pg_advisory_lock($1)', [advisoryLocks.migrate]);
     return await applyMissing(client, migrations);
@@ -71,14 +71,20 @@ export async function migrate(
   }
 }
 
-async function refuseOldServer(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ number: number; text: string }>(
-    `select current_setting('server_version_num')::int as number, current_setting('server_version') as text`,
+async function refuseUnfit(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ number: number; text: string; encoding: string }>(
+    `select current_setting('server_version_num')::int as number, current_setting('server_version') as text,
+      current_setting('server_encoding') as encoding`,
   );
-  const { number, text } = rows[0]!;
+  const { number, text, encoding } = rows[0]!;
   if (number < oldestServer)
     throw new StartError(
       `the server of DATABASE_URL is PostgreSQL ${text}, and 15 is the oldest that works; upgrade it, or unset DATABASE_URL to use the embedded one`,
+    );
+  // SQL_ASCII takes all that it is given.
+  if (!['UTF8', 'SQL_ASCII'].includes(encoding))
+    throw new StartError(
+      `the database of DATABASE_URL has the encoding ${encoding}, which lacks most of what logs hold; make one with: create database … encoding 'UTF8' template template0`,
     );
 }
 
