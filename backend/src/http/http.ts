@@ -14,6 +14,7 @@ import Fastify, {
 import type { Logger } from 'pino';
 import { dropRest, hasRest } from './drop-rest.ts';
 import { answerError, answerNoHttp, comeAgain, ErrorAnswer, errorSchemas, MisfitAnswer } from './errors.ts';
+import { boundLargeAnswers, type LargeAnswersOptions } from './large-answers.ts';
 import { rememberMethods } from './methods.ts';
 import type { Metrics } from './metrics.ts';
 import { compileValidator } from './validation.ts';
@@ -38,6 +39,7 @@ export interface HttpOptions {
   guard: Guard;
   /** Longest that a request may take to come in, in ms. */
   requestTimeout?: number;
+  largeAnswers?: LargeAnswersOptions;
 }
 
 /** A Fastify that knows TypeBox schemas: `app.get('/x', { schema }, handler)` has typed requests. */
@@ -68,6 +70,7 @@ export async function buildHttp({
   version,
   guard,
   requestTimeout = longestRequestMs,
+  largeAnswers = {},
 }: HttpOptions): Promise<App> {
   const app: App = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -119,6 +122,7 @@ export async function buildHttp({
     if (reply.statusCode < 400 || !hasRest(request.raw)) return done(null, payload);
     void dropRest(request.raw).then(() => done(null, payload));
   });
+  boundLargeAnswers(app, largeAnswers);
   countRequests(app, metrics);
 
   await app.register(swagger, {

@@ -20,7 +20,7 @@ export interface ListedRecords {
 }
 
 /** Of the texts read at once: no more records are read once they are as long. Each adds 2 MiB at the most. */
-const pieceBytes = 16 * 1024 * 1024;
+export const pieceBytes = 16 * 1024 * 1024;
 
 export async function listRecords(pool: Pool, totals: Totals, page: Page): Promise<ListedRecords> {
   const { ids, found, searchedToMs } = await findPage(pool, totals, page);

@@ -13,7 +13,14 @@ import { idRange, isCounted, isSummed, type RecordFilter } from './filter.ts';
 import { histogramRoutes } from './histogram-routes.ts';
 import type { Page } from './page.ts';
 import { cleaned, instant, misfit } from './query.ts';
-import { type ListedRecords, listRecords, readRecord, readRest, withMergedIssues } from './read-records.ts';
+import {
+  type ListedRecords,
+  listRecords,
+  pieceBytes,
+  readRecord,
+  readRest,
+  withMergedIssues,
+} from './read-records.ts';
 import { type Total, Totals } from './total.ts';
 
 const RecordPath = Type.Object({ id: Type.String({ format: 'uuid' }) });
@@ -80,6 +87,8 @@ export function searchRoutes({ pool, now = Date.now }: { pool: Pool; now?: () =>
       ...goingOn(isCut || isFull ? (lastId ?? items.at(-1)!.id) : null, isCut ? undefined : searchedToMs),
     };
     if (rest.length === 0 || isCut) return { items, ...end };
+    // A piece that goes out, and the next one.
+    reply.hold(2 * pieceBytes);
     reply.type('application/json; charset=utf-8');
     return reply.send(Readable.from(inPieces(items, readRest(pool, rest), end), { objectMode: false }));
   }
