@@ -160,7 +160,7 @@ export class Sums {
     return cover(fromMs, toMs, levels);
   }
 
-  /** A mark only moves on, so one read a moment ago is as right as one read now. */
+  /** A mark moves on, unless a clock ran ahead, so one read a moment ago is as right as one read now. */
   async #readMarks(): Promise<Map<string, number>> {
     const known = this.#marks;
     if (known && performance.now() - known.readAt < marksKeptMs) return known.upto;

@@ -166,3 +166,29 @@ describe('sumUp', () => {
     expect(answer.json().detail[0].loc).toEqual(['query', name]);
   });
 });
+
+describe('sumUp by a clock that ran ahead', () => {
+  it('sums up again what came after it was set right', async () => {
+    const pool = database.pool;
+    const later = now + 50 * minuteMs;
+    await sumUp(pool, now + 2 * dayMs);
+    past.unshift(
+      ...(await givenPast(pool, {
+        fromMs: floor(now, minuteMs) + minuteMs,
+        toMs: later,
+        count: 200,
+        seed: 9,
+      })),
+    );
+    await Promise.all([1, 2].map(() => sumUp(pool, later)));
+
+    const settled = floor(later - settledMs, minuteMs);
+    expect(await sumsOf('count_sums', 'minute')).toBe(before(settled));
+    expect(await sumsOf('count_sums', 'hour')).toBe(before(floor(settled, hourMs)));
+    expect(await sumsOf('source_sums', 'hour')).toBe(before(floor(settled, hourMs)));
+    expect(await sumsOf('source_sums', 'day')).toBe(before(floor(settled, dayMs)));
+    const { rows } = await pool.query<{ n: number }>('select sum(n) as n from issue_sums');
+    expect(rows[0]!.n).toBe(before(settled));
+    expect(await sumUp(pool, later)).toBe(0);
+  });
+});

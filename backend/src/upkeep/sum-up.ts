@@ -26,8 +26,13 @@ export async function sumUp(
 ): Promise<number> {
   const oldest = await oldestMinute(pool);
   if (oldest === undefined) return 0;
-  const upto = await readMarks(pool);
+  let upto = await readMarks(pool);
   const settled = floor(now - settledMs, minuteMs);
+  if (Math.max(0, ...upto.values()) > now) {
+    // An hour to spare, should this come late.
+    await stepBack(pool, Math.max(settled - hourMs, floor(oldest, dayMs)));
+    upto = await readMarks(pool);
+  }
   let steps = 0;
   const sum = async (name: Name, unitMs: number, end: number, longest: number, write: Write) => {
     // The first mark is an end of a day, so that the other units are whole.
@@ -125,6 +130,30 @@ async function step(pool: Pool, name: Name, from: number, to: number, write: Wri
     if (rowCount === 0) return false;
     await write(client, new Date(from), new Date(to));
     return true;
+  });
+}
+
+/** A clock that ran ahead called settled what was not: what came then is in no sum. So the sums from here on are made anew. */
+async function stepBack(pool: Pool, to: number): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    // Marks first, as a step does; issues are summed by the hour.
+    await client.query(
+      `update sums_upto as s
+       set upto = n.upto
+       from unnest($1::text[], $2::timestamptz[]) as n (name, upto)
+       where s.name = n.name and s.upto > n.upto`,
+      [
+        ['minute', 'hour', 'day', 'issue'],
+        [minuteMs, hourMs, dayMs, hourMs].map((unitMs) => new Date(floor(to, unitMs))),
+      ],
+    );
+    for (const [unit, unitMs] of Object.entries({ minute: minuteMs, hour: hourMs, day: dayMs }))
+      for (const table of ['count_sums', 'source_sums'])
+        await client.query(`delete from ${table} where unit = $1 and at >= $2`, [
+          unit,
+          new Date(floor(to, unitMs)),
+        ]);
+    await client.query('delete from issue_sums where hour >= $1', [new Date(floor(to, hourMs))]);
   });
 }
 
