@@ -1,11 +1,13 @@
 // What is kept for how long, and the statements that drop the rest, in small steps that hold up nobody.
 
 import { dropPartitions, firstIdOf, startOfDay } from '../db/partitions.ts';
-import type { Pool } from '../db/pool.ts';
+import { inTransaction, type Pool } from '../db/pool.ts';
 import { forgetTemplates } from '../ingest/forget-templates.ts';
 
 const dayMs = 86_400_000;
 const rowsAtATime = 10_000;
+/** To find what is old, some tables are read whole: a hundred million events take longer than the pool lets a query take. */
+const stepMs = 3_600_000;
 
 /**
  * Events are remembered as long as the records, and never for less than this. An agent sends a batch until it is
@@ -87,11 +89,16 @@ async function deleteInSteps(
   values: unknown[],
 ): Promise<number> {
   for (let deleted = 0; ; ) {
-    const { rowCount } = await pool.query(
-      `delete from ${table} where (${key}) in (select ${key} from ${table} where ${where} limit ${rowsAtATime})`,
-      values,
-    );
-    deleted += rowCount ?? 0;
-    if ((rowCount ?? 0) < rowsAtATime) return deleted;
+    const rowCount = await inTransaction(pool, async (client) => {
+      await client.query(`set local statement_timeout = ${stepMs}`);
+      const step: { text: string; values: unknown[]; query_timeout: number } = {
+        text: `delete from ${table} where (${key}) in (select ${key} from ${table} where ${where} limit ${rowsAtATime})`,
+        values,
+        query_timeout: stepMs,
+      };
+      return (await client.query(step)).rowCount ?? 0;
+    });
+    deleted += rowCount;
+    if (rowCount < rowsAtATime) return deleted;
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
 import { firstIdOf, makePartitions } from '../db/partitions.ts';
-import type { Pool } from '../db/pool.ts';
+import { createPool, type Pool } from '../db/pool.ts';
 import { until } from '../outbox/test-help.ts';
 import { createPartitionCover } from './partition-cover.ts';
 import { dropOld } from './retention.ts';
@@ -108,6 +108,21 @@ describe('dropOld', () => {
     await pool.query(`update notifications set status = 'pending'`);
     await dropOld(pool, { retentionDays: 7, dedupeWindowMs: 0 }, now);
     expect(await count('notifications')).toBe(6);
+  });
+
+  it('drops also what takes longer to find than a query may', async () => {
+    await given();
+    await pool.query(`
+      create function take_long() returns trigger language plpgsql as $$ begin perform pg_sleep(6); return null; end $$;
+      create trigger take_long before delete on record_events execute function take_long()`);
+    const hasty = createPool({ connectionString: database.url, statementTimeoutMs: 5_000 });
+    try {
+      await dropOld(hasty, { retentionDays: 7, dedupeWindowMs: 0 }, now);
+    } finally {
+      await hasty.end();
+    }
+    expect(await count('record_events')).toBe(4);
+    expect(await count('notifications')).toBe(3);
   });
 
   it('forgets what can no longer make a duplicate', async () => {
