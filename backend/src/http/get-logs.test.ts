@@ -102,6 +102,12 @@ describe('GET /api/logs', () => {
       total: 0,
     });
     expect((await list('since=2020-01-01')).total).toBe(60);
+    for (const text of ['2020-01-01T00:00:00+01:00', '2020-01-01 00:00:00.5+0100', '2020-01-01T00:00+01'])
+      expect((await list(`since=${text}`)).total, text).toBe(60);
+    const hoursAhead = new Date(Date.parse(middle.received_at) + 7_200_000)
+      .toISOString()
+      .replace('Z', '+02:00');
+    expect(ids((await list(`limit=200&until=${hoursAhead}`)).items)).toEqual(ids(until.items));
     expect((await list('until=9999-12-31T23:59:59Z&since=0001-01-01')).total).toBe(60);
   });
 

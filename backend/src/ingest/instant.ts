@@ -41,6 +41,14 @@ export function parseInstant(text: string): string | undefined {
   return format(date.getTime() - zoneMs, fraction.slice(0, 6).padEnd(6, '0'));
 }
 
+/**
+ * As `parseInstant`. In a query a `+` is a space unless it was escaped, so `2026-11-22T10:00:00+01:00` comes without; the space
+ * between a date and a time stays one.
+ */
+export function parseQueryInstant(text: string): string | undefined {
+  return parseInstant(text.replace(/(:\d\d(?:[.,]\d+)?) (?=\d\d(?::?\d\d)?$)/, '$1+'));
+}
+
 /** What agents write: `2026-11-22T10:00:00.123456789Z` with 1 to 9 digits, before the 29th; the rest is left to the pattern. */
 function isUsual(text: string): boolean {
   const end = text.length - 1;

@@ -2,7 +2,7 @@
 
 import { HttpError, type Misfit } from '../http/errors.ts';
 import { cleanText } from '../ingest/clean.ts';
-import { parseInstant } from '../ingest/instant.ts';
+import { parseQueryInstant } from '../ingest/instant.ts';
 
 /** As stored texts were cleaned, so are those that look for them. An empty filter is one that was left empty. */
 export function cleaned(text: string | undefined): string | undefined {
@@ -12,7 +12,7 @@ export function cleaned(text: string | undefined): string | undefined {
 /** @returns milliseconds since the epoch. @throws {HttpError} 422. */
 export function instant(name: string, text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
-  const parsed = parseInstant(text);
+  const parsed = parseQueryInstant(text);
   if (parsed !== undefined) return Date.parse(parsed);
   throw misfit(
     name,

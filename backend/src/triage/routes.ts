@@ -7,7 +7,7 @@ import type { Pool } from '../db/pool.ts';
 import { ErrorAnswer, HttpError, notFound } from '../http/errors.ts';
 import { errorAnswers, type Routes } from '../http/http.ts';
 import { cleanText } from '../ingest/clean.ts';
-import { parseInstant } from '../ingest/instant.ts';
+import { parseQueryInstant } from '../ingest/instant.ts';
 import { splitMessage } from '../ingest/template-store.ts';
 import { readRecord } from '../search/read-records.ts';
 import { changeState, mergeIssues, splitIssues } from './change-issues.ts';
@@ -242,7 +242,7 @@ function cleaned(text: string | undefined): string | undefined {
 
 function instant(loc: (string | number)[], text: string | undefined): string | undefined {
   if (text === undefined || text === '') return undefined;
-  const parsed = parseInstant(text);
+  const parsed = parseQueryInstant(text);
   if (parsed !== undefined) return parsed;
   throw misfit(
     loc,
