@@ -24,6 +24,11 @@ describe('readBackendSettings', () => {
         /API_KEY is not set, but HOST is .*set API_KEY to/,
       );
     expect(readBackendSettings({ HOST: '0.0.0.0', API_KEY: 'k' }).apiKey).toBe('k');
+    expect(readBackendSettings({ API_KEY: 'schlüssel' }).apiKey).toBe('schlüssel');
+    for (const key of ['…', 'one\ntwo'])
+      expect(() => readBackendSettings({ API_KEY: key })).toThrow(
+        /API_KEY has a character that agents cannot send/,
+      );
   });
 
   it('lists every mistake at once', () => {

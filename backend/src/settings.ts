@@ -194,6 +194,12 @@ export function readBackendSettings(env: Environment): BackendSettings {
       'API_KEY',
       `is not set, but HOST is ${read.host}, which others can reach; set API_KEY to a long random text (openssl rand -hex 32), or HOST to 127.0.0.1`,
     );
+  // What Node sends as a header.
+  if (read.apiKey && !/^[\t\x20-\x7e\x80-\xff]*$/.test(read.apiKey))
+    reader.problem(
+      'API_KEY',
+      'has a character that agents cannot send, as a line break or … is; use letters and digits (openssl rand -hex 32)',
+    );
   let channels: readonly AlertChannel[] | null = [];
   if (rulesFile !== undefined) {
     const { config, problems } = readRulesFile(rulesFile, {

@@ -8,11 +8,12 @@ import type { Guard } from '../http/http.ts';
 export function apiKeyGuard(apiKey: string | undefined): Guard {
   if (apiKey === undefined) return () => {};
   const expected = digest(apiKey);
+  const isRight = (given: string) => timingSafeEqual(digest(given), expected);
   return ({ headers }) => {
     const bearer = /^bearer +(\S.*)$/i.exec(headers.authorization ?? '')?.[1];
     const given = headers['x-api-key'] ?? bearer?.trim();
     // Digests have one length, so that comparing tells nothing of the key, its length included.
-    if (typeof given === 'string' && timingSafeEqual(digest(given), expected)) return;
+    if (typeof given === 'string' && (isRight(given) || isRight(fromUtf8(given)))) return;
     throw new HttpError(
       401,
       given === undefined
@@ -21,6 +22,11 @@ export function apiKeyGuard(apiKey: string | undefined): Guard {
       { 'www-authenticate': 'Bearer' },
     );
   };
+}
+
+/** Node reads headers as Latin-1, as it writes them; curl and others write `ü` as UTF-8. */
+function fromUtf8(text: string): string {
+  return Buffer.from(text, 'latin1').toString();
 }
 
 function digest(text: string): Buffer {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { apiKeyGuard } from '../access/api-key.ts';
 import { aRecord, type GivenBackend, givenBackend } from './test-help.ts';
 
 let backend: GivenBackend;
@@ -138,6 +139,16 @@ describe('API_KEY', () => {
       expect((await locked.call('GET', url)).status, url).toBe(401);
     expect((await locked.call('POST', '/api/logs', aRecord)).status).toBe(401);
     expect((await locked.call('POST', '/api/logs', 'not json')).status).toBe(401);
+  });
+
+  it('may have an umlaut, whether a client writes headers as Latin-1 or as UTF-8', async () => {
+    const guard = apiKeyGuard('schlüssel');
+    const pass = (key: string) => guard({ headers: { 'x-api-key': key } } as never, 'read');
+    pass('schlüssel');
+    // As Node reads the bytes of UTF-8.
+    pass(Buffer.from('schlüssel').toString('latin1'));
+    for (const key of ['schlussel', '', Buffer.from('schlüsse').toString('latin1')])
+      expect(() => pass(key), key).toThrow('This API key is not the right one');
   });
 
   it('is taken as X-API-Key and as Authorization: Bearer', async () => {
