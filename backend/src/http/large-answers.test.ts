@@ -34,6 +34,7 @@ async function listen(largeAnswers: LargeAnswersOptions): Promise<() => number> 
     begun += 1;
     return large;
   });
+  app.post('/large', async () => large);
   app.get('/small', async () => 'small');
   await app.listen({ port: 0, host: '127.0.0.1' });
   port = (app.server.address() as AddressInfo).port;
@@ -48,8 +49,11 @@ async function askAndReadNothing(): Promise<Socket> {
   return socket;
 }
 
-async function ask(path: string): Promise<{ status: number; retryAfter: string | null; text: string }> {
-  const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+async function ask(
+  path: string,
+  method = 'GET',
+): Promise<{ status: number; retryAfter: string | null; text: string }> {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method });
   return {
     status: answer.status,
     retryAfter: answer.headers.get('retry-after'),
@@ -69,6 +73,8 @@ describe('large answers', () => {
       text: '{"detail":"too many large answers are under way; try again, or ask for less at once"}',
     });
     expect((await ask('/small')).text).toBe('small');
+    // What was posted is done by then.
+    expect((await ask('/large', 'POST')).status).toBe(200);
 
     slow[0]!.destroy();
     await until(async () => (await ask('/large')).status === 200, 'there is room again');

@@ -1,4 +1,4 @@
-// Answers that are large -> no more of them at once than there is room for, and none for ever: each lies in memory until its
+// Answers to GET that are large -> no more of them at once than there is room for, and none for ever: each lies in memory until its
 // reader has taken it, however slowly. Beyond that a reader is told to come again.
 
 import { comeAgain } from './errors.ts';
@@ -40,9 +40,11 @@ export function boundLargeAnswers(
     // One that was given up closes and never finishes.
     this.raw.once('finish', () => release()).once('close', () => release());
   });
-  app.addHook('onSend', (_request, reply, payload, done) => {
+  app.addHook('onSend', ({ method }, reply, payload, done) => {
     try {
-      if (typeof payload === 'string' && payload.length > smallChars) reply.hold(payload.length);
+      // Who posts is never told to come again once all is done: a record would be stored twice.
+      if (method === 'GET' && typeof payload === 'string' && payload.length > smallChars)
+        reply.hold(payload.length);
       done(null, payload);
     } catch (error) {
       done(error as Error);
