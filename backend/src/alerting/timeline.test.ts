@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
-import { mergeIssues, splitIssues } from '../triage/change-issues.ts';
+import { changeState, mergeIssues, splitIssues } from '../triage/change-issues.ts';
 import { decisionsOfRecord } from './decisions.ts';
 import { notificationsOfRecord } from './history.ts';
 import { days, emptyTables, hours, minutes, seconds, Timeline } from './test-help-timeline.ts';
@@ -59,6 +59,26 @@ describe('two issues that become one', () => {
       [60, 'still-failing', 'rare', 6],
     ]);
     expect(line.mails[1]!.headers.References).toBe(line.mails[0]!.headers.References);
+  });
+
+  it('are back also when one batch has records of both', async () => {
+    const both = [{ issue: 'rare' }, { issue: 'often' }];
+    const line = timeline();
+    line
+      .at(0, ...both)
+      .do(minutes(1), merge)
+      .do(minutes(2), async () => {
+        const at = new Date(line.start + minutes(2)).toISOString();
+        await changeState(database.pool, await idOf('rare'), { state: 'resolved' }, at);
+      })
+      .at(minutes(3), ...both)
+      .at(hours(5), ...both);
+    await line.run(hours(6));
+    expect(held(line)).toEqual([
+      [0, 'roll-up', '[2 ISSUES] api', 0],
+      [3, 'regressed', 'rare', 0],
+      [300, 'regressed', 'rare', 1],
+    ]);
   });
 
   it('and then two again, are told of nothing twice', async () => {

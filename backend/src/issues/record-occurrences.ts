@@ -168,10 +168,17 @@ async function countOnLeaders(
   for (const { keys, key } of led) {
     const leader = leaders.issues.get(key);
     if (!leader) continue;
-    // Counted in this batch under its own key too: one issue, as it stands now.
+    // Counted in this batch under its own key too: one issue, as it stands now, after what it was before the batch.
     const own = issues.get(key);
     const issue = own
-      ? { ...leader, added: leader.added + own.added, isNew: own.isNew, previousSeen: own.previousSeen }
+      ? {
+          ...leader,
+          added: leader.added + own.added,
+          isNew: own.isNew,
+          isRegressed: own.isRegressed,
+          previousSeen: own.previousSeen,
+          usualPauseMs: own.usualPauseMs,
+        }
       : leader;
     for (const each of own ? [key, ...keys] : keys) issues.set(each, issue);
   }
