@@ -81,6 +81,25 @@ describe('two issues that become one', () => {
     ]);
   });
 
+  it('say when they are over how many records the episode had, and not what was there before', async () => {
+    const lasted = ({ mails }: Timeline) =>
+      mails.flatMap(({ reason, body }) => (reason === 'over' ? (/Lasted: .*/.exec(body) ?? []) : []));
+    const line = timeline({ policy: { whenOver: true } })
+      .at(0, { issue: 'rare', times: 1000 })
+      .do(hours(2), async () => {})
+      .at(hours(5), { issue: 'often', times: 7 })
+      .do(hours(5) + 1, merge)
+      .at(hours(30), { issue: 'rare', times: 3 })
+      .do(hours(30) + 1, async () => splitIssues(database.pool, await idOf('rare'), [await idOf('often')]));
+    for (const at of [9, 200]) line.do(hours(at), async () => {});
+    await line.run(hours(200));
+    expect(lasted(line)).toEqual([
+      'Lasted: 0 s, 1,000 records',
+      'Lasted: 0 s, 7 records',
+      'Lasted: 0 s, 3 records',
+    ]);
+  });
+
   it('and then two again, are told of nothing twice', async () => {
     const line = timeline()
       .at(0, { issue: 'rare' })

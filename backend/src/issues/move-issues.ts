@@ -120,7 +120,7 @@ export async function joinIssues(
   );
   // What was merged into it before goes along.
   await client.query('update issues set merged_into = $2 where merged_into = $1', [source.id, target.id]);
-  await client.query(
+  const { rows } = await client.query<{ count: number }>(
     `update issues as i
     set first_seen = least(i.first_seen, $3::timestamptz),
       last_seen = greatest(i.last_seen, $4::timestamptz),
@@ -132,7 +132,8 @@ export async function joinIssues(
       notified_count = coalesce(i.notified_count + $9::bigint, i.notified_count, $9::bigint),
       alert_state = case when i.notified_at is null then coalesce($10::jsonb, i.alert_state) else i.alert_state end,
       window_peak = greatest(i.window_peak, $11::float8)
-    where fingerprint = $1 and service = $2`,
+    where fingerprint = $1 and service = $2
+    returning count`,
     [
       target.fingerprint,
       target.service,
@@ -147,7 +148,26 @@ export async function joinIssues(
       source.peak,
     ],
   );
+  await joinEpisodes(client, source, { id: target.id, count: (rows[0]?.count ?? 0) - source.count });
   await followAlerts(client, source, target);
+}
+
+/** What either had before its episode, or in all where none goes on, was before the episode of both. */
+async function joinEpisodes(
+  client: PoolClient,
+  source: Pick<Source, 'id' | 'count'>,
+  target: Pick<Source, 'id' | 'count'>,
+): Promise<void> {
+  await client.query(
+    `update episodes
+    set began_count = (
+      select coalesce(min(o.began_count) filter (where o.issue_id = $1), $3::bigint)
+        + coalesce(min(o.began_count) filter (where o.issue_id = $2), $4::bigint)
+      from episodes as o
+      where o.issue_id in ($1, $2) and o.ended_at is null)
+    where issue_id in ($1, $2) and ended_at is null`,
+    [source.id, target.id, source.count, target.count],
+  );
 }
 
 /** What of an issue goes into another. */

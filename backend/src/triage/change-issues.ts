@@ -253,6 +253,11 @@ async function splitOff(client: PoolClient, leader: Leader, id: string): Promise
     where fingerprint = $1 and service = $2`,
     [leader.fingerprint, leader.service, count],
   );
+  // So do its episodes, or one would end with fewer records than it began with.
+  await client.query(
+    'update episodes set began_count = greatest(began_count - $2::bigint, 0) where issue_id = $1 and ended_at is null',
+    [leader.id, count],
+  );
 }
 
 /** A template that another one covers meets no message any more: split off, its issue would stay empty for ever. */
