@@ -159,7 +159,7 @@ export function firstAndOthers(
   ].filter((each) => each.places.length > 0);
 }
 
-/** Issues that came back while a threshold holds them: they are told as such when it is reached. */
+/** Issues that came back while a rule or maintenance holds them: they are told as such when it no longer does. */
 export function oweRegressions(
   { records, now }: AlertQuestion,
   speakers: ReadonlyMap<Issue, StoredRecord>,
@@ -172,12 +172,14 @@ export function oweRegressions(
     const { issue } = record;
     const memory = issue.alertState as AlertMemory | null;
     if (!memory || memory.owesRegression || speakers.has(issue) || notes.has(issue)) continue;
-    if (judge.heldBefore(record) !== 'below-threshold') continue;
+    const reason = judge.heldBefore(record);
+    if (reason === null) continue;
     const { cooldownMs } = judge.verdictOf(record);
     const facts = factsOf(issue, muteStateOf(issue, [record], now));
     const decision = decide(facts, now, policy, newId, cooldownMs);
-    if (!decision.notify || decision.reason !== 'regressed') continue;
-    const held = { notify: false, reason: 'below-threshold' } as const;
+    const isBack = decision.notify ? decision.reason === 'regressed' : decision.memory?.owesRegression;
+    if (!isBack) continue;
+    const held = { notify: false, reason } as const;
     notes.set(issue, noteOf(issue, record, held, { ...memory, owesRegression: true }, now));
   }
   return [...notes.values()];

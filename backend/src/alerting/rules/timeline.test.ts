@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../../test-kit/src/postgres.ts';
+import { changeState } from '../../triage/change-issues.ts';
 import { decisionsOfRecord } from '../decisions.ts';
 import { emptyTables, hours, minutes, seconds, Timeline } from '../test-help-timeline.ts';
 
@@ -248,6 +249,35 @@ maintenance:
     ]);
     expect(line.mails[1]!.body).toContain('6 records were held back');
     expect(await reasons()).toMatchObject({ maintenance: 6 });
+  });
+
+  it('that hides that an issue came back is followed by word of it, at once', async () => {
+    const line = timeline(
+      `
+maintenance:
+  - { name: upgrade, match: { host: "web-*" }, from: 2026-11-22T22:30, to: 2026-11-22T23:00, zone: UTC }`,
+      { start: Date.parse('2026-11-22T20:00:00Z'), policy: { whenOver: true } },
+    );
+    line
+      .at(0, { issue: 'refused' })
+      .at(minutes(140), { issue: 'slow', container: 'db' })
+      .do(minutes(145), async () => {
+        const { rows } = await database.pool.query<{ id: string }>(
+          `select id from issues where fingerprint = 'slow'`,
+        );
+        const at = new Date(line.start + minutes(145)).toISOString();
+        await changeState(database.pool, rows[0]!.id, { state: 'resolved' }, at);
+      })
+      .every(minutes(5), minutes(151), minutes(190), { issue: 'refused' })
+      .at(minutes(155), { issue: 'slow', container: 'db' })
+      .at(minutes(184), { issue: 'slow', container: 'db' });
+    await line.run(minutes(195));
+    expect(toldTo(line).map(([at, , text]) => [Number(at) / 60, text])).toEqual([
+      [0, `[NEW] ${subject}`],
+      [140, '[2 ISSUES] db, api'], // the second one is over
+      [181, `[REGRESSED] ${subject}`],
+      [184, '[REGRESSED] db on web-1: slow'],
+    ]);
   });
 
   it('answers why there was no mail', async () => {
