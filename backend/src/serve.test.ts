@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase } from '../../test-kit/src/postgres.ts';
+import { startSmtpServer } from '../../test-kit/src/smtp.ts';
 import { startHttpServer } from './channels/test-help.ts';
 import { advisoryLocks } from './db/advisory-locks.ts';
 import { until } from './outbox/test-help.ts';
@@ -229,6 +230,33 @@ describe('serve', { timeout: 120_000 }, () => {
     child.kill('SIGTERM');
     expect(await ended(child), said()).toBe(0);
     await hook.close();
+  });
+
+  it('sends no mail twice whose answer is late when RULES_FILE changes', async () => {
+    const smtp = await startSmtpServer();
+    smtp.behave({ do: 'delay', ms: 8_000 });
+    const file = join(folder, 'rules.yaml');
+    writeFileSync(file, 'rules: []\n');
+    const { child, base, said } = await start({
+      RULES_FILE: file,
+      ALERT_EMAIL_ENABLED: 'true',
+      ALERT_EMAIL_TO: 'ops@example.org',
+      ALERT_EMAIL_FROM: 'alerts@example.com',
+      SMTP_URL: smtp.url,
+    });
+    await post(base);
+    await smtp.waitForMails(1);
+    smtp.behave(undefined);
+    child.kill('SIGHUP');
+    await until(() => said().includes('were read anew'), 'it is taken over');
+    await until(async () => {
+      const emails = (await (await fetch(`${base}/api/emails`)).json()) as { items: { status: string }[] };
+      return emails.items[0]?.status === 'sent';
+    }, 'the answer has come');
+    expect(smtp.mails).toHaveLength(1);
+    child.kill('SIGTERM');
+    expect(await ended(child), said()).toBe(0);
+    await smtp.close();
   });
 
   it('takes over a RULES_FILE that was changed while it started', async () => {

@@ -53,8 +53,8 @@ const endingSignals = ['SIGTERM', 'SIGINT'] as const;
 declare const LOG_DETECTOR_VERSION: string | undefined;
 const version = typeof LOG_DETECTOR_VERSION === 'string' ? LOG_DETECTOR_VERSION : 'development';
 
-/** What is being sent when the channels change has so long to finish; what does not is sent again. */
-const reloadGraceMs = 3_000;
+/** What is being sent when the channels change ends as ever, however late its answer: broken off, a mail would go twice. */
+const lateAnswerMs = 3_600_000;
 // How long each phase of the end may take; `log-detector start` kills after 4 s.
 const phaseMs = { work: 1_300, connections: 300, server: 2_300 };
 
@@ -221,7 +221,11 @@ async function start(
   const startTellingAnew = () =>
     startTelling({ settings, pool, connectionString, rules, report, watch, logger });
   let messages = startTellingAnew();
-  closing.work.push(() => messages.stop(phaseMs.work - 200));
+  /** Those before it, which still wait for an answer. */
+  const leaving = new Set<typeof messages>();
+  closing.work.push(async () => {
+    await Promise.all([messages, ...leaving].map((each) => each.stop(phaseMs.work - 200)));
+  });
   const reloading = watchSettings({
     rulesFile: settings.rulesFile,
     templatesDir: settings.templatesDir,
@@ -229,11 +233,16 @@ async function start(
     read: () => readBackendSettings(env),
     async apply(next) {
       warnOfTemplates(next, logger);
-      await messages.stop(reloadGraceMs);
       takeOver(settings, next);
       rules.replace(next.rules);
       absence.replace(next.rules.absence, Date.now());
+      const before = messages;
       messages = startTellingAnew();
+      leaving.add(before);
+      before
+        .stop(lateAnswerMs)
+        .catch((error: Error) => logger.warn({ err: error }, 'closing the channels of before failed'))
+        .finally(() => leaving.delete(before));
       logger.info(
         { rules: next.rules.rules.length, channels: next.rules.channels.length },
         'RULES_FILE and TEMPLATES_DIR were read anew',

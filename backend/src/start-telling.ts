@@ -85,7 +85,8 @@ export function startTelling(parts: TellingParts): Telling {
   return {
     ways: Object.values(channels).map(({ name }) => name),
     async stop(graceMs) {
-      await Promise.all([channelWatch.stop(), delivery.stop(graceMs), dispatching.stop()]);
+      await Promise.all([delivery.stop(graceMs), dispatching.stop()]);
+      await channelWatch.stop();
     },
   };
 }
