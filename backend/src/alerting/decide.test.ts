@@ -107,6 +107,12 @@ describe('decide', () => {
     expect(decided({ isRegressed: true }).memory?.episode).toBe('episode-2');
   });
 
+  it('keeps one of its alerts for when it comes back', () => {
+    const last = memory({ bucket: { tokens: 1.5, at: now } });
+    expect(decided({ memory: last, alertedAt: now - hour })).toMatchObject({ reason: 'rate-limited' });
+    expect(decided({ memory: last, isRegressed: true })).toMatchObject({ reason: 'regressed' });
+  });
+
   it('tells later that it came back, when its alerts were used up', () => {
     const held = decided({ memory: noTokens, isRegressed: true });
     expect(held).toMatchObject({ notify: false, reason: 'rate-limited', memory: { owesRegression: true } });

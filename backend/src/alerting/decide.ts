@@ -83,7 +83,7 @@ export function decide(
   if (!reason) return { notify: false, reason: 'in-cooldown' };
   if (facts.noise?.isNoise) return holdAsNoise(facts, facts.noise, reason, now);
   const { memory } = facts;
-  const taken = take(memory?.bucket, issueLimits, now, true);
+  const taken = take(memory?.bucket, issueLimits, now, reason === 'new' || reason === 'regressed');
   if (!taken.taken) {
     const owed = owedOf(facts, reason);
     const forgets =
@@ -105,6 +105,12 @@ export function decide(
       owesRegression: false,
     },
   };
+}
+
+/** When an alert could tell that it came back. What is said to be over before then might go on, and nobody would know. */
+export function tellableAt(memory: Pick<AlertMemory, 'bucket'> | null, now: number): number {
+  const taken = take(memory?.bucket, issueLimits, now, true);
+  return taken.taken ? now : taken.until;
 }
 
 /** What is still to be told when it is held back now. */

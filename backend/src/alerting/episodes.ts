@@ -5,6 +5,7 @@
 
 import type { PoolClient } from '../db/pool.ts';
 import type { NewAlert } from '../ingest/types.ts';
+import { type AlertMemory, tellableAt } from './decide.ts';
 import type { GatheredIssue, WaitingAlert } from './gather.ts';
 import { issueSubject } from './issue-mail.ts';
 import { alertsChannel, insertAlerts } from './keep-alerts.ts';
@@ -192,8 +193,7 @@ interface PausedIssue {
   notified_count: number | null;
   last_record_id: string;
   state: string;
-  /** What a rule said in place of the policy's. */
-  own_cooldown_ms?: number | null;
+  alert_state?: AlertMemory | null;
 }
 
 async function checkEpisodes(
@@ -205,8 +205,7 @@ async function checkEpisodes(
 ): Promise<void> {
   await followMerges(client, due);
   const { rows: issues } = await client.query<PausedIssue>(
-    `select id, last_seen, previous_seen, rhythm, count, notified_count, last_record_id, state,
-       (alert_state->>'cooldownMs')::float8 as own_cooldown_ms
+    `select id, last_seen, previous_seen, rhythm, count, notified_count, last_record_id, state, alert_state
      from issues
      where id = any($1::uuid[]) and merged_into is null`,
     [due.map(({ issue_id }) => issue_id)],
@@ -225,9 +224,11 @@ async function checkEpisodes(
       ended.push({ id: episode.id, at: new Date(now).toISOString() }); // nothing is left of it
       continue;
     }
-    const cooldownMs = Math.max(settings.policy.cooldownMs, issue.own_cooldown_ms ?? 0);
+    const memory = issue.alert_state ?? null;
+    const cooldownMs = Math.max(settings.policy.cooldownMs, memory?.cooldownMs ?? 0);
     const quietAt = Date.parse(issue.last_seen) + quietMs(longestPauseMs(issue), cooldownMs);
-    const overAt = lasting.has(episode.fingerprint) ? Math.max(quietAt, now + lastingCheckMs) : quietAt;
+    const lastsUntil = lasting.has(episode.fingerprint) ? now + lastingCheckMs : 0;
+    const overAt = Math.max(quietAt, lastsUntil, tellableAt(memory, now));
     if (overAt > now && issue.state !== 'resolved') checkLater.push({ id: episode.id, at: new Date(overAt) });
     else {
       ended.push({ id: episode.id, at: issue.last_seen });

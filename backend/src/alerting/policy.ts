@@ -34,8 +34,8 @@ export const defaultPolicy: AlertPolicy = {
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** Alerts of one issue: five at once, then one in six hours. */
-export const issueLimits: BucketLimits = { capacity: 5, perMs: 1 / (6 * hourMs), reserve: 0 };
+/** Alerts of one issue: five at once, then one in six hours; and one that is kept for when it comes back. */
+export const issueLimits: BucketLimits = { capacity: 6, perMs: 1 / (6 * hourMs), reserve: 1 };
 
 /** An hour's mails at once, of which a third is kept for issues never told of. */
 export function mailLimits(perHour: number): BucketLimits {

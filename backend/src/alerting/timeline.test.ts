@@ -157,6 +157,39 @@ describe('one issue', () => {
     expect(line.told.length).toBeGreaterThanOrEqual(7);
   });
 
+  it('that used up its mails is told when it comes back, and is not said to be over before it could be', async () => {
+    const line = timeline({ policy: { cooldownMs: minutes(20), whenOver: true } })
+      .every(minutes(5), 0, hours(13), { issue: 'refused' })
+      .at(minutes(800), { issue: 'refused' })
+      .do(minutes(880), async () => {});
+    await line.run(hours(24));
+    const told = line.mails.map(({ at, reason }) => [Math.floor(at / minutes(1)), reason]);
+    expect(told.map(([at]) => at)).toEqual([0, 20, 40, 60, 80, 360, 720, 795, 800, 1080]);
+    expect(told.slice(-3)).toEqual([
+      [795, 'over'],
+      [800, 'regressed'],
+      // It was quiet long enough at 875; from now on it could be told again.
+      [1080, 'over'],
+    ]);
+  });
+
+  it('that used up its mails is told when it comes back after a person resolved it', async () => {
+    const line = timeline({ policy: { cooldownMs: minutes(20) } });
+    const resolve = async (at: number) => {
+      const { rows } = await database.pool.query<{ id: string }>('select id from issues');
+      const now = new Date(line.start + at).toISOString();
+      await changeState(database.pool, rows[0]!.id, { state: 'resolved' }, now);
+    };
+    line.every(minutes(5), 0, hours(3), { issue: 'refused' });
+    for (const at of [101, 106, 111]) line.do(minutes(at), () => resolve(minutes(at)));
+    await line.run(hours(3));
+    expect(line.mails.map(({ at, reason }) => [at / minutes(1), reason]).slice(-3)).toEqual([
+      [105, 'regressed'],
+      [110, 'regressed'],
+      [115, 'regressed'],
+    ]);
+  });
+
   it('has come back, in a new thread, when it was quiet for longer than a cooldown', async () => {
     const line = await timeline()
       .at(0, { issue: 'refused' })

@@ -1,7 +1,7 @@
 // Alerts that wait, episodes and budgets in memory: what alerting/dispatch.ts and alerting/episodes.ts keep in tables. What
 // decides is theirs: planFor, gather, quietMs and writeMail are called as they are.
 
-import type { AlertMemory } from '../alerting/decide.ts';
+import { type AlertMemory, tellableAt } from '../alerting/decide.ts';
 import {
   type DispatchSettings,
   loudOf,
@@ -283,7 +283,7 @@ export class MemoryOutbox {
         episode.endedAt = now;
         continue;
       }
-      const overAt = this.#overAt(issue);
+      const overAt = this.#overAt(issue, now);
       // Whole ms, as the database keeps it.
       if (overAt > now && issue.state !== 'resolved') episode.checkAt = Math.trunc(overAt);
       else {
@@ -296,11 +296,12 @@ export class MemoryOutbox {
     return next.length > 0 ? Math.min(...next) : null;
   }
 
-  #overAt({ rhythm, lastSeen, previousSeen, alertState }: MemoryIssue): number {
+  #overAt({ rhythm, lastSeen, previousSeen, alertState }: MemoryIssue, now: number): number {
     const last = Date.parse(lastSeen);
     const longest = Math.max(rhythm * 1000, previousSeen === null ? 0 : last - Date.parse(previousSeen));
-    const own = (alertState as AlertMemory | null)?.cooldownMs ?? 0;
-    return last + quietMs(longest, Math.max(this.#settings.policy.cooldownMs, own));
+    const memory = alertState as AlertMemory | null;
+    const cooldownMs = Math.max(this.#settings.policy.cooldownMs, memory?.cooldownMs ?? 0);
+    return Math.max(last + quietMs(longest, cooldownMs), tellableAt(memory, now));
   }
 
   #tellOver(over: readonly { episode: Episode; issue: MemoryIssue }[], now: number): void {

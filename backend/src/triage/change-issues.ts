@@ -69,7 +69,14 @@ export async function changeStateIn(
       mute = $7,
       muted_until = $4,
       muted_until_count = $5,
-      resolved_at = case when $3 = 'resolved' then $6::timestamptz else resolved_at end
+      resolved_at = case when $3 = 'resolved' then $6::timestamptz else resolved_at end,
+      -- What is resolved is told if it comes back, though it used up its alerts.
+      alert_state = case
+        when $3 = 'resolved'
+        then jsonb_set(
+          alert_state, '{bucket,tokens}', to_jsonb(greatest((alert_state #>> '{bucket,tokens}')::float8, 1)))
+        else alert_state
+      end
     where fingerprint = $1 and service = $2`,
     [
       leader.fingerprint,
