@@ -81,6 +81,28 @@ describe('two issues that become one', () => {
     ]);
   });
 
+  it('stay muted for as many records as before, and only these were held by the mute', async () => {
+    const line = timeline();
+    const split = async () => splitIssues(database.pool, await idOf('rare'), [await idOf('often')]);
+    line
+      .at(0, { issue: 'rare' }, { issue: 'often', times: 100 })
+      .do(minutes(1), async () => {
+        const at = new Date(line.start + minutes(1)).toISOString();
+        await changeState(database.pool, await idOf('rare'), { state: 'muted', mutedUntilCount: 11 }, at);
+      })
+      .do(minutes(2), merge)
+      .every(minutes(1), minutes(3), minutes(10), { issue: 'rare' })
+      .do(minutes(10), split)
+      .every(minutes(1), minutes(11), minutes(20), { issue: 'rare' });
+    await line.run(minutes(30));
+    expect(line.mails.map(({ at, reason }) => [at / minutes(1), reason])).toEqual([
+      [0, 'roll-up'],
+      [13, 'still-failing'],
+    ]);
+    expect(line.mails[1]!.body).toContain('until it has 11 records, and now it has 11.');
+    expect(line.mails[1]!.body.replaceAll('\n', ' ')).toContain(', 9 of them while it was muted.');
+  });
+
   it('say when they are over how many records the episode had, and not what was there before', async () => {
     const lasted = ({ mails }: Timeline) =>
       mails.flatMap(({ reason, body }) => (reason === 'over' ? (/Lasted: .*/.exec(body) ?? []) : []));

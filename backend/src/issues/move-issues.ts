@@ -131,7 +131,10 @@ export async function joinIssues(
       notified_at = greatest(i.notified_at, $8::timestamptz),
       notified_count = coalesce(i.notified_count + $9::bigint, i.notified_count, $9::bigint),
       alert_state = case when i.notified_at is null then coalesce($10::jsonb, i.alert_state) else i.alert_state end,
-      window_peak = greatest(i.window_peak, $11::float8)
+      window_peak = greatest(i.window_peak, $11::float8),
+      -- What a mute counts from, and up to, is as far away as before.
+      muted_until_count = i.muted_until_count + $5::bigint,
+      mute = jsonb_set(i.mute, '{count}', to_jsonb((i.mute->>'count')::bigint + $5::bigint))
     where fingerprint = $1 and service = $2
     returning count`,
     [

@@ -256,7 +256,11 @@ async function splitOff(client: PoolClient, leader: Leader, id: string): Promise
   await client.query(
     `update issues
     set count = greatest(count - $3::bigint, 0),
-      notified_count = case when notified_count is not null then greatest(notified_count - $3::bigint, 0) end
+      notified_count = case when notified_count is not null then greatest(notified_count - $3::bigint, 0) end,
+      muted_until_count = case
+        when muted_until_count is not null then greatest(muted_until_count - $3::bigint, 1)
+      end,
+      mute = jsonb_set(mute, '{count}', to_jsonb(greatest((mute->>'count')::bigint - $3::bigint, 0)))
     where fingerprint = $1 and service = $2`,
     [leader.fingerprint, leader.service, count],
   );
