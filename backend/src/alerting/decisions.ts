@@ -4,6 +4,7 @@ import type { RecordDecisions } from '@log-detector/contract';
 import type { Pool } from '../db/pool.ts';
 import { bucketOfId } from '../db/record-id.ts';
 import { explain } from './explain.ts';
+import { droppedBecause } from './history.ts';
 import { readFacts } from './rules/read-facts.ts';
 import { emptyRuleSet, type RuleSet } from './rules/rule-set.ts';
 import type { RuleState } from './rules/types.ts';
@@ -29,14 +30,14 @@ export async function decisionsOfRecord(
   );
   const record = rows[0];
   if (!record) return undefined;
-  const { rows: alerts } = await pool.query<Omit<AlertRow, 'explanation'>>(
-    `select a.to_address, a.reason, a.status as state, a.held, a.created_at, a.notification_id,
+  const { rows: alerts } = await pool.query<Omit<AlertRow, 'explanation'> & { channel: string }>(
+    `select a.channel, a.to_address, a.reason, a.status as state, a.held, a.created_at, a.notification_id,
        n.reason as mail, n.status as mail_status, n.error_message
      from alerts a
      left join notifications n on n.id = a.notification_id
      where a.record_id = $1
      union all
-     select n.to_address, n.reason, 'mailed', 0, n.created_at, n.id, n.reason, n.status, n.error_message
+     select n.channel, n.to_address, n.reason, 'mailed', 0, n.created_at, n.id, n.reason, n.status, n.error_message
      from notifications n
      where n.record_id = $1 and not exists (select from alerts a where a.notification_id = n.id)
      order by created_at, to_address`,
@@ -50,7 +51,11 @@ export async function decisionsOfRecord(
     reason: record.reason,
     explanation: explain(record.reason),
     rules: await rulesOf(pool, recordId, record, rules),
-    alerts: alerts.map((alert) => ({ ...alert, explanation: explain(alert.reason) })),
+    alerts: alerts.map(({ channel, ...alert }) => ({
+      ...alert,
+      ...(alert.state === 'dropped' ? { error_message: droppedBecause(channel) } : {}),
+      explanation: explain(alert.reason),
+    })),
   };
 }
 

@@ -4,8 +4,10 @@ const sentences: Record<string, string> = {
   ungrouped: 'Every record that is not a duplicate alerts (ALERT_GROUPING=off).',
   new: 'No alert of its issue was made before.',
   regressed: 'Its issue came back, after it was resolved or had been quiet for longer than is usual for it.',
-  spike: 'Its issue made far more records in five minutes than in any five minutes before.',
-  'still-failing': 'Its issue goes on, and the cooldown since the alert before was over.',
+  spike:
+    'Its issue made far more records in five minutes than in any five minutes before, or became as bad as it was muted until.',
+  'still-failing':
+    'Its issue goes on, and the cooldown since the alert before was over, or a mute of it; or it goes to a place that was not told of it before.',
   over: 'Its issue has been quiet for longer than is usual for it.',
   'roll-up': 'Several alerts were gathered into one mail.',
   duplicate:

@@ -163,7 +163,8 @@ async function waitingOfRecord(pool: Pool, recordId: string): Promise<Notificati
   }));
 }
 
-function droppedBecause(channel: string | null | undefined): string {
+/** Why an alert is in no mail. */
+export function droppedBecause(channel: string | null | undefined): string {
   return channel === 'email'
     ? 'the recipient is no longer active'
     : 'the channel is not configured any more, or kept nothing open that ended with it';

@@ -445,6 +445,9 @@ describe('several recipients', () => {
     expect(await notificationsOfRecord(database.pool, recordId!)).toMatchObject([
       { status: 'skipped', error_message: 'the recipient is no longer active' },
     ]);
+    expect(await decisionsOfRecord(database.pool, recordId!)).toMatchObject({
+      alerts: [{ state: 'dropped', mail: null, error_message: 'the recipient is no longer active' }],
+    });
   });
 });
 

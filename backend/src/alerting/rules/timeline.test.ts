@@ -124,6 +124,10 @@ rules:
       [0, 'a@example.org', '[NEW] api on a: refused'],
       [300, 'b@example.org', '[STILL FAILING] api on a: refused'],
     ]);
+    const toB = line.mails.find(({ to }) => to === 'b@example.org')!;
+    expect((await decisionsOfRecord(database.pool, toB.facts.recordId!))?.explanation).toContain(
+      'it goes to a place that was not told of it before',
+    );
   });
 
   it('tells of one issue in one batch wherever its records are routed to', async () => {
