@@ -12,6 +12,7 @@ import { makeChannels } from './registry.ts';
 import { sesChannel } from './ses/ses.ts';
 import { smtpChannel } from './smtp/smtp.ts';
 import { smtpError } from './smtp/smtp-error.ts';
+import { aMessage, someFacts } from './test-help.ts';
 
 const from = 'Log Detector <alerts@example.com>';
 const message: OutgoingMessage = {
@@ -72,17 +73,73 @@ describe('the smtp channel', () => {
     { at: 'connect', code: 421, retry: 'later' },
     { at: 'connect', code: 554, retry: 'later' },
     { at: 'mail', code: 451, retry: 'later' },
-    { at: 'mail', code: 550, retry: 'never' },
+    { at: 'mail', code: 550, retry: 'later' },
     { at: 'mail', code: 530, retry: 'later' },
     { at: 'rcpt', code: 450, retry: 'later' },
     { at: 'rcpt', code: 550, retry: 'never' },
     { at: 'data', code: 452, retry: 'later' },
     { at: 'data', code: 554, retry: 'never' },
   ] as const)('says $retry when the server answers $code at $at', async ({ at, code, retry }) => {
-    smtp.behave({ do: 'refuse', at, code, message: `no ${code}` }, 1);
+    smtp.behave({ do: 'refuse', at, code, message: `no ${code}` }, 2);
     const failure = await failureOf(smtpChannel({ url: smtp.url, from }));
     expect(failure.retry).toBe(retry);
     expect(failure.message).toContain(`no ${code}`);
+    smtp.behave(undefined);
+  });
+
+  it.each([
+    '5.4.5 Daily user sending limit exceeded. For more information on Gmail',
+    "5.7.233 Your message can't be sent because your tenant exceeded its daily limit for sending email",
+    'Domain example.com has exceeded the max emails per hour (200/200 (100%)) allowed. Message discarded.',
+  ])('says later when the account sent enough for now: %s', async (words) => {
+    for (const at of ['rcpt', 'data'] as const) {
+      smtp.behave({ do: 'refuse', at, code: 550, message: words }, 1);
+      expect((await failureOf(smtpChannel({ url: smtp.url, from }))).retry).toBe('later');
+    }
+  });
+
+  it('sends a mail that a filter refuses once more, without anything that a log wrote', async () => {
+    smtp.clear();
+    smtp.behave({ do: 'refuse', at: 'data', code: 554, message: '5.7.1 spam: GTUBE' }, 1);
+    const channel = smtpChannel({ url: smtp.url, from });
+    const poisoned = aMessage(
+      {
+        to: message.to,
+        subject: '[NEW] api on web-1: ERROR GTUBE',
+        text: 'ERROR GTUBE',
+        html: '<p>GTUBE</p>',
+      },
+      { title: 'ERROR GTUBE', message: 'ERROR GTUBE' },
+    );
+    await channel.send(poisoned, inTime());
+    channel.close();
+    expect(smtp.mails).toHaveLength(1);
+    const [{ raw, parsed }] = smtp.mails as [(typeof smtp.mails)[0]];
+    expect(raw).not.toContain('GTUBE');
+    expect(parsed.messageId).toBe(poisoned.messageId);
+    expect(parsed.subject).toBe('[NEW] api on web-1: its text was refused');
+    expect(parsed.text).toContain('(554 5.7.1)');
+    for (const { url } of poisoned.facts!.links) expect(parsed.text).toContain(url);
+    expect(parsed.text).toContain(poisoned.facts!.url);
+  });
+
+  it('names each issue of a roll-up that a filter refuses', async () => {
+    smtp.clear();
+    smtp.behave({ do: 'refuse', at: 'data', code: 552, message: '5.3.4 too large' }, 1);
+    const channel = smtpChannel({ url: smtp.url, from });
+    const item = { ...someFacts(), issueId: 'i', recordId: 'r', title: 'GTUBE' };
+    const items = [
+      item,
+      { ...item, service: 'worker', host: 'web-2', url: 'https://logs.example.com/records/2' },
+    ];
+    await channel.send(
+      aMessage({ to: message.to, subject: '[2 ISSUES] api, worker' }, { items, service: 'api, worker' }),
+      inTime(),
+    );
+    channel.close();
+    const [{ raw, parsed }] = smtp.mails as [(typeof smtp.mails)[0]];
+    expect(raw).not.toContain('GTUBE');
+    expect(parsed.text).toContain('worker on web-2:\nhttps://logs.example.com/records/2');
   });
 
   it.each(['connect', 'data'] as const)('says later when the connection is lost at %s', async (at) => {
@@ -232,7 +289,7 @@ describe('the ses channel', () => {
 
   it.each([
     { status: 400, type: 'MessageRejected', retry: 'never' },
-    { status: 400, type: 'MailFromDomainNotVerifiedException', retry: 'never' },
+    { status: 400, type: 'MailFromDomainNotVerifiedException', retry: 'later' },
     { status: 400, type: 'BadRequestException', retry: 'never' },
     { status: 404, type: 'NotFoundException', retry: 'never' },
     { status: 400, type: 'SendingPausedException', retry: 'later' },
@@ -252,6 +309,19 @@ describe('the ses channel', () => {
     });
     expect(failure.retry).toBe(retry);
     expect(failure.message).toBe(`ses: ${type} as told (HTTP ${status})`);
+  });
+
+  it.each([
+    { who: 'the sender', address: 'alerts@example.com', retry: 'later' },
+    { who: 'a recipient', address: 'ops@example.org', retry: 'never' },
+  ] as const)('says $retry when $who is not verified with SES', async ({ address, retry }) => {
+    const failure = await failureFrom((response) => {
+      response.writeHead(400, { 'content-type': 'application/json', 'x-amzn-errortype': 'MessageRejected' });
+      const words =
+        'Email address is not verified. The following identities failed the check in region EU-WEST-1';
+      response.end(JSON.stringify({ message: `${words}: ${address}` }));
+    });
+    expect(failure.retry).toBe(retry);
   });
 
   it.each([

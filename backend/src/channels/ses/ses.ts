@@ -60,7 +60,7 @@ export function sesChannel({ from }: SesSettings): Channel {
         if (!sent.MessageId) throw new Error('the answer has no MessageId; is the endpoint SES?');
         return sent.MessageId;
       } catch (error) {
-        throw sesError(error, name);
+        throw sesError(error, name, from);
       }
     },
     async quota(signal) {
@@ -77,7 +77,7 @@ export function sesChannel({ from }: SesSettings): Channel {
           sentLastDay: quota.SentLast24Hours ?? 0,
         };
       } catch (error) {
-        throw sesError(error, name);
+        throw sesError(error, name, from);
       }
     },
     close() {

@@ -1,23 +1,37 @@
 // What nodemailer throws -> a NotificationError: 4xx later, 5xx never, no answer later. An answer that is about us and
-// not about the message (greeting, login, TLS) is worth another try whatever its number: someone will mend it.
+// not about the message (greeting, login, TLS, our sender, what we may send in a day) is worth another try whatever its
+// number: someone will mend it, or it passes.
 
 import type { NodemailerError } from 'nodemailer';
 import { NotificationError } from '../notification-error.ts';
 
 /** Replies that ask for a login or refuse it (RFC 4954). */
 const aboutLogin = new Set([530, 534, 535, 538]);
-/** Steps at which a 5xx speaks of this message, its sender or its recipient. */
-const aboutMessage = /^(MAIL|RCPT|DATA|BDAT)/i;
+/** Steps at which a 5xx speaks of this message or its recipient. */
+const aboutMessage = /^(RCPT|DATA|BDAT)/i;
+/** The account's limit, which Gmail (5.4.5), Exchange Online and hosters refuse with for good, though it passes in hours. */
+const aboutLimit =
+  /\b(5\.4\.5|5\.1\.90|5\.7\.23[23])\b|\b(daily|hourly|sending) (limit|quota)\b|exceeded.*\bper (hour|day)\b/i;
 
 function canRetry(error: NodemailerError): boolean {
-  const { responseCode, code, command = '' } = error;
+  const { responseCode, code, command = '', response = '' } = error;
   if (responseCode !== undefined && responseCode >= 500)
     return (
-      aboutLogin.has(responseCode) || !aboutMessage.test(command || (code === 'EENVELOPE' ? 'RCPT' : ''))
+      aboutLogin.has(responseCode) ||
+      aboutLimit.test(response) ||
+      !aboutMessage.test(command || (code === 'EENVELOPE' ? 'RCPT' : ''))
     );
   if (responseCode !== undefined) return true;
   // Without an answer from the server: the envelope or the message itself could not be made.
   return code !== 'EENVELOPE' && code !== 'EMESSAGE';
+}
+
+/** Whether the server refused for good what the mail says, or its size: it took sender and recipient. */
+export function isContentRefused(error: unknown): boolean {
+  const failure = error as NodemailerError;
+  return (
+    (failure.responseCode ?? 0) >= 500 && /^(DATA|BDAT)/i.test(failure.command ?? '') && !canRetry(failure)
+  );
 }
 
 /**

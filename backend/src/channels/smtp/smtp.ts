@@ -1,11 +1,13 @@
 // Notifications -> mails through an SMTP server (SMTP_URL), over a pool of kept connections. A server that has the whole
-// message may take minutes to say that it keeps it (a content filter); giving up before that would repeat the mail.
+// message may take minutes to say that it keeps it (a content filter); giving up before that would repeat the mail. One that
+// a filter refuses goes out once more without log text.
 
 import { PassThrough } from 'node:stream';
-import { createTransport } from 'nodemailer';
-import type { Channel } from '../channel.ts';
+import { createTransport, type NodemailerError } from 'nodemailer';
+import type { Channel, OutgoingMessage } from '../channel.ts';
 import { mailHeaders } from '../mail-headers.ts';
-import { smtpError } from './smtp-error.ts';
+import { bareMail } from './bare-mail.ts';
+import { isContentRefused, smtpError } from './smtp-error.ts';
 
 export interface SmtpSettings {
   /**
@@ -47,29 +49,38 @@ export function smtpChannel(settings: SmtpSettings): Channel {
     done();
   });
 
+  async function hand(message: OutgoingMessage, signal: AbortSignal): Promise<string> {
+    const late = new AbortController();
+    const handOver = setTimeout(() => late.abort(), handOverMs);
+    try {
+      const mail: Parameters<typeof transport.sendMail>[0] & HandedOver = {
+        from,
+        to: { name: '', address: message.to },
+        subject: message.subject,
+        text: message.text,
+        html: message.html ?? undefined,
+        messageId: message.messageId,
+        headers: { ...mailHeaders(message.id), ...message.headers },
+        signal: AbortSignal.any([signal, late.signal]),
+        onHandedOver: () => clearTimeout(handOver),
+      };
+      return (await transport.sendMail(mail)).messageId;
+    } finally {
+      clearTimeout(handOver);
+    }
+  }
+
   return {
     name,
     maxSendMs: handOverMs + answerMs,
     async send(message, signal) {
-      const late = new AbortController();
-      const handOver = setTimeout(() => late.abort(), handOverMs);
       try {
-        const mail: Parameters<typeof transport.sendMail>[0] & HandedOver = {
-          from,
-          to: { name: '', address: message.to },
-          subject: message.subject,
-          text: message.text,
-          html: message.html ?? undefined,
-          messageId: message.messageId,
-          headers: { ...mailHeaders(message.id), ...message.headers },
-          signal: AbortSignal.any([signal, late.signal]),
-          onHandedOver: () => clearTimeout(handOver),
-        };
-        return (await transport.sendMail(mail)).messageId;
+        return await hand(message, signal).catch((error: NodemailerError) => {
+          if (!isContentRefused(error)) throw error;
+          return hand(bareMail(message, error.response ?? ''), signal);
+        });
       } catch (error) {
         throw smtpError(error, name, password);
-      } finally {
-        clearTimeout(handOver);
       }
     },
     close() {
