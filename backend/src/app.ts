@@ -177,16 +177,15 @@ export async function buildApp(options: AppOptions): Promise<App> {
   watchRoutes({ pool, watch })(app);
   alertingRoutes(pool, settings.alerts, rules)(app);
   rulesRoutes(pool, rules)(app);
+  const takenOff = { settings: settings.alerts, newId: () => newId(Date.now()), log: logger };
   feedbackRoutes({
+    ...takenOff,
     pool,
     topicArn: settings.sesFeedbackTopicArn,
-    settings: settings.alerts,
-    newId: () => newId(Date.now()),
-    log: logger,
     ...(options.fetchText ? { fetchText: options.fetchText } : {}),
   })(app);
   frontPageRoutes({ pool, hasKey: settings.apiKey !== undefined })(app);
-  actingRoutes({ pool, linkSecrets, to: settings.alerts.to, rules, log: logger })(app);
+  actingRoutes({ pool, linkSecrets, to: settings.alerts.to, rules, takenOff, log: logger })(app);
   app.get(
     '/health',
     {

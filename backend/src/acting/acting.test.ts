@@ -399,6 +399,25 @@ describe('unsubscribing', () => {
     expect((await backend.database.pool.query('select 1 from unsubscriptions')).rowCount).toBe(0);
   });
 
+  it('is told to the address itself, which may be a list, and to another recipient, once', async () => {
+    const alerts = { enabled: true, to: [who, 'b@example.org'], from: 'alerts@example.com', baseUrl };
+    const mailing = await givenBackend({ alerts });
+    const { pool } = mailing.database;
+    const own = await signingKey(pool, [], Date.now());
+    const url = pathOf(mailLinks(own, { baseUrl }, who, newId(Date.now()), Date.now()).unsubscribe);
+    for (let press = 0; press < 2; press += 1) await mailing.app.inject({ method: 'POST', url });
+    const { rows } = await pool.query<{ to_address: string; subject: string; body: string }>(
+      'select to_address, subject, body from notifications order by subject desc',
+    );
+    await mailing.close();
+    expect(rows.map(({ to_address: to, subject }) => [to, subject])).toEqual([
+      [who, `[UNSUBSCRIBED] ${who}`],
+      ['b@example.org', `[RECIPIENT DEACTIVATED] ${who}`],
+    ]);
+    expect(rows[0]!.body).toContain(`${baseUrl}/unsubscribe/`);
+    expect(rows[1]!.body).not.toContain('/unsubscribe/');
+  });
+
   it('is remembered for an address that has no row of its own', async () => {
     await oneClick(pathOf(links().unsubscribe));
     const { rows } = await backend.database.pool.query('select address from unsubscriptions');

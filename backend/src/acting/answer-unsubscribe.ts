@@ -1,8 +1,9 @@
 // The link of List-Unsubscribe, and of the foot of each mail -> its page, and what its button, or a mail provider's one-click
 // POST (RFC 8058), does. A provider may say it twice: who is unsubscribed already stays so, and that is no fault.
 
-import { pageToken } from '../alerting/links/links.ts';
-import { inTransaction } from '../db/pool.ts';
+import { pageToken, subscribeUrl } from '../alerting/links/links.ts';
+import { sayUnsubscribed, tellTakenOff } from '../alerting/tell-taken-off.ts';
+import { inTransaction, type PoolClient } from '../db/pool.ts';
 import { faultPage, messagePage } from './fault-pages.ts';
 import { button, page, paragraph, quiet } from './page.ts';
 import { type Answer, readSigned, type Signed } from './read-signed.ts';
@@ -35,7 +36,7 @@ export async function answerUnsubscribe(parts: ActingParts, token: string): Prom
     if (await claimLink(client, link, at))
       return purpose === 'unsubscribe' && (await isUnsubscribed(client, recipient));
     if (purpose === 'subscribe') await subscribe(client, recipient);
-    else await unsubscribe(client, recipient, at);
+    else if (await unsubscribe(client, recipient, at)) await tell(parts, client, asked);
     return true;
   });
   if (!isDone) return messagePage(409, 'This link was used already', usedText, []);
@@ -43,6 +44,21 @@ export async function answerUnsubscribe(parts: ActingParts, token: string): Prom
     return messagePage(200, 'Subscribed again', `${recipient} gets mails as before.`, []);
   parts.log?.warn({ recipient }, 'a recipient unsubscribed; add the address again with POST /api/recipients');
   return { status: 200, html: gonePage(asked) };
+}
+
+/** A provider or a reader of many may have pressed it: whom it concerns hears of it, and can take it back. */
+async function tell(
+  { takenOff }: ActingParts,
+  client: PoolClient,
+  { link, key, now }: Signed,
+): Promise<void> {
+  if (!takenOff) return;
+  const address = link.recipient;
+  await sayUnsubscribed(client, takenOff, address, subscribeUrl(key, takenOff.settings, address, now));
+  const because = 'it was unsubscribed by the link of a mail';
+  const remedy =
+    'It was sent a link to take that back. Whoever runs Log Detector can also add it to the recipients again.';
+  await tellTakenOff(client, takenOff, { address, because, remedy }, now);
 }
 
 async function readAsked(parts: ActingParts, token: string): Promise<Signed | Answer> {

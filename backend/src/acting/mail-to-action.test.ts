@@ -83,6 +83,14 @@ const post = (parts: object) =>
     { 'x-api-key': apiKey },
   );
 
+/** Of the newest record. */
+async function lastReason(): Promise<string> {
+  const { rows } = await backend.database.pool.query<{ reason: string }>(
+    'select reason from log_records order by id desc limit 1',
+  );
+  return rows[0]!.reason;
+}
+
 async function mailAfter(parts: object): Promise<ReceivedMail> {
   smtp.clear();
   await post(parts);
@@ -244,17 +252,15 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
       await page.getByRole('button', { name: 'Not an error: add the rule' }).click();
       await page.getByRole('heading', { name: 'The rule was added' }).waitFor();
       await post({ message: 'ERROR liveness probe of 10.0.0.7 was late by 44 ms' });
-      const { rows } = await backend.database.pool.query(
-        'select reason from log_records order by id desc limit 1',
-      );
-      expect(rows).toEqual([{ reason: 'excluded' }]);
+      expect(await lastReason()).toBe('excluded');
     } finally {
       await browser.close();
     }
   });
 
-  it('a recipient of ALERT_EMAIL_TO unsubscribes, and is sent nothing more', async () => {
+  it('a recipient of ALERT_EMAIL_TO unsubscribes, is told so with a link to take it back, and is sent nothing more', async () => {
     const mail = await mailAfter({ message: 'ERROR the disk is on fire' });
+    smtp.clear();
     const browser = await startBrowser(chromium!);
     try {
       const page = await (await browser.newContext({ ...phone, colorScheme: 'dark' })).newPage();
@@ -263,14 +269,22 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
       await page.getByRole('button', { name: 'Unsubscribe' }).click();
       await page.getByRole('heading', { name: 'Unsubscribed' }).waitFor();
       await shoot(page, 'unsubscribed');
+      await post({ message: 'ERROR the roof is on fire' });
+      expect(await lastReason()).toBe('no-recipients');
+      const [last] = (await smtp.waitForMails(1)) as [ReceivedMail];
+      expect(last.parsed.subject).toBe(`[UNSUBSCRIBED] ${who}`);
+      expect(linksOf(last).text).toEqual(linksOf(last).html);
+      await page.goto('about:blank'); // the page before allows a mail no styles
+      await page.setContent(String(last.parsed.html));
+      await shoot(page, 'unsubscribed-mail');
+      await page.getByRole('link', { name: 'Get mails again' }).click();
+      await page.getByRole('button', { name: 'Subscribe again' }).click();
+      await page.getByRole('heading', { name: 'Subscribed again' }).waitFor();
     } finally {
       await browser.close();
     }
-    await post({ message: 'ERROR the roof is on fire' });
-    const { rows } = await backend.database.pool.query(
-      'select reason from log_records order by id desc limit 1',
-    );
-    expect(rows).toEqual([{ reason: 'no-recipients' }]);
+    await post({ message: 'ERROR the cellar is on fire' });
+    expect(await lastReason()).toBe('new');
   });
 });
 

@@ -4,7 +4,9 @@
 
 import { Type } from 'typebox';
 import { rotateLinkKey } from '../alerting/links/keys.ts';
+import type { LinkSettings } from '../alerting/links/links.ts';
 import type { RuleBook } from '../alerting/rules/rule-book.ts';
+import type { TakenOffParts } from '../alerting/tell-taken-off.ts';
 import type { Pool } from '../db/pool.ts';
 import { ErrorAnswer, HttpError, isDatabaseAway } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
@@ -25,6 +27,8 @@ export interface ActingParts {
   /** Told of a rule that was added; asked what they hold. */
   rules?: Pick<RuleBook, 'refresh' | 'current'>;
   log?: { warn(fields: object, message: string): void };
+  /** Tells that someone unsubscribed; left out: nobody is told. */
+  takenOff?: TakenOffParts & { settings: LinkSettings };
   now?: () => number;
 }
 

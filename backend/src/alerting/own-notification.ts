@@ -6,7 +6,7 @@ import { messageId } from '../channels/mail-headers.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
 import { wakeChannel } from '../outbox/queue.ts';
 import { sentColumns } from './history.ts';
-import { page, paragraph } from './mail-html.ts';
+import { link, page, paragraph } from './mail-html.ts';
 import { type AlertChannel, isMail, type Target } from './targets.ts';
 import { applyTemplates, type Templates } from './templates.ts';
 
@@ -23,7 +23,7 @@ export interface OwnMessage {
   id: string;
   reason: string;
   subject: string;
-  /** One paragraph a line. */
+  /** One paragraph a line; the links of `facts` come below. */
   text: string;
   facts: MessageFacts;
 }
@@ -35,8 +35,12 @@ export async function addOwnNotification(
   message: OwnMessage,
   settings: OwnSettings,
 ): Promise<Notification> {
-  const { id, reason, subject, text, facts } = message;
-  const html = page(subject, text.trim().split('\n').map(paragraph));
+  const { id, reason, subject, facts } = message;
+  const text = message.text + facts.links.map(({ label, url }) => `\n${label}:\n${url}\n`).join('');
+  const html = page(subject, [
+    ...message.text.trim().split('\n').map(paragraph),
+    ...facts.links.map(({ label, url }) => link(url, label)),
+  ]);
   const told = applyTemplates(settings.templates, channel, { subject, text, html }, facts);
   const { rows } = await client.query<Notification>(
     `insert into notifications

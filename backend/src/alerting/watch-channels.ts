@@ -150,9 +150,12 @@ async function giveUpStrangers(
   }
 }
 
-/** Mails that wait (the server is away) for who was taken off meanwhile. A test goes to whomever a person names. */
+/**
+ * Mails that wait (the server is away) for who was taken off meanwhile. A test goes to whomever a person names, and that someone
+ * was unsubscribed to just that address.
+ */
 async function skipTakenOff(client: PoolClient, { to }: HealthSettings): Promise<void> {
-  const waits = `n.status = 'pending' and n.channel = 'email' and n.reason <> 'test'
+  const waits = `n.status = 'pending' and n.channel = 'email' and n.reason not in ('test', 'unsubscribed')
     and (n.leased_until is null or n.leased_until <= now())`;
   const { rows } = await client.query<{ to_address: string }>(
     `select to_address

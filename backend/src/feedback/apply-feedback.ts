@@ -1,26 +1,14 @@
 // What SES said of a mail -> noted on its notification; and when no mail will arrive there any more, its recipient is
 // deactivated and another one told. Said again, it does nothing.
 
-import { noFacts } from '../alerting/facts.ts';
-import { addOwnNotification } from '../alerting/own-notification.ts';
-import { activeAddresses } from '../alerting/recipients.ts';
-import { mailTo, type Target } from '../alerting/targets.ts';
-import { type HealthSettings, othersThan } from '../alerting/tell-health.ts';
+import { type TakenOffParts, tellTakenOff } from '../alerting/tell-taken-off.ts';
 import { inTransaction, type Pool, type PoolClient } from '../db/pool.ts';
-import { lockBudgets, readBudgets, writeBudgets } from '../outbox/budgets.ts';
-import { type BucketLimits, take } from '../outbox/token-bucket.ts';
 import type { SesEvent } from './ses-event.ts';
 
-export interface FeedbackParts {
+export interface FeedbackParts extends TakenOffParts {
   pool: Pool;
-  settings: HealthSettings;
-  newId: () => string;
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
-
-/** Messages about deactivated recipients: five at once, then one in twelve minutes. */
-const tellLimits: BucketLimits = { capacity: 5, perMs: 5 / 3_600_000, reserve: 0 };
-const tellBudget = 'told:deactivated';
 
 /** SES may say of a mail that it bounced before we have written down that SES took it. */
 const settlingMs = 60_000;
@@ -69,11 +57,12 @@ async function noteFeedback(client: PoolClient, event: SesEvent): Promise<string
 
 async function deactivate(
   client: PoolClient,
-  { settings, newId, log }: FeedbackParts,
+  parts: FeedbackParts,
   { feedback, detail }: SesEvent,
   address: string,
   now: number,
 ): Promise<void> {
+  const { log } = parts;
   const because = `${feedback === 'bounced' ? 'a mail bounced' : 'the recipient complained of a mail'}: ${detail}`;
   const { rowCount: rows } = await client.query(
     `update email_recipients
@@ -87,60 +76,7 @@ async function deactivate(
     [address, new Date(now)],
   );
   if (rows === 0 && held === 0) return;
-  const fields = { recipient: address };
-  log.info(fields, `a recipient gets no more mails: ${because}`);
-  const other = await otherThan(client, address, settings);
-  if (!other) {
-    log.error(
-      fields,
-      'the last recipient gets no more mails, and there is no other to tell; add a recipient',
-    );
-    return;
-  }
-  if (!(await mayTell(client, now))) return;
-  const text = [
-    `${address} gets no more mails from Log Detector: ${because}.`,
-    'To send there again, mend the address and add it to the recipients again.',
-  ].join('\n');
-  await addOwnNotification(
-    client,
-    other,
-    {
-      id: newId(),
-      reason: 'recipient-deactivated',
-      subject: `[RECIPIENT DEACTIVATED] ${address}`,
-      text: `${text}\n`,
-      facts: {
-        ...noFacts,
-        state: 'recipient-deactivated',
-        service: 'log-detector',
-        severity: 'warning',
-        title: `${address} gets no more mails`,
-        message: text,
-        url: settings.baseUrl,
-      },
-    },
-    settings,
-  );
-}
-
-/** Another recipient, else a channel. */
-async function otherThan(
-  client: PoolClient,
-  address: string,
-  settings: HealthSettings,
-): Promise<Target | undefined> {
-  const addresses = await activeAddresses(client, settings.to);
-  const another = addresses.find((each) => each !== address);
-  if (another !== undefined && settings.enabled) return mailTo(another);
-  return othersThan({ channel: 'email', lostTo: [address] }, [], settings)[0];
-}
-
-async function mayTell(client: PoolClient, now: number): Promise<boolean> {
-  await lockBudgets(client);
-  const known = (await readBudgets(client, [tellBudget])).get(tellBudget);
-  const taken = take(known, tellLimits, now, true);
-  if (!taken.taken) return false;
-  await writeBudgets(client, [{ name: tellBudget, ...taken.bucket, gatherUntil: null, quota: null }]);
-  return true;
+  log.info({ recipient: address }, `a recipient gets no more mails: ${because}`);
+  const remedy = 'To send there again, mend the address and add it to the recipients again.';
+  await tellTakenOff(client, parts, { address, because, remedy }, now);
 }

@@ -117,6 +117,12 @@ export function actionUrl(baseUrl: string, token: string): string {
   return `${baseUrl.replace(/\/+$/, '')}/act/${token}`;
 }
 
+/** Takes an unsubscription back. @param now ms since the epoch. */
+export function subscribeUrl(key: LinkKey, settings: LinkSettings, recipient: string, now: number): string {
+  const link = { purpose: 'subscribe' as const, recipient, expiresAt: now + actionLinkMs };
+  return unsubscribeUrl(settings, signLink(link, key, randomBytes(6)));
+}
+
 function unsubscribeUrl({ baseUrl, unsubscribeBaseUrl }: LinkSettings, token: string): string {
   return `${(unsubscribeBaseUrl || baseUrl).replace(/\/+$/, '')}/unsubscribe/${token}`;
 }
