@@ -53,7 +53,7 @@ export function alertHeaders(facts: HeaderFacts): Record<string, string> {
  * a mail to whoever runs Log Detector is offered, because a provider that only fetches the address changes nothing.
  */
 function unsubscribeFields(from: string, url: string | undefined): Record<string, string> {
-  const mailto = `<mailto:${addressOf(from)}?subject=unsubscribe>`;
+  const mailto = `<mailto:${encodeURI(addressOf(from))}?subject=unsubscribe>`;
   if (url === undefined || !url.startsWith('https:') || url.length > maxLinkChars)
     return { 'List-Unsubscribe': mailto };
   return { 'List-Unsubscribe': `<${url}>, ${mailto}`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };

@@ -267,6 +267,20 @@ describe('the ses channel', () => {
     expect(mails.at(-1)!.from).toBe('=?UTF-8?B?w5xiZXJ3YWNodW5n?= <alerts@example.com>');
   });
 
+  it.each([
+    ['alerts@bücher.example', 'alerts@xn--bcher-kva.example'],
+    ['Alerts <alerts@bücher.example>', 'Alerts <alerts@xn--bcher-kva.example>'],
+  ])('writes domains in ASCII, as SES asks for them: %s', async (sender, expected) => {
+    const channel = sesChannel({ from: sender });
+    await channel.send({ ...message, to: 'ops@bücher.example' }, inTime());
+    channel.close();
+    const mails = await ses.mails();
+    expect(mails.at(-1)).toMatchObject({
+      from: expected,
+      destination: { to: ['ops@xn--bcher-kva.example'] },
+    });
+  });
+
   /** An endpoint that answers every request as told. */
   async function hostile(
     answer: (response: ServerResponse) => void,

@@ -1,13 +1,18 @@
 // The header fields that every mail carries, whatever sends it.
 
-/** The domain of an address, which may be written `Name <local@domain>`. */
-export function domainOf(address: string): string {
-  return /@([a-z0-9.-]+)/i.exec(address)?.[1] ?? 'localhost';
+import { domainToASCII } from 'node:url';
+
+/** The domain of an address, in ASCII. */
+export function domainOf(from: string): string {
+  const address = addressOf(from);
+  return address.slice(address.lastIndexOf('@') + 1) || 'localhost';
 }
 
-/** The address alone. */
+/** The address alone, of `Name <local@domain>` too, with the ASCII form of its domain: header fields and SES take no other. */
 export function addressOf(from: string): string {
-  return (/<([^<>]+)>\s*$/.exec(from)?.[1] ?? from).trim();
+  const address = (/<([^<>]+)>\s*$/.exec(from)?.[1] ?? from).trim();
+  const at = address.lastIndexOf('@') + 1;
+  return address.slice(0, at) + (domainToASCII(address.slice(at)) || address.slice(at));
 }
 
 /** The same for every attempt of one notification, so that a repeat after a crash is recognised as one mail. */

@@ -5,7 +5,7 @@
 
 import type { SESv2Client } from '@aws-sdk/client-sesv2';
 import type { Channel } from '../channel.ts';
-import { mailHeaders } from '../mail-headers.ts';
+import { addressOf, mailHeaders } from '../mail-headers.ts';
 import { sesError } from './ses-error.ts';
 
 type Sdk = typeof import('@aws-sdk/client-sesv2');
@@ -42,7 +42,7 @@ export function sesChannel({ from }: SesSettings): Channel {
         const { sdk, client } = await loading;
         const command = new sdk.SendEmailCommand({
           FromEmailAddress: sender,
-          Destination: { ToAddresses: [message.to] },
+          Destination: { ToAddresses: [addressOf(message.to)] },
           Content: {
             Simple: {
               Subject: { Data: message.subject, Charset: 'UTF-8' },
@@ -86,9 +86,10 @@ export function sesChannel({ from }: SesSettings): Channel {
   };
 }
 
-/** SES wants a display name that is not ASCII as an encoded word (RFC 2047). */
+/** SES wants a display name that is not ASCII as an encoded word (RFC 2047), and a domain in its ASCII form. */
 function asciiSender(from: string): string {
-  const [, displayName, address] = /^\s*"?([^"<]*?)"?\s*(<[^<>]+>)\s*$/.exec(from) ?? [];
-  if (displayName === undefined || /^[\x20-\x7e]*$/.test(displayName)) return from;
-  return `=?UTF-8?B?${Buffer.from(displayName).toString('base64')}?= ${address}`;
+  const [, name] = /^\s*"?([^"<]*?)"?\s*<[^<>]+>\s*$/.exec(from) ?? [];
+  if (name === undefined) return from.includes('<') ? from : addressOf(from);
+  if (/^[\x20-\x7e]*$/.test(name)) return from.replace(/<[^<>]+>\s*$/, `<${addressOf(from)}>`);
+  return `=?UTF-8?B?${Buffer.from(name).toString('base64')}?= <${addressOf(from)}>`;
 }
