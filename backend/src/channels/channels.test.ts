@@ -3,6 +3,7 @@
 
 import { createServer as createHttpServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SesTestServer, startSesServer } from '../../../test-kit/src/ses.ts';
 import { type SmtpTestServer, startSmtpServer } from '../../../test-kit/src/smtp.ts';
@@ -85,6 +86,16 @@ describe('the smtp channel', () => {
     expect(failure.retry).toBe(retry);
     expect(failure.message).toContain(`no ${code}`);
     smtp.behave(undefined);
+  });
+
+  it.each([
+    '5.7.1 <ops@example.org>: Relay access denied',
+    'relay not permitted',
+    '5.7.54 SMTP; Unable to relay recipient in non-accepted domain',
+    '5.7.1 Client host rejected: authentication required',
+  ])('says later when the server passes nothing on for who did not log in: %s', async (words) => {
+    smtp.behave({ do: 'refuse', at: 'rcpt', code: 554, message: words }, 1);
+    expect((await failureOf(smtpChannel({ url: smtp.url, from }))).retry).toBe('later');
   });
 
   it.each([
@@ -195,6 +206,21 @@ describe('the smtp channel', () => {
     channel.close();
     expect(guarded.mails).toHaveLength(1);
     await guarded.close();
+  });
+
+  it('says what to do when the port speaks TLS otherwise, or its certificate is not trusted', async () => {
+    const plainPort = await failureOf(smtpChannel({ url: `smtps://127.0.0.1:${smtp.port}`, from }));
+    expect(plainPort).toMatchObject({ retry: 'later', message: expect.stringContaining('write smtp://') });
+    const guarded = new SMTPServer({ secure: true, logger: false }).on('error', () => {});
+    await new Promise<void>((listening) => guarded.listen(0, '127.0.0.1', listening));
+    const { port } = guarded.server.address() as AddressInfo;
+    const strange = await failureOf(smtpChannel({ url: `smtps://127.0.0.1:${port}`, from }));
+    await new Promise<void>((closed) => guarded.close(closed));
+    expect(strange).toMatchObject({
+      retry: 'later',
+      message: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+    expect(smtpError(new Error('Greeting never received'), 'smtp', '').message).toContain('write smtps://');
   });
 
   it('strikes the password out of an answer that repeats it', () => {

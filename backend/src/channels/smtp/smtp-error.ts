@@ -1,5 +1,5 @@
 // What nodemailer throws -> a NotificationError: 4xx later, 5xx never, no answer later. An answer that is about us and
-// not about the message (greeting, login, TLS, our sender, what we may send in a day) is worth another try whatever its
+// not about the message (greeting, login, TLS, our sender, what we may send and how much) is worth another try whatever its
 // number: someone will mend it, or it passes.
 
 import type { NodemailerError } from 'nodemailer';
@@ -7,6 +7,9 @@ import { NotificationError } from '../notification-error.ts';
 
 /** Replies that ask for a login or refuse it (RFC 4954). */
 const aboutLogin = new Set([530, 534, 535, 538]);
+/** The same said at another step, and with a number that has other meanings: the server passes nothing on for who did not log in. */
+const aboutRelay =
+  /\b(unable to relay|relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)|for relay|authentication (is )?required|not authenticated)\b/i;
 /** Steps at which a 5xx speaks of this message or its recipient. */
 const aboutMessage = /^(RCPT|DATA|BDAT)/i;
 /** The account's limit, which Gmail (5.4.5), Exchange Online and hosters refuse with for good, though it passes in hours. */
@@ -18,6 +21,7 @@ function canRetry(error: NodemailerError): boolean {
   if (responseCode !== undefined && responseCode >= 500)
     return (
       aboutLogin.has(responseCode) ||
+      aboutRelay.test(response) ||
       aboutLimit.test(response) ||
       !aboutMessage.test(command || (code === 'EENVELOPE' ? 'RCPT' : ''))
     );
@@ -41,10 +45,25 @@ export function isContentRefused(error: unknown): boolean {
  */
 export function smtpError(error: unknown, channel: string, password: string): NotificationError {
   const failure = error as NodemailerError;
-  const reply = failure.response ?? failure.message;
+  const reply = failure.response ?? `${failure.message.trim()}${remedyOf(failure.message)}`;
   const text = withoutSecret(`${channel}: ${oneLine(reply)}`, password);
   // No `cause`: nodemailer's error holds the command, which at a login is the password.
   return new NotificationError(text, canRetry(failure) ? 'later' : 'never');
+}
+
+/** What to do, where the words of OpenSSL or nodemailer do not say it. */
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [/wrong version number/i, 'no TLS from the start at this port; write smtp://, which uses STARTTLS'],
+  [/greeting never received/i, 'if this port wants TLS from the start, as 465 does, write smtps://'],
+  [
+    /certificate|altname/i,
+    'mend it, give its CA by NODE_EXTRA_CA_CERTS, or add ?tls.rejectUnauthorized=false to trust it unseen',
+  ],
+];
+
+function remedyOf(words: string): string {
+  const [, remedy] = remedies.find(([pattern]) => pattern.test(words)) ?? [];
+  return remedy === undefined ? '' : `; ${remedy}`;
 }
 
 function oneLine(text: string): string {
