@@ -120,7 +120,7 @@ describe('the smtp channel', () => {
         text: 'ERROR GTUBE',
         html: '<p>GTUBE</p>',
       },
-      { title: 'ERROR GTUBE', message: 'ERROR GTUBE' },
+      { title: 'ERROR GTUBE', message: 'ERROR GTUBE', isTemplated: true },
     );
     await channel.send(poisoned, inTime());
     channel.close();
@@ -130,6 +130,7 @@ describe('the smtp channel', () => {
     expect(parsed.messageId).toBe(poisoned.messageId);
     expect(parsed.subject).toBe('[NEW] api on web-1: its text was refused');
     expect(parsed.text).toContain('(554 5.7.1)');
+    expect(parsed.text).toContain('Host: web-1');
     for (const { url } of poisoned.facts!.links) expect(parsed.text).toContain(url);
     expect(parsed.text).toContain(poisoned.facts!.url);
   });
@@ -239,6 +240,31 @@ describe('the smtp channel', () => {
     );
     channel.close();
     expect(new Set(smtp.mails.map((mail) => mail.parsed.messageId)).size).toBe(20);
+  });
+});
+
+describe('a server that takes one connection at a time', () => {
+  it('is sent everything, none of it refused, with maxConnections in SMTP_URL', async () => {
+    let taken = 0;
+    const narrow = new SMTPServer({
+      maxClients: 1,
+      authOptional: true,
+      hideSTARTTLS: true,
+      logger: false,
+      onData(stream, _session, done) {
+        stream.resume().on('end', () => {
+          taken += 1;
+          done();
+        });
+      },
+    });
+    await new Promise<void>((listening) => narrow.listen(0, '127.0.0.1', listening));
+    const { port } = narrow.server.address() as AddressInfo;
+    const channel = smtpChannel({ url: `smtp://127.0.0.1:${port}?maxConnections=1`, from });
+    await Promise.all(Array.from({ length: 8 }, () => channel.send(message, inTime())));
+    channel.close();
+    await new Promise<void>((closed) => narrow.close(closed));
+    expect(taken).toBe(8);
   });
 });
 

@@ -13,7 +13,7 @@ const codesOf = /^\d{3}([ -]\d\.\d{1,3}\.\d{1,3})?/;
 export function bareMail(message: OutgoingMessage, reply: string): OutgoingMessage {
   const { subject, facts } = message;
   const state = stateInSubject.exec(subject)?.[0] ?? '[ALERT]';
-  const { rows, links } = present(message);
+  const { rows, links } = present({ ...message, facts: facts ? { ...facts, isTemplated: false } : null });
   const parts = [
     `The mail server refused to take this mail as it was (${codesOf.exec(reply)?.[0] ?? 'without a code'}), so it comes without what the log says.`,
     rows.map(([name, value]) => `${name}: ${value}`).join('\n'),
