@@ -90,6 +90,13 @@ ERROR first
     const message = '\x1b[1;31mERROR\x1b[0m a\x07b\x1b]0;title\x07\r\nnext';
     expect(renderMail({ ...alert, message }, links).text).toMatch(/\n\nERROR a\u2407b\nnext\n$/);
   });
+
+  it('shows marks that would make a line read as another one, and leaves right-to-left text as it is', () => {
+    const message = 'ERROR opened \u202egnp.exe\u202c: خطأ';
+    const mail = renderMail({ ...alert, message }, links);
+    for (const part of [mail.text, mail.html])
+      expect(part).toContain('ERROR opened [U+202E]gnp.exe[U+202C]: خطأ');
+  });
 });
 
 describe('the HTML part', () => {

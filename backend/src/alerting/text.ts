@@ -11,8 +11,13 @@ export function headerSafe(text: string): string {
 /** Terminal colours and cursor moves (CSI, OSC): noise in a mail. */
 const terminalCodes = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))/g;
 const otherControls = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+/** They make a line read as another one: `exe.txt` for `txt.exe`. Right-to-left text reads right without them. */
+const readingOrder = /[\u202a-\u202e\u2066-\u2069]/g;
 
-/** Text for a mail's body: terminal codes gone, line ends `\n`, other control characters shown as their symbols. */
+/**
+ * Text for a mail's body: terminal codes gone, line ends `\n`, other control characters shown as their symbols, and marks that
+ * change the reading order by their numbers.
+ */
 export function bodySafe(text: string): string {
   return text
     .replace(terminalCodes, '')
@@ -21,7 +26,8 @@ export function bodySafe(text: string): string {
       const code = control.charCodeAt(0);
       if (code < 0x20) return String.fromCharCode(0x2400 + code);
       return code === 0x7f ? '\u2421' : '\ufffd';
-    });
+    })
+    .replace(readingOrder, (mark) => `[U+${mark.charCodeAt(0).toString(16).toUpperCase()}]`);
 }
 
 export function escapeHtml(text: string): string {
