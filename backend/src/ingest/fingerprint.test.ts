@@ -385,6 +385,8 @@ describe('understand', () => {
       'Order$HibernateProxy$aB3dE9xZ.total(Unknown Source)',
       'Order$ByteBuddy$Qq7w8Ert.total(Unknown Source)',
       'Shop_ClientProxy.pay(Unknown Source)',
+      'Shop_$$_jvst3f2_0.pay(Shop_$$_jvst3f2_0.java)',
+      'Shop$Proxy$_$$_WeldClientProxy.pay(Unknown Source)',
     ])
       expect(identityOf(trace(`\tat com.example.${frame}\n`)), frame).toBe(identityOf(trace('')));
   });
@@ -403,6 +405,57 @@ describe('understand', () => {
   ])('passes over libraries of %s wherever they stand', (_, trace, library) => {
     const [first, ...rest] = trace.split('\n');
     expect(identityOf([first, library, ...rest].join('\n'))).toBe(identityOf(trace));
+  });
+
+  it.each([
+    [
+      'Java',
+      (cause: string) =>
+        `a.JobFailed: failed\n\tat a.Jobs.run(Jobs.java:9)\nCaused by: a.Bad: x\n\tat a.${cause}.pay(${cause}.java:3)\n\t... 40 more`,
+    ],
+    [
+      'Python',
+      (cause: string) =>
+        `Traceback (most recent call last):\n  File "/app/${cause}.py", line 3, in pay\n    x\nValueError: x\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File "/app/jobs.py", line 9, in run\n    x\nRuntimeError: failed`,
+    ],
+    [
+      'Node',
+      (cause: string) =>
+        `Error: failed\n    at run (/app/src/jobs.js:9:5) {\n  [cause]: TypeError: x\n      at pay (/app/src/${cause}.js:3:4)\n}`,
+    ],
+    [
+      '.NET',
+      (cause: string) =>
+        `Shop.JobException: failed\n ---> System.ArgumentException: x\n   at Shop.${cause}.Pay() in /src/${cause}.cs:line 3\n   --- End of inner exception stack trace ---\n   at Shop.Jobs.Run() in /src/Jobs.cs:line 9`,
+    ],
+    [
+      'Ruby',
+      (cause: string) =>
+        `/app/lib/jobs.rb:9:in 'run': failed (JobFailed)\n\tfrom /app/main.rb:1:in '<main>'\n/app/lib/${cause}.rb:3:in 'pay': x (ArgumentError)\n\tfrom /app/lib/jobs.rb:8:in 'run'`,
+    ],
+  ])('tells two faults apart that the same place of %s wraps alike', (_, trace) => {
+    expect(identityOf(trace('Cart'))).not.toBe(identityOf(trace('Order')));
+    expect(identityOf(trace('Cart').replace('3', '77'))).toBe(identityOf(trace('Cart')));
+  });
+
+  it('sees the same file in the folder of another build or run', () => {
+    const trace = (folder: string): string =>
+      `Traceback (most recent call last):\n  File "/srv/${folder}/job.py", line 3, in run\n    x\nValueError: x`;
+    const folders = [
+      'shop-3f2a91c',
+      'shop-77e1b0d',
+      'tmpab12cd34',
+      'tmp.Xy12Zw34Qr',
+      '_MEIa1b2c3',
+      'orders',
+      'carts',
+    ];
+    const [build, nextBuild, run, nextRun, unpacked, orders, carts] = folders.map((each) =>
+      identityOf(trace(each)),
+    );
+    expect(nextBuild).toBe(build);
+    expect(new Set([run, nextRun, unpacked])).toHaveLength(1);
+    expect(orders).not.toBe(carts);
   });
 
   it('sees the same method in another build of a bundle, and tells its methods apart', () => {
@@ -456,6 +509,15 @@ describe('understand', () => {
       err: { type: 'TypeError', message: 'x', stack },
     });
     expect(identityOf(json)).toBe(identityOf(stack));
+  });
+
+  it('reads the stack that a logger puts behind the message', () => {
+    const stack = node('TypeError', 3, 'x');
+    const behind = (rest: object): string => `error: order 5 failed ${JSON.stringify(rest)}`;
+    expect(identityOf(behind({ service: 'shop', stack }))).toBe(identityOf(stack));
+    expect(identityOf(behind({ errorType: 'TypeError', stack: stack.split('\n') }))).toBe(identityOf(stack));
+    expect(understand(behind({ stack: 'none' })).kind).toBe('plain');
+    expect(understand(`${behind({ stack })}}`).kind).toBe('plain');
   });
 
   it('reads the message inside a JSON record', () => {

@@ -97,7 +97,7 @@ function understandTrace(traceback: Traceback): UnderstoodTrace | undefined {
   const { exceptions, reported } = traceback;
   // Each once: how many parts a group has, or causes an error, differs from run to run.
   const parts = ['trace', ...new Set(exceptions.map((thrown) => thrown.type))];
-  const frames = ownFrames(exceptions, reported);
+  const frames = [...new Set([...ownFrames(exceptions, reported), ...framesOfCauses(exceptions, reported)])];
   if (frames.length === 0 && exceptions.every(({ type }) => type === '')) return undefined;
   parts.push('frames', ...frames);
   // The message counts only where types and frames do not tell the error: nobody's own frame, or a language without types.
@@ -139,21 +139,32 @@ function outcomesOf(thrown: TracedException, keys: readonly string[]): string[] 
 const typeless = new Set(['', 'panic', 'fatal error', 'Fatal Python error', 'exit', 'stop', 'throw', 'EXIT']);
 const isTypeless = (thrown: TracedException): boolean => typeless.has(thrown.type);
 
-/** `name (file)` of the frames that count: of the exception reported, or of the first cause that has any. */
+/** Of these many parts may have failed, now more and now fewer. */
+const isGroup = (thrown: TracedException): boolean => /Group$|AggregateE(?:rror|xception)$/.test(thrown.type);
+
+/** The frames that count: of the exception reported, or of the first cause that has any. */
 function ownFrames(exceptions: TracedException[], reported: TracedException): string[] {
   // What failed in a group are its parts.
   const parts = reported.type.endsWith('Group') ? exceptions.slice(exceptions.indexOf(reported) + 1) : [];
   for (const thrown of [...parts, reported, ...exceptions]) {
-    const own = thrown.frames.filter((frame) => frame.inApp);
-    if (own.length > 0) {
-      // Python prints the frame nearest to the fault last.
-      const nearest = thrown.framesNearestLast ? own.reverse() : own;
-      return nearest
-        .slice(0, framesThatCount)
-        .map((frame) => `${frame.name || '<anonymous>'} (${frame.file})`);
-    }
+    const own = ownFramesOf(thrown, framesThatCount);
+    if (own.length > 0) return own;
   }
   return [];
+}
+
+/** Where each cause was thrown: what wraps them (a filter, a job runner) is the same for many faults. */
+function framesOfCauses(exceptions: TracedException[], reported: TracedException): string[] {
+  if (exceptions.some(isGroup)) return [];
+  return exceptions.filter((thrown) => thrown !== reported).flatMap((thrown) => ownFramesOf(thrown, 1));
+}
+
+/** `name (file)` of its own frames nearest to the fault. */
+function ownFramesOf(thrown: TracedException, most: number): string[] {
+  const own = thrown.frames.filter((frame) => frame.inApp);
+  // Python prints the frame nearest to the fault last.
+  const nearest = thrown.framesNearestLast ? own.reverse() : own;
+  return nearest.slice(0, most).map((frame) => `${frame.name || '<anonymous>'} (${frame.file})`);
 }
 
 function maskException(thrown: TracedException) {
@@ -179,7 +190,23 @@ function textOf(message: string): string {
       // Not JSON after all: it is read as it stands.
     }
   }
-  return withLineBreaks(text);
+  return stackBehind(text) ?? withLineBreaks(text);
+}
+
+const stackKey = /"(?:stack|stack_?trace|trace)":\s?["[]/i;
+
+/** Loggers put what they were given behind the message: `error: no order {"stack":"Error: …"}` */
+function stackBehind(text: string): string | undefined {
+  const at = text.indexOf('{"');
+  if (at === -1 || text.length > 262_144 || !text.trimEnd().endsWith('}')) return undefined;
+  const json = text.slice(at);
+  if (!stackKey.test(json)) return undefined;
+  try {
+    const stack = textOfJson(JSON.parse(json) as Record<string, unknown>);
+    return stack?.includes('\n') ? stack : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Monolog writes a stack within its line, the breaks escaped. */

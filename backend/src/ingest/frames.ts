@@ -71,7 +71,7 @@ const shapes: Record<string, Shape> = {
     pattern:
       /^\s*(?:at|@) (?:[\w.@-]{1,80}\/{1,2}(?:[\w.@-]{1,80}\/)?)?(?<name>[\w$.<>\u00a0-\uffff-]{1,300})\((?<file>[\w$.-]{1,200}\.(?:java|kts?|scala|groovy|cljc?|gen)|Native Method|Unknown Source|<generated>|[\w$-]{1,80})(?::-?\d+)?\)/,
     library:
-      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz|jooq|mybatis|keycloak|bouncycastle|elasticsearch|opensearch|infinispan|neo4j|jsoup|camunda|liquibase)|com\.(?:mchange|alibaba\.druid|github\.benmanes|nimbusds|azure|microsoft\.azure|typesafe|querydsl|stripe|graphql)|io\.(?:r2dbc|jsonwebtoken|sentry|confluent|minio|nats|temporal|github\.resilience4j|jaegertracing|zipkin|opentracing)|co\.elastic|liquibase|dev\.failsafe)\.|^<generated>|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy|\$\$(?:SpringCGLIB|FastClass)|\$(?:HibernateProxy|ByteBuddy|MockitoMock)\$|_(?:ClientProxy|Subclass)\./,
+      /^(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|clojure|slick|cats|fs2|zio|feign|graphql|oracle\.(?:jdbc|net|sql|ucp)|org\.(?:springframework|apache|hibernate|eclipse|jboss|codehaus|junit|slf4j|postgresql|gradle|mockito|scala_lang|aspectj|thymeleaf|flywaydb|reactivestreams|glassfish|jetbrains|mortbay|mariadb|mongodb|redisson|quartz|http4s|xnio|sqlite|yaml)|io\.(?:netty|undertow|micronaut|quarkus|vertx|reactivex|grpc|ktor|lettuce|micrometer|opentelemetry|smallrye)|reactor|rx|akka|play|com\.(?:google\.(?:common|inject|protobuf|gson|api|cloud)|microsoft\.sqlserver|datastax|hazelcast|fasterxml|zaxxer|mysql|android|netflix|mongodb|amazonaws|squareup|rabbitmq|oracle|codahale)|ch\.qos|okhttp3|okio|retrofit2|android|androidx|dalvik|redis\.clients|software\.amazon|net\.(?:sf|bytebuddy))\.|^(?:jdk\.proxy\d+\.|com\.sun\.proxy\.)?\$Proxy\d|^(?:org\.(?:hsqldb|h2|mortbay|quartz|jooq|mybatis|keycloak|bouncycastle|elasticsearch|opensearch|infinispan|neo4j|jsoup|camunda|liquibase)|com\.(?:mchange|alibaba\.druid|github\.benmanes|nimbusds|azure|microsoft\.azure|typesafe|querydsl|stripe|graphql)|io\.(?:r2dbc|jsonwebtoken|sentry|confluent|minio|nats|temporal|github\.resilience4j|jaegertracing|zipkin|opentracing)|co\.elastic|liquibase|dev\.failsafe)\.|^<generated>|GeneratedMethodAccessor|GeneratedConstructorAccessor|FastClassBy|EnhancerBy|\$\$(?:SpringCGLIB|FastClass)|\$(?:HibernateProxy|ByteBuddy|MockitoMock)\$|_(?:ClientProxy|Subclass)\.|_\$\$_(?:jvst|javassist|Weld)/,
   },
   dotnetBare: {
     hint: 'at ',
@@ -203,13 +203,17 @@ function cleanName(name: string): string {
 /** Vite's and Rollup's: `index-Dk3jx81a.js` */
 const bundleHash = /-(?=[\w-]*(?:\d|[a-z][A-Z]))[\w-]{8}(?=\.[cm]?js$)/;
 
-/** Two last segments, without what a build puts in: hashes and versions. */
+/** A folder made for one build or run: `shop-3f2a91c`, `tmpab12cd34`, `_MEIa1b2c3` */
+const madeUpFolder = /(?:^|(?<=[._-]))(?=[a-f]*\d)[\da-f]{7,40}(?=\/)|^(?:tmp[.-]?\w{6,12}|_MEI\w{6})(?=\/)/i;
+
+/** Two last segments, without what a build or a run puts in: hashes and versions. */
 function cleanFile(file: string): string {
   return file
     .split(/[\\/]/)
     .slice(-2)
     .join('/')
     .replace(/\?.*$/, '')
+    .replace(madeUpFolder, '#')
     .replace(/([.-])[\da-f]{6,40}(?=\.)/gi, '$1#')
     .replace(bundleHash, '-#')
     .replace(/\d+/g, '#');

@@ -64,6 +64,17 @@ const monolog = (type: string, file: string): object => ({
   },
 });
 
+const gelf = (type: string, method: string): object => ({
+  version: '1.1',
+  short_message: 'order 7 failed',
+  full_message: `order 7 failed\n${type}: x\n\tat com.example.Orders.${method}(Orders.java:10)`,
+});
+const pythonLambda = (errorType: string, name: string): object => ({
+  errorMessage: "'total'",
+  errorType,
+  stackTrace: [`  File "/var/task/app.py", line 3, in ${name}\n    order['total']\n`],
+});
+
 const understood = (record: object) => understand(JSON.stringify(record));
 const fingerprintOf = (record: object): string => {
   const it = understood(record);
@@ -79,6 +90,8 @@ describe('a JSON record', () => {
     ['zerolog', zerolog, 'no such order', 'place (orders.go)'],
     ['slog', slog, 'no such order', 'main.place (shop/orders.go)'],
     ['Monolog', monolog, 'App\\NoOrder', '- (src/place.php)'],
+    ['GELF', gelf, 'com.example.NoOrder', 'com.example.Orders.place (Orders.java)'],
+    ['Python in AWS Lambda', pythonLambda, 'KeyError', 'place (task/app.py)'],
   ])('of %s is grouped by its types and frames', (_logger, make, type, frame) => {
     const record = make(type, 'place');
     expect(understood(record)).toMatchObject({ kind: 'trace', title: expect.stringContaining(type) });
@@ -93,6 +106,15 @@ describe('a JSON record', () => {
     );
     expect(again).toBe(at);
     expect(at).not.toBe(fingerprintOf(log4j2('a.B', 'd')));
+  });
+
+  it('is told apart by the error that ECS writes with dots, as by one that is an object', () => {
+    const flat = (message: string) =>
+      understood({ message: 'order failed', 'error.type': 'IOException', 'error.message': message });
+    expect(flat('refused')).not.toEqual(flat('timed out'));
+    expect(flat('refused')).toEqual(
+      understood({ message: 'order failed', error: { type: 'IOException', message: 'refused' } }),
+    );
   });
 
   it('says what Rust’s tracing keeps among its fields', () => {

@@ -18,6 +18,7 @@ const stackKeys = [
   'Exception',
   'trace',
   'StackTrace',
+  'full_message',
 ];
 const frameKeys = ['frames', 'extendedStackTrace', 'backtrace', ...stackKeys];
 const errorKeys = ['err', 'error', 'exception', 'Exception', 'thrown', 'exc_info', 'cause'];
@@ -80,7 +81,8 @@ export function textOfJson(record: Fields): string | undefined {
   const said = firstOf(holders, (holder) => firstString(holder, messageKeys));
   const detail = chain[0]
     ? firstString(chain[0], detailKeys)
-    : firstOf(holders, (holder) => firstString(holder, ['error', 'err', 'exception', 'reason']));
+    : (firstOf(holders, flatError) ??
+      firstOf(holders, (holder) => firstString(holder, ['error', 'err', 'exception', 'reason'])));
   const headline = together([said, chain[0] && firstString(chain[0], typeKeys), detail]);
   const thrown = chain.map((error, at) => {
     const type = firstString(error, typeKeys);
@@ -93,6 +95,13 @@ export function textOfJson(record: Fields): string | undefined {
     .filter((each) => hasFrames([each]));
   if (alone[0]) return writtenOut([alone[0]]);
   return headline === '' ? undefined : headline;
+}
+
+/** ECS, OpenTelemetry and AWS Lambda may write type and message beside each other. */
+function flatError(holder: Fields): string | undefined {
+  const type = firstString(holder, ['error.type', 'exception.type', 'errorType']);
+  const message = firstString(holder, ['error.message', 'exception.message', 'errorMessage']);
+  return type === undefined && message === undefined ? undefined : together([type, message]);
 }
 
 const isFields = (value: unknown): value is Fields =>
@@ -133,7 +142,9 @@ function framesOf(holder: Fields): string[] {
 
 function textOfPlace(text: string): string {
   const place = /^([^\s:()]{1,400}\.php):(\d{1,9})$/.exec(text);
-  return place ? `#0 ${place[1]}(${place[2]}): -` : text.replace(/\s/g, ' ').slice(0, 1000);
+  // Python has the text of the line below.
+  const line = text.startsWith('  File "') ? text.split('\n', 1)[0]! : text;
+  return place ? `#0 ${place[1]}(${place[2]}): -` : line.replace(/\s/g, ' ').slice(0, 1000);
 }
 
 /** Undefined unless it has two of a function, a file and a line. */
