@@ -10,6 +10,10 @@ describe('mask', () => {
     ['peer ::1 gone', 'peer <ip> gone'],
     ['peers ::1, ::ffff:10.0.0.1.', 'peers <ip>….'],
     ['dial [::1]:5432: refused', 'dial [<ip>]:<num>: refused'],
+    ['dial [2001:db8:7::5]:443: refused', 'dial [<ip>]:<num>: refused'],
+    ['get user:1234:cart: timeout', 'get <id>: timeout'],
+    ['role arn:aws:iam::12:role/x, arn:aws:s3:::orders.', 'role <id>….'],
+    ['http:503:unavailable and error:12:late', 'http:503:unavailable and error:<num>:late'],
     ['std::bad_alloc in ::main', 'std::bad_alloc in ::main'],
     ["unknown ids ['a0']", 'unknown ids [<list>]'],
     ["unknown ids ['a0', 'a1', 'a2']", 'unknown ids [<list>]'],
@@ -58,12 +62,20 @@ describe('mask', () => {
       'msg="could not connect"',
       '"Failed to start" err="timed out"',
       '"Stopped"',
+      'server said "that mailbox was never there"',
+      'job failed: "that mailbox was never there"',
+      '{"errorMessage":"could not connect here"}',
+      'last_error="timed out"',
       `job failed: RuntimeError('order failed')`,
     ])
       expect(maskText(message)).toBe(message);
     for (const [message, masked] of [
       ['"alice" not found', '"<str>" not found'],
       [`job failed: KeyError('alice')`, `job failed: KeyError('<str>')`],
+      ['title "the red shoes are here" unknown', 'title "<str>" unknown'],
+      ['slow sql="select a from b where c is null"', 'slow sql="<str>"'],
+      ['gone (SQL: select f(a) from b) on x', 'gone (SQL: <str>) on x'],
+      ['took 5 ms  statement: delete from orders where id = 7', 'took <duration> statement: <str>'],
       ['"Failed to start" pod="default/web-1"', '"Failed to start" pod="<str>"'],
     ])
       expect(maskText(message!)).toBe(masked);

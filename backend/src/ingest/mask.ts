@@ -35,11 +35,21 @@ const separators = new Set('=:,;()[]{}<>"\'|!?');
 const methodBefore = /(?:^|[^\w])(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) $/;
 const httpRequest = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) \S/;
 const messageKey =
-  /(?:^|[\s,{"'])(?:msg|message|event|err|error|reason|cause|exception|detail|title|body|description|text)["']?\s?[=:]\s?$/i;
+  /(?:^|[\s,{"'])(?:(?:[\w.-]{0,20}[_.-])?(?:msg|message|event|err|error|reason|cause|exception|detail|title|body|description|text)|(?:error|exception|fault|failure)(?:msg|message|description|reason|detail|text))["']?\s?[=:]\s?$/i;
+/** A word right before what is quoted: then that is what was given, however many words it has. Behind these it was said. */
+const givenBefore =
+  /(?:^|\s)(?!(?:with|because|saying|says?|said|returned|got|reads?|is|was|and|or|but|to|by|errors?|exception|cause|warning|failure|fault|reason|message|status|result|response|reply|replied|answered|reported|reports|detail)\s$)[A-Za-z]{2,}\s$/i;
+/** Statements of SQL say what was asked for, not what failed. */
+const sql =
+  /^\s{0,20}(?:select\s(?=.{1,2000}\sfrom\s)|insert\s{1,20}into\s|update\s(?=.{1,2000}\sset\s)|delete\s{1,20}from\s|with\s{1,20}\w{1,60}\s{1,20}as\s|(?:create|alter|drop|truncate)\s{1,20}table\s)/is;
+const sqlBehind =
+  /(?<=\bSQL: |\bstatement: {1,2})(?=(?:select|insert|update|delete|with|create|alter|drop|truncate)\s)/i;
 /** What tells outcomes apart: `Failed with result 'timeout'` */
 const outcomeKey = /(?:^|[^A-Za-z])(?:result|reason|status|code)["']?\s?[=:]?\s?$/i;
 /** Colons that are an address's own: `::1`. */
 const startsIp6 = /^::(?=[\da-f:.]{0,40}\d)[\da-f:.]{1,45}(?![\w-])/i;
+/** `2001:d`, `fe80::`, `::` */
+const startsIp6Group = /^(?:[\da-f]{1,4}:[\da-f:]|::)$/i;
 const pathWithQuery = /^(?:\/[\w.@~+%:$*#;,-]*)+\?[^\s"'<>]*$/;
 /** Hosts as cluster tools write them: `node-[40-63]` */
 const hostList = /^[\w.-]{0,60}\[\d+(?:[-,]\d+)+\]$/;
@@ -64,6 +74,17 @@ const seenOnce = new Doorkeeper();
 const colonRun = /[\w./@:-]+/y;
 /** No name of a host with its port is longer, nor an address or a time: a longer run is none. */
 const longestColonRun = 280;
+
+/** Keys of caches and names of resources: `user:1234:cart`, `arn:aws:s3:::orders` */
+const colonName = /(?:arn|urn):[\w-]+:[^\s"'<>(),;|]*|[\w.@*+-]+(?::[\w.@*+-]+){2,20}(?![\w:/])/y;
+
+/** Whether a run of words and colons is such a key: one of its words is a value, and none tells what failed. */
+function isColonName(run: string): boolean {
+  if (/^(?:arn|urn):/.test(run)) return true;
+  if (run.length > longestColonRun || /(?:^|:)(?:err|error|code|status|exit|signal|errno|https?):/i.test(run))
+    return false;
+  return run.split(':').some((word) => /^<[a-z]+>$/.test(maskPiece(word, false) ?? ''));
+}
 
 /** Values that have colons of their own. */
 const wholeMask = new Set(['<ip>', '<time>', '<host>', '<mac>', '<path>']);
@@ -179,8 +200,19 @@ function maskChunk(chunk: string, first: boolean): Masked {
         // can't, O'Brien
         if (char === "'" && /[A-Za-z]/.test(core[at - 1] ?? '') && /[A-Za-z]/.test(core[at + 1] ?? ''))
           continue;
+        if (char === ':' && at > from && core[from - 1] !== ':') {
+          colonName.lastIndex = from;
+          const run = colonName.exec(core)?.[0];
+          if (run !== undefined && isColonName(run)) {
+            push('<id>', anything);
+            from += run.length;
+            at = from - 1;
+            continue;
+          }
+        }
         // A colon inside a path, an address or a time belongs to it.
-        if (char === ':' && (/\d/.test(core[at + 1] ?? '') || (at === from && core[at + 1] === ':'))) {
+        const isAddress = char === ':' && startsIp6Group.test(core.slice(from, at + 2));
+        if (char === ':' && (isAddress || /\d/.test(core[at + 1] ?? ''))) {
           if (from >= runEnd) {
             colonRun.lastIndex = from;
             runEnd = colonRun.test(core) ? colonRun.lastIndex : from;
@@ -207,6 +239,25 @@ function maskChunk(chunk: string, first: boolean): Masked {
   return { shown, keys };
 }
 
+/** A statement of SQL that is announced, to the end of the brackets that it stands in or else of the text, becomes `<str>`. */
+function maskSql(text: string): string {
+  const at = text.search(sqlBehind);
+  if (at === -1 || !sql.test(text.slice(at))) return text;
+  const end = endOfBracketed(text, at);
+  return `${text.slice(0, at)}<str>${text.slice(end)}`;
+}
+
+/** Where the bracket closes that `at` stands in. */
+function endOfBracketed(text: string, at: number): number {
+  let depth = 0;
+  for (let i = at; i < text.length; i++) {
+    const char = text[i] as string;
+    if (char === '(' || char === '[') depth++;
+    else if ((char === ')' || char === ']') && depth-- === 0) return i;
+  }
+  return text.length;
+}
+
 /** Quoted text with up to three words becomes `"<str>"`; longer text is prose that tells errors apart, and stays. */
 function maskQuotes(text: string): string {
   if (text.indexOf('"') === -1 && text.indexOf("'") === -1 && text.indexOf('`') === -1) return text;
@@ -224,7 +275,7 @@ function maskQuotes(text: string): string {
       if (inner.includes(' ') && shownError.test(before)) return whole;
       if (/^[A-Za-z_]\w*$/.test(inner) && text[at + whole.length] === ':') return whole; // a JSON key
       const words = inner.split(/\s+/).filter((word) => /^[A-Za-z][a-z']{2,}[,.]?$/.test(word)).length;
-      return words >= 4 ? whole : `${quote}<str>${quote}`;
+      return words >= 4 && !givenBefore.test(before) && !sql.test(inner) ? whole : `${quote}<str>${quote}`;
     },
   );
 }
@@ -298,7 +349,7 @@ const sentenceSeenOnce = new Doorkeeper();
 
 function maskAll(message: string): Masked {
   const bounded = message.length > maxMaskedChars ? message.slice(0, maxMaskedChars) : message;
-  const text = maskQuotes(bounded);
+  const text = maskQuotes(maskSql(bounded));
   const shown: string[] = [];
   const keys: string[] = [];
   let at = 0;

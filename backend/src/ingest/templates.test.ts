@@ -62,6 +62,16 @@ describe('template miner', () => {
     expect(new Set(ids.map((id) => miner.root(id))).size).toBe(3);
   });
 
+  it('takes words_so_joined for names beside words that no list knows', () => {
+    const miner = createTemplateMiner();
+    const tables = ['invoices', 'audit_log', 'coupons', 'line_items'];
+    const ids = tables.map((table) => take(miner, `no rows left in ${table} today`));
+    expect(new Set(ids.map((id) => miner.root(id))).size).toBe(1);
+    const codes = ['card_declined', 'expired_card', 'do_not_honor', 'lost_card'];
+    const kept = codes.map((code) => take(miner, `charge was refused: ${code}`));
+    expect(new Set(kept.map((id) => miner.root(id))).size).toBe(codes.length);
+  });
+
   it('knows the sentences of languages without spaces, and the names in them', () => {
     const miner = createTemplateMiner();
     const of = (messages: string[]) =>

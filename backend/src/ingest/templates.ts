@@ -414,6 +414,8 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
       seen += count;
       const isState = isCode || (kind === 'constant' && areStates);
       let need = isState ? Math.max(needed.constant, needed[kind]) : isValue ? 2 : needed[kind];
+      // Beside unknown words, words_so_joined are names too: of tables, fields and queues.
+      if (kind === 'constant' && !isState && (counts.plain ?? 0) > 1) need = needed.plain + 1;
       if (known > 0 && need > 2) need = Math.max(2, need - known);
       if (isFirst) need = Math.max(need, kind === 'name' && isSubject ? 4 : 12);
       if (places > 1) need++;
