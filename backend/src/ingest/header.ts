@@ -61,7 +61,8 @@ const loggerAt =
 const columnAt = /[A-Za-z][\w.$-]{0,40}(?=\s{2})/y;
 const callerAt = /\(?[\w./@+-]{1,120}\.[a-z]{1,5}:\d{1,6}(?::\d{1,6})?[\])]?(?::|(?=\s))/y;
 const parenthesisedAt = /\([^()\n]{1,60}\):(?=\s)/y;
-const numberAt = /#?\d{1,20}(?:[.#]\d{1,9})?(?::(?=\s)|(?=[\s\])|]))/y;
+/** A thread, a process, a sequence; of eight letters and digits it may be hexadecimal. */
+const numberAt = /(?:#?\d{1,20}(?:[.#]\d{1,9})?|(?=[a-f]{0,8}\d)[\da-f]{8})(?::(?=\s)|(?=[\s\])|]))/y;
 const separatorAt = /(?:-{1,3}|[|:*,>#]|=>|--|\u2013|\u2014)(?=\s|$)/y;
 const pipedFieldAt = /\s*[\w.$:@/# -]{0,60}\|/y;
 const looseAt = /\S{1,80}/y;
@@ -134,7 +135,8 @@ const takeTime: Rule = (line, at, code, seen) => {
   if (!isDigit(code) && !isUpper(code) && code !== 91 && code !== 40 && code !== 34) return -1;
   if (seen.program ? seen.level : seen.loose > 0 && seen.looseProse > 0 && !seen.startsLikeTable) return -1;
   let end = endOfTime(line, at);
-  if (end === -1) return -1;
+  // Digits alone behind a program are its own: `postfix/qmgr[7]: 1890764941: removed`
+  if (end === -1 || (seen.program && /^\d+$/.test(line.slice(at, end)))) return -1;
   seen.time = true;
   if (isUpper(code)) seen.syslogTime = true;
   if (code === 91 && upperLevelWord.test(line.slice(at, end))) seen.level = true;

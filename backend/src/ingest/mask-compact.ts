@@ -3,10 +3,14 @@
 
 import type { Masked } from './mask.ts';
 import { anything, errorType } from './mask-piece.ts';
+import { kindOfWord } from './words.ts';
 
 const durationUnit =
   /^ (?:ns|[uµμ]s|ms|s|secs?|seconds?|millis|milliseconds?|microseconds?|nanoseconds?|mins?|minutes?|hours?|hrs?|days?|ticks)$/i;
 const sizeUnit = /^ (?:[KkMGTP]i?B|[kmgt]b|B|[Bb]ytes?|k?bytes|octets?)$/;
+/** ISO 4217, those that most is paid in */
+const currency =
+  /^ (?:AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK|NZD|PHP|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)$/;
 const monthOrDay = /^ ?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)$/;
 const zoneName = /^ (?:UTC|GMT|Z|AM|PM|[A-Z]{1,3}[SD]T|CET)$/;
 
@@ -28,6 +32,20 @@ function endOfList(keys: readonly string[], from: number): number {
     if (mark !== ',') return -1;
   }
   return -1;
+}
+
+/** Where the list of three or more names without brackets that begins at `from` ends, or -1. */
+function endOfNames(keys: readonly string[], from: number): number {
+  let at = from;
+  while (isName(keys[at]) && keys[at + 1] === ',' && keys[at + 2]?.startsWith(' ') && isName(keys[at + 2]))
+    at += 2;
+  return at - from >= 4 ? at : -1;
+}
+
+function isName(key: string | undefined): boolean {
+  if (key === undefined) return false;
+  const kind = kindOfWord(key);
+  return kind === 'plain' || kind === 'name' || kind === 'mask';
 }
 
 const httpMethod = /^ ?(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE)$/;
@@ -84,7 +102,13 @@ export function compact({ shown, keys }: Masked): Masked {
       const next = keys[i + 1];
       const isNumber = text.endsWith('<num>');
       if (isNumber && next?.startsWith(' ')) {
-        const kind = durationUnit.test(next) ? '<duration>' : sizeUnit.test(next) ? '<size>' : undefined;
+        const kind = durationUnit.test(next)
+          ? '<duration>'
+          : sizeUnit.test(next)
+            ? '<size>'
+            : currency.test(next)
+              ? '<amount>'
+              : undefined;
         if (kind) {
           if (outKeys.at(-1) === ' <' || outKeys.at(-1) === '<') {
             outKeys.pop();
@@ -123,6 +147,13 @@ export function compact({ shown, keys }: Masked): Masked {
       outShown.push(text, '<list>', shown[listEnd] as string);
       outKeys.push(key, anything, keys[listEnd] as string);
       i = listEnd;
+      continue;
+    }
+    // alice, bob, carol: names that no list knows
+    const namesEnd = keys[i + 1] === ',' ? endOfNames(keys, i) : -1;
+    if (namesEnd !== -1) {
+      push(`${lead}<list>`);
+      i = namesEnd;
       continue;
     }
     // blk_1 blk_2 blk_3: a list of ids is as long as it happens to be.

@@ -1,5 +1,7 @@
 // One word of a message -> what it is by its shape alone: a number, an address, an id, a time, a size, a path; or nothing.
 
+import { kindOfWord } from './words.ts';
+
 /** Every mask, as compared. */
 export const anything = '<*>';
 
@@ -30,9 +32,13 @@ const relativePath =
 /** A place in source code: `main.go:42`, `src/app.js:3:17` */
 const codePlace =
   /^[\w./@+-]{1,200}\.(?:go|py|rb|rs|js|mjs|cjs|ts|tsx|jsx|java|kt|scala|cs|php|c|cc|cpp|cxx|h|hpp|swift|dart|exs?|erl|pl|pm|lua|sql|vue):\d{1,7}(?::\d{1,7})?$/;
-/** With a dot, a digit or a hyphen in the name, or a port that everybody knows: `index:12` is a name and its value. */
+/** With a dot, a digit or a hyphen in the name: `index:12` is a name and its value. */
 const hostPort =
-  /^(?:(?=[^:]*[.\d-]|localhost)(?![^:]*[a-z][A-Z])[A-Za-z\d][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}:\d{2,5}|[a-z][a-z\d]{1,62}:(?:21|22|25|53|80|110|143|389|443|465|587|636|993|1433|1521|1883|2181|2375|2379|3000|3306|4222|5000|5432|5672|6379|8000|8080|8081|8443|8500|8888|9000|9090|9092|9200|9300|11211|15672|27017))$/;
+  /^(?=[^:]*[.\d-]|localhost)(?![^:]*[a-z][A-Z])[A-Za-z\d][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}:\d{2,5}$/;
+/** Of one word, a port that everybody knows: `redis:6379`. What programs count and number is no host: `line:80`, `pid:1433`. */
+const knownPort =
+  /^([a-z][a-z\d]{3,62}):(?:80|443|1433|1521|1883|2181|2375|2379|3000|3306|4222|5000|5432|5672|6379|8000|8080|8081|8443|8500|8888|9000|9090|9092|9200|9300|11211|15672|27017)$/;
+const isWordWithPort = (piece: string): boolean => kindOfWord(knownPort.exec(piece)?.[1] ?? '') === 'plain';
 const dotted = /^[A-Za-z_\d][\w$-]*(?:\.[\w$-]+){2,}$/;
 const domain =
   /^[a-z\d][a-z\d-]*\.(?:com|org|net|io|dev|app|edu|gov|local|internal|lan|cn|de|fr|uk|jp|ru|in|br|nl|us|eu|info|biz|co|me|cloud|svc)$/i;
@@ -101,7 +107,7 @@ export function maskPiece(piece: string, first: boolean): string | undefined {
   if (hasBackslash && windowsPath.test(piece)) return '<path>';
   if (hasSlash && piece.length > 1 && (unixPath.test(piece) || relativePath.test(piece))) return '<path>';
   if (hasColon && hasDot && hasDigit && codePlace.test(piece)) return '<path>';
-  if (hasColon && hasDigit && hostPort.test(piece)) return '<host>';
+  if (hasColon && hasDigit && (hostPort.test(piece) || isWordWithPort(piece))) return '<host>';
   if (hasDot && !first) {
     if (domain.test(piece)) return '<host>';
     if (dotted.test(piece)) return '<name>';

@@ -118,6 +118,12 @@ function maskUnspaced(chunk: string, first: boolean): Masked {
   return { shown, keys };
 }
 
+/** `FahQhYRNaGFurvdjhWUlYG==`: a word without a digit may be such too. */
+function isBase64(word: string, tail: readonly string[]): boolean {
+  const ends = tail[0] === '=' && tail[1] === '=' && word.length % 4 === 2;
+  return ends && word.length > 12 && /^[A-Za-z\d+/]+$/.test(word);
+}
+
 /** A chunk between white space, in pieces; the first piece gets the leading space. */
 function maskChunk(chunk: string, first: boolean): Masked {
   const shown: string[] = [];
@@ -128,7 +134,12 @@ function maskChunk(chunk: string, first: boolean): Masked {
   };
   const pushWord = (word: string, at: number): void => {
     const isOutcome = lengthOfOutcome(core, at) === word.length;
-    const mask = isOutcome ? undefined : maskPiece(word, first && shown.length === 0);
+    const isLast = at + word.length === core.length;
+    const mask = isOutcome
+      ? undefined
+      : isLast && isBase64(word, tail)
+        ? '<id>'
+        : maskPiece(word, first && shown.length === 0);
     if (mask === undefined) push(word, word);
     else if (errorType.test(mask)) push(mask, mask);
     else push(mask, mask.replace(/<[a-z]+>/g, anything));
@@ -241,6 +252,7 @@ function maskChunk(chunk: string, first: boolean): Masked {
 
 /** A statement of SQL that is announced, to the end of the brackets that it stands in or else of the text, becomes `<str>`. */
 function maskSql(text: string): string {
+  if (!text.includes('SQL: ') && !text.includes('statement: ')) return text;
   const at = text.search(sqlBehind);
   if (at === -1 || !sql.test(text.slice(at))) return text;
   const end = endOfBracketed(text, at);
