@@ -517,6 +517,7 @@ describe('understand', () => {
     expect(identityOf(behind({ service: 'shop', stack }))).toBe(identityOf(stack));
     expect(identityOf(behind({ errorType: 'TypeError', stack: stack.split('\n') }))).toBe(identityOf(stack));
     expect(understand(behind({ stack: 'none' })).kind).toBe('plain');
+    expect(identityOf(behind({ trace: 'one\ntwo' }))).toMatch(/^error: order/);
     expect(understand(`${behind({ stack })}}`).kind).toBe('plain');
   });
 

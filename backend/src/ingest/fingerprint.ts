@@ -203,7 +203,7 @@ function stackBehind(text: string): string | undefined {
   if (!stackKey.test(json)) return undefined;
   try {
     const stack = textOfJson(JSON.parse(json) as Record<string, unknown>);
-    return stack?.includes('\n') ? stack : undefined;
+    return stack !== undefined && readTraceback(stack) ? stack : undefined;
   } catch {
     return undefined;
   }

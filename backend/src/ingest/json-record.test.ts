@@ -117,6 +117,12 @@ describe('a JSON record', () => {
     );
   });
 
+  it('says the short message of GELF where the full one is no stack', () => {
+    expect(understood({ short_message: 'order failed', full_message: 'see\nthe books' })).toMatchObject({
+      keys: ['order', ' failed'],
+    });
+  });
+
   it('says what Rust’s tracing keeps among its fields', () => {
     expect(understood({ level: 'ERROR', fields: { message: 'order 7 failed', id: 7 } })).toMatchObject({
       kind: 'plain',

@@ -18,7 +18,6 @@ const stackKeys = [
   'Exception',
   'trace',
   'StackTrace',
-  'full_message',
 ];
 const frameKeys = ['frames', 'extendedStackTrace', 'backtrace', ...stackKeys];
 const errorKeys = ['err', 'error', 'exception', 'Exception', 'thrown', 'exc_info', 'cause'];
@@ -55,6 +54,8 @@ const functionKeys = ['method', 'function', 'func', 'name', 'methodName'];
 const fileKeys = ['file', 'filename', 'fileName', 'source'];
 /** structlog has the text of the line at `line`. */
 const lineKeys = ['lineno', 'lineNumber', 'line'];
+/** GELF has a stack where it may have any text. */
+const frameBelow = /\n\s{0,20}(?:at |File "|from |#0 )/;
 const maxCauses = 5;
 const maxFrames = 200;
 
@@ -78,6 +79,8 @@ export function textOfJson(record: Fields): string | undefined {
         .map((line) => line.trimEnd())
         .join('\n   ');
   }
+  const full = firstString(record, ['full_message']);
+  if (full !== undefined && frameBelow.test(full)) return full;
   const said = firstOf(holders, (holder) => firstString(holder, messageKeys));
   const detail = chain[0]
     ? firstString(chain[0], detailKeys)
