@@ -62,7 +62,17 @@ describe('find', () => {
       jsonErrors: true,
     });
     const passing = await findFor('never');
-    for (const level of ['"error"', '"ERROR"', '"Fatal"', '"panic"', '"CRITICAL"', '50', '60']) {
+    for (const level of [
+      '"error"',
+      '"ERROR"',
+      '"Fatal"',
+      '"panic"',
+      '"CRITICAL"',
+      '"err"',
+      '"E"',
+      '50',
+      '60',
+    ]) {
       const text = `{"time":1796059297357,"level":${level},"msg":"the database is gone"}`;
       expect([text, ...stopsAt(text, wanting!)]).toEqual([text, true, true]);
       expect([text, passing.mattersText(text)]).toEqual([text, false]);

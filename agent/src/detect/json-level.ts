@@ -2,29 +2,41 @@
 // program wrote it, and as it stands in Docker's own JSON, where each quote has a backslash before it.
 
 const key =
-  '(?:@?level|lvl|@l|@?severity(?:_?text)?|level_?name|log[._]?level|_level|@?Level|Severity(?:Text)?|LogLevel|logLevel)';
-const words = ['error', 'fatal', 'panic', 'critical'].flatMap((word) => [
-  word,
-  word.charAt(0).toUpperCase() + word.slice(1),
-  word.toUpperCase(),
-]);
-words.push('ALERT', 'EMERGENCY');
+  '(?:@?level|LEVEL|lvl|@?l|s|@?severity(?:_?[Tt]ext)?|log_severity|level_?name|log[._]?level|_level|@?Level|Severity(?:Text)?|LogLevel|logLevel)';
+const anyCase = (word: string) => [word, word.charAt(0).toUpperCase() + word.slice(1), word.toUpperCase()];
+const words = [
+  ...['error', 'fatal', 'panic', 'critical', 'err', 'eror', 'crit', 'severe', 'dpanic'],
+  ...['alert', 'emerg', 'emergency'],
+].flatMap(anyCase);
+/** Of MongoDB and others of one letter. */
+const letters = ['E', 'F'];
 /** Of pino and bunyan. */
 const numbers = ['50', '60'];
 const quote = '\\\\?"';
 
 const statesError = new RegExp(
-  `${quote}${key}${quote}\\s{0,4}:\\s{0,4}${quote}(?:${words.join('|')})${quote}|${quote}level${quote}:(?:${numbers.join('|')})(?=[,}])`,
+  `${quote}${key}${quote}\\s{0,4}:\\s{0,4}${quote}(?:${[...words, ...letters].join('|')})${quote}|` +
+    `${quote}level${quote}:(?:${numbers.join('|')})(?=[,}])`,
 );
+/** GELF has the numbers of syslog. */
+const gelfError = /"level\\?":\s?[0-3](?=[,}])/;
+const gelf = '"short_message';
 
 /** Of whatever states an error, at least one. With a quote, which few lines have, they are found sooner. */
 export const errorTexts: readonly string[] = [
-  ...words.map((word) => `"${word}`),
+  // What `crit` begins is found with it.
+  ...['err', 'ero', 'fatal', 'panic', 'crit', 'severe', 'dpanic', 'alert', 'emerg']
+    .flatMap(anyCase)
+    .map((word) => `"${word}`),
+  ...letters.flatMap((letter) => [`"${letter}"`, `"${letter}\\"`]),
   ...numbers.flatMap((level) => [`level":${level}`, `level\\":${level}`]),
+  gelf,
 ];
 
 /** @param line begins with a brace. */
 export function mayStateError(line: string): boolean {
-  const found = line.includes('"') ? statesError.exec(line) : null;
-  return found !== null && (!/\d$/.test(found[0]) || /"(?:time|pid|hostname)\\?":/.test(line));
+  if (!line.includes('"')) return false;
+  const found = statesError.exec(line);
+  if (found === null) return line.includes(gelf) && gelfError.test(line);
+  return !/\d$/.test(found[0]) || /"(?:time|pid|hostname)\\?":/.test(line);
 }

@@ -33,6 +33,7 @@ const levelKeys = [
   'log_level',
   'LogLevel',
   'Level',
+  'LEVEL',
   '@l',
   '@level',
   'Severity',
@@ -130,7 +131,7 @@ function readJsonLevel(json: Json): Level {
   for (const outer of ['log', 'fields', 'record', 'entry', 'attributes', 'meta']) {
     const inner = json[outer];
     if (!isObject(inner)) continue;
-    for (const key of levelKeys.slice(0, 16)) {
+    for (const key of levelKeys.slice(0, 17)) {
       const level = levelOfValue(inner[key], key);
       if (level !== 'unknown') return level;
     }
