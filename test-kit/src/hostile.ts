@@ -24,6 +24,23 @@ export const hostileLines: readonly [name: string, lines: readonly string[]][] =
     'more of a message of Python',
     ['Traceback (most recent call last):', 'ValueError: x', ...repeated(4000, 'a.b-'.repeat(500))],
   ],
+  [
+    'a message of Ruby',
+    below(
+      '#<Thread:0x1> terminated with exception:',
+      4000,
+      `x${':1:in `'.repeat(150)}${'(A::b'.repeat(200)}`,
+    ),
+  ],
+  [
+    'a place in a source',
+    below('a.c:1:1: error: x', 4000, `${'a.c:1: '.repeat(60)}${'in function '.repeat(100)}`),
+  ],
+  [
+    'a frame of Guile',
+    below('x', 2000, 'Backtrace:').flatMap((line) => [line, ` ${'1:'.repeat(500)}${'1'.repeat(900)}`]),
+  ],
+  ['a command of Tcl', below('    while executing', 4000, `"${'" '.repeat(1000)}`)],
   ['where Perl died', [`x${' at x line 1'.repeat(longest / 12)}!`]],
   ['brackets of a frame', below('TypeError: x', 4000, `  [1] ${'('.repeat(2040)}`)],
   ['the edge of a box', [`+${'-'.repeat(longest)}`, `╭${'─'.repeat(longest)}`]],

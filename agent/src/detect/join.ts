@@ -39,6 +39,7 @@ import {
   deeperBehindPrefix,
   hasTimeNearStart,
   indentOf,
+  isOfSameCall,
   saysNothing,
   sharedPrefix,
   startsLog,
@@ -193,6 +194,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       append(entry, line, text, 'block', 'proves', now);
       // Erlang's report of a process that crashed.
       entry.trace ||= /\scrasher:$/.test(entry.head);
+      return;
+    }
+    if (entry.opensList && entry.held.length > 0 && isOfSameCall(entry.head, text)) {
+      append(entry, line, text, 'block', 'proves', now);
       return;
     }
     if (!isOrdinary(text) || tracebackPattern?.test(text)) {

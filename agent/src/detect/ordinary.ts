@@ -67,6 +67,8 @@ export const starts = [
   '----- ',
   'Wraps: (',
   'Error types: (',
+  'Program ',
+  'Thread ',
 ];
 const knownStarts: string[][] = Array.from({ length: 128 }, () => []);
 for (const start of starts) knownStarts[start.charCodeAt(0)]!.push(start);
@@ -106,6 +108,8 @@ function looksOrdinary(text: string): boolean {
   if (text.charCodeAt(3) === 32 && isDigit(text.charCodeAt(4)) && /^[A-Z][a-z]{2} \d.* [AP]M /.test(text)) {
     return false;
   }
+  // `mysqld got signal 11 ;`
+  if (text.endsWith(' ;')) return false;
   // `future: <Task finished …>`: asyncio.
   if (text.charCodeAt(text.length - 1) === 58) return false;
   if (code >= 97 && code <= 122 && text.charCodeAt(text.length - 1) === 62) return false;

@@ -178,6 +178,7 @@ function isOrdinaryText(): Func {
       when(equal(get(first), number(code('{'))), giveBack(equal(get(last), number(code('}'))))),
       when(equal(get(last), number(code(':'))), no),
       when(equal(get(last), number(code('>'))), no),
+      when(equal(get(last), number(code(';'))), no),
       // The same, as Docker writes it.
       when(
         and(

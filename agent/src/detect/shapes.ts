@@ -70,7 +70,7 @@ export const cause =
 
 /** A title right above the frames. */
 export const stackTitle =
-  /^(?:PHP )?(?:\[stacktrace\]|\[previous exception\]|stack traceback:|Stack ?trace:?$|StackTrace:|Stacktrace:|Stack [Tt]race:|CallStack \(from|[Ss]tack backtrace:|Backtrace:$|Back trace:|backtrace:$|Call ?[Ss]tack:|Calls: |Current stack trace:|Traceback:$|SpanTrace:$|Location:$|Thrown at:|Error stack:|Trace:$|HasCallStack backtrace:$|-{3,} (?:Native|JS|JavaScript) stack ?trace -{3,}$)/;
+  /^(?:PHP )?(?:\[stacktrace\]|\[previous exception\]|stack traceback:|Stack ?trace:?$|StackTrace:|Stacktrace:|Stack [Tt]race:|CallStack \(from|[Ss]tack backtrace:|Backtrace:$|Back trace:|backtrace:$|Backtrace \(use tools|Call ?[Ss]tack:|Calls: |Current stack trace:|Traceback:$|SpanTrace:$|Location:$|Thrown at:|Error stack:|Trace:$|HasCallStack backtrace:$|-{3,} (?:Native|JS|JavaScript) stack ?trace -{3,}$)/;
 
 /** Frames at the line's very start, as some runtimes print them. */
 export const bareRubyFrame = /^\S.*?:\d+:in [`']|^[\w./-]+\.(?:erb|haml|slim|builder|jbuilder):\d+$/;
@@ -91,6 +91,17 @@ export const pythonException =
   /^(?!(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|NOTICE)\b)[A-Za-z_][\w.]*(?::(?: |$)|$)/;
 export const elixirField =
   /^(?:Last message|State|Function|Client|Process|Start Call|Initial Call|Current Call|Ancestors|Message Queue|Messages|Links|Dictionary|Trapping Exits|Status|Heap Size|Stack Size|Reductions|Neighbours|Queue|Postponed|Callback mode|Registered Name|Label|Crash reason)\b[^:]*:/;
+
+/** `a.c:2:28: error: …`, `A.java:1: error: …`: what a compiler has to say of a place. */
+const diagnostic =
+  /^(?:[A-Za-z]:)?[^\s:]{1,400}\.[A-Za-z]\w{0,5}:\d+(?::\d+)?: (?:fatal error|error|warning|syntax error)\b|^File "[^"]{1,400}", lines? [\d-]+, characters [\d-]+:$/;
+/** `a.c: In function 'f':`, `In file included from a.h:3:`. */
+export const diagnosticPlace =
+  /^(?:\S{1,400}: )?\S{1,400}: [Ii]n (?:[a-z]+ ){0,3}function .{1,400}:$|^In file included from \S{1,400}:\d+(?::\d+)?[,:]$/;
+
+export function isDiagnostic(text: string): boolean {
+  return diagnostic.test(text);
+}
 
 /** Whether the text could be a line of somebody's message: no logger's line, no exception of its own. */
 export function isMessageText(text: string): boolean {

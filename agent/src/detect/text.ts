@@ -137,6 +137,17 @@ export function deeperBehindPrefix(head: string, text: string): string | undefin
   return startsLog(item.trimStart()) ? undefined : item;
 }
 
+/**
+ * Whether the text repeats the begin of `head` up to a word, a time of day to the microsecond with it: what logged both was
+ * one call.
+ */
+export function isOfSameCall(head: string, text: string): boolean {
+  let at = 0;
+  while (at < head.length && head.charCodeAt(at) === text.charCodeAt(at)) at++;
+  while (at > 0 && head[at - 1] !== ' ') at--;
+  return /:\d{2}[.,]\d{6}/.test(head.slice(0, Math.min(at, 80))) && !levelAtStart.test(text.slice(at));
+}
+
 /** How .NET's frames stand in a text whose line breaks a logger of one line replaced by a space each. */
 export const foldedFrame = '   at ';
 

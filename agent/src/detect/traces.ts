@@ -1,7 +1,7 @@
 // Which line may follow which: the table of states that join.ts walks, family by family in traces/, and what may begin a
 // traceback.
 
-import { goroutine, namesException } from './shapes.ts';
+import { diagnosticPlace, goroutine, isDiagnostic, namesException } from './shapes.ts';
 import { afterStamp, bracketDepth, startsLog } from './text.ts';
 import { frames } from './traces/frames.ts';
 import { go } from './traces/go.ts';
@@ -11,6 +11,7 @@ import { native } from './traces/native.ts';
 import { python } from './traces/python.ts';
 import { groupTraceback, type Row, rule, type State, sanitizer, traceback } from './traces/row.ts';
 import { servers } from './traces/servers.ts';
+import { tools } from './traces/tools.ts';
 
 export const table: Record<State, Row[]> = {
   ...lines,
@@ -20,6 +21,7 @@ export const table: Record<State, Row[]> = {
   ...native,
   ...machines,
   ...servers,
+  ...tools,
 };
 
 /** States in which what is held is a traceback. */
@@ -29,6 +31,7 @@ export const traceStates = new Set<State>([
   'titled',
   'web',
   'ruby',
+  'ruby-message',
   'hash',
   'python',
   'python-stack',
@@ -50,9 +53,13 @@ export const traceStates = new Set<State>([
   'elixir',
   'erlang',
   'bug-report',
+  'mysql-crash',
   'jvm-crash',
   'thread-dump',
   'swift',
+  'gdb',
+  'tcl',
+  'scheme-frames',
 ]);
 
 /** States whose waiting lines are a message's rest where all other lines begin with a time. */
@@ -102,7 +109,12 @@ export const beginnings: Beginning[] = [
   { when: /^=(?:ERROR|CRASH|SUPERVISOR) REPORT====/, to: 'erlang' },
   { when: /^=[A-Z]+ REPORT====/, to: 'report' },
   { when: /^=== [A-Z]+ BUG REPORT START: /, to: 'bug-report' }, // Redis and its kin
+  { when: /\bgot signal \d+ ;$/, to: 'mysql-crash' },
   { when: /^# (?:Time: |User@Host: )/, to: 'slow-query' },
+  {
+    when: /^(?:Program|Thread \d+ (?:"[^"]{0,80}" )?)\s?(?:received|terminated with) signal SIG[A-Z]+\b/, // gdb
+    to: 'gdb',
+  },
   { when: /^# (?:A fatal error has been|There is insufficient memory)/, to: 'jvm-crash' },
   { when: /^#$/, to: 'jvm-hash' },
   { when: /^Full thread dump /, to: 'thread-dump', joins: true },
@@ -122,6 +134,9 @@ export function openingState(text: string): State {
   if (text.length < 48 && startsLog(text) && afterStamp(text).trim() === '') return 'stamp';
   const first = text.charCodeAt(0);
   if ((first === 123 || (first === 91 && text.length < 4)) && bracketDepth(text) > 0) return 'json';
+  if (text === 'Backtrace:') return 'scheme';
+  if (isDiagnostic(text)) return 'diagnostic';
+  if (diagnosticPlace.test(text)) return 'diagnostic-place';
   return namesException(text) || text.includes(': runtime error: ') ? 'wrap' : 'line';
 }
 

@@ -18,6 +18,7 @@ import {
   blank,
   bullet,
   deeper,
+  deeperFrame,
   indented,
   introduced,
   longestWait,
@@ -25,13 +26,14 @@ import {
   proofs,
   type Row,
   rCause,
+  rubyHead,
   type Seen,
   type State,
   waitable,
 } from './row.ts';
 
 /** One that is not the head of the next exception. */
-const rubyFrame = (seen: Seen) => bareRubyFrame.test(seen.text) && !/\([A-Z]\w*(?:::\w+)*\)$/.test(seen.text);
+const rubyFrame = (seen: Seen) => bareRubyFrame.test(seen.text) && !rubyHead.test(seen.text);
 
 export const frames = {
   // Indented frames: Java and its family, JavaScript, .NET, Ruby, Perl, Crystal …
@@ -61,6 +63,7 @@ export const frames = {
     { when: and(/^-{20,}$/, (seen) => seen.waiting === 0), to: 'frames', effect: 'waits' }, // .NET
     { when: closers, to: 'frames', effect: 'proves' },
     { when: /^[}\])](?:\s*\{?$| (?:\[cause\]|[a-z]+: ))/, to: 'frames', effect: 'proves' },
+    { when: and(rubyHead, (seen) => /^\s+from /.test(seen.previous)), to: 'ruby-message', effect: 'proves' },
     {
       when: (seen) =>
         bareRubyFrame.test(seen.text) && /^\s+from /.test(seen.previous) && seen.text !== seen.head,
@@ -126,6 +129,7 @@ export const frames = {
       effect: 'proves',
     },
     { when: stackTitle, to: 'titled', effect: 'proves' },
+    { when: /^Envoy version: /, to: 'titled', effect: 'proves' },
     { when: and(/^-{5,}$/, (seen) => stackTitle.test(seen.previous)), to: 'wrap', effect: 'proves' }, // Camel
     { when: (seen) => bareRubyFrame.test(seen.text), to: 'ruby', effect: 'proves' },
     { when: (seen) => bareWebFrame.test(seen.text), to: 'web', effect: 'proves' },
@@ -142,6 +146,18 @@ export const frames = {
     { when: cause, to: 'cause', effect: 'proves' },
     { when: /^(?:Tasks: TOP|\(See full trace by)/, to: 'ruby', effect: 'proves' },
     { when: blank, to: 'frames-gap', effect: 'waits' },
+  ],
+  // The message of a thread's exception or of a cause: more of it, or the line of the source and a caret.
+  'ruby-message': [
+    { when: deeperFrame, to: 'frames', effect: 'proves' },
+    { when: and(caret, (seen) => seen.indent > 0), to: 'frames', effect: 'proves' },
+    { when: (seen) => rubyFrame(seen) && seen.waiting === 0, to: 'ruby', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'ruby-message', effect: 'waits' },
+    {
+      when: (seen) => waitable(seen) && !bareRubyFrame.test(seen.text),
+      to: 'ruby-message',
+      effect: 'waits',
+    },
   ],
   // `#0 …`: PHP, Dart.
   hash: [

@@ -26,8 +26,10 @@ import {
   quotes,
   type Row,
   rCause,
+  rubyHead,
   type Seen,
   type State,
+  tclPlace,
   waitable,
 } from './row.ts';
 
@@ -47,6 +49,8 @@ const didYouMean = /^Did you mean\? /;
 /** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
 const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
 const requestField = /^(?:Server|Request): \S/;
+/** Where Rust's tracing says that a line was logged. */
+const rustPlace = /^\s+at \S+\.rs:\d+(?: on .{1,80})?$/;
 const starred = /^\*\*\* .+/;
 const excResumes = (seen: Seen) =>
   isExceptionHead(seen.text) &&
@@ -60,6 +64,9 @@ export const lines = {
   line: [
     { when: /^\S+: note: /, to: 'block', effect: 'extends' },
     { when: and(/^(?:Raised|Re-raised|Called) (?:at|from|by) /, introduced), to: 'titled', effect: 'proves' },
+    { when: tclPlace, to: 'tcl', effect: 'proves' },
+    { when: /^\s+--> \S{1,400}:\d+:\d+$/, to: 'diagnostic', effect: 'proves' }, // Rust
+    { when: and(rustPlace, (seen) => startsLog(seen.head)), to: 'block', effect: 'proves' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
     { when: deeperRest, to: 'block', effect: 'proves' },
     { when: and(bullet, introduced), to: 'block', effect: 'proves' },
@@ -75,8 +82,14 @@ export const lines = {
       to: 'cause',
       effect: 'proves',
     },
+    {
+      when: and(/^Backtrace:$/, (seen) => !introduces(seen.head) && !isExceptionHead(seen.head)),
+      to: 'backtrace',
+      effect: 'waits',
+    },
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: and(bareHashFrame, introduced), to: 'hash', effect: 'proves' },
+    { when: and(rubyHead, introduced), to: 'ruby-message', effect: 'proves' },
     { when: and(bareRubyFrame, introduced), to: 'ruby', effect: 'proves' },
     { when: and(requestField, introduced), to: 'detail', effect: 'waits' },
     { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },

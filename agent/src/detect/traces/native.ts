@@ -77,7 +77,10 @@ export const native = {
       effect: 'proves',
     },
     { when: aborted, to: 'end', effect: 'proves' },
+    { when: blank, to: 'rust-gap', effect: 'waits' },
   ],
+  // color-eyre says last how to see more.
+  'rust-gap': [{ when: /^Run with \w+=/, to: 'rust-frames', effect: 'proves' }],
   swift: [
     { when: indented, to: 'swift', effect: 'proves' },
     {

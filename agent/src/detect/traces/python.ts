@@ -60,7 +60,7 @@ export const python = {
     { when: /^(?:Reason|HTTP response (?:headers|body)|Call log):/, to: 'python-end', effect: 'proves' },
     { when: blank, to: 'python-gap', effect: 'waits' },
     {
-      when: (seen) => /^[\w.[\]-]+$/.test(seen.text) && !isExceptionHead(seen.text),
+      when: (seen) => /^[\w.[\]-]+:?$/.test(seen.text) && !isExceptionHead(seen.text) && seen.soon,
       to: 'python-field',
       effect: 'waits',
     },
@@ -73,6 +73,7 @@ export const python = {
     { when: messageGoesOn, to: 'python-wrap', effect: 'waits' },
   ],
   'python-gap': [
+    { when: (seen) => /^\s+at \S/.test(seen.text), to: 'frames', effect: 'proves' }, // Spark
     { when: (seen) => seen.blank && seen.waiting < 3, to: 'python-gap', effect: 'waits' },
     { when: chained, to: 'python-chain', effect: 'proves' },
     {

@@ -55,6 +55,7 @@ export type State =
   | 'titled'
   | 'web'
   | 'ruby'
+  | 'ruby-message'
   | 'hash'
   | 'hash-gap'
   | 'python'
@@ -93,6 +94,7 @@ export type State =
   | 'erlang'
   | 'report'
   | 'bug-report'
+  | 'mysql-crash'
   | 'stamp'
   | 'slow-query'
   | 'jvm-crash'
@@ -102,6 +104,16 @@ export type State =
   | 'v8-memory'
   | 'jul'
   | 'json'
+  | 'diagnostic'
+  | 'diagnostic-source'
+  | 'diagnostic-place'
+  | 'gdb'
+  | 'tcl'
+  | 'tcl-command'
+  | 'backtrace'
+  | 'scheme'
+  | 'scheme-frames'
+  | 'rust-gap'
   | 'end';
 
 /** Longest wait, in lines, for the proof that lines belong to one traceback: the lines of an exception's message. */
@@ -128,12 +140,17 @@ export const bullet = /^[!ℹ✖•] \S/;
 export const rCause = /^Caused by error(?: in .*)?:$/;
 export const sanitizer = /^==\d+==\s?(?:ERROR|WARNING): \w+Sanitizer/;
 export const rule = /^={10,}$/;
+/** What Tcl says between a command and what called it. */
+export const tclPlace = /^\s+(?:while executing|invoked from within)$/;
+/** `a.rb:1:in `b': message (Type)`: the head of an exception, not one of its frames. */
+export const rubyHead = /^\S.{0,400}?:\d+:in [`'].*\([A-Z]\w*(?:::\w+)*\)$/;
 export const nodeTail = /^(?:Node\.js v\d|Bun v\d|\(Use `node --)/;
 export const aborted =
   /^(?:Aborted|Segmentation fault|Illegal instruction|Trace\/breakpoint trap|Bus error|Floating point exception)\b.{0,60}$/;
 
 /** Rows that several states share, in the order in which they are asked. */
 export const proofs: Row[] = [
+  { when: tclPlace, to: 'tcl', effect: 'proves' },
   {
     when: and(/^\s+File ".*", line \d+/, (seen) => seen.indent > seen.headIndent),
     to: 'python',

@@ -29,6 +29,11 @@ export const servers = {
     { when: /^=== [A-Z]+ BUG REPORT END\b/, to: 'end', effect: 'proves' },
     { when: (seen) => seen.lines < 399, to: 'bug-report', effect: 'proves' },
   ],
+  // What mysqld says of its own crash, down to the next line of its log.
+  'mysql-crash': [
+    { when: (seen) => seen.blank && seen.waiting < 3, to: 'mysql-crash', effect: 'waits' },
+    { when: (seen) => !startsLog(seen.text) && seen.lines < 200, to: 'mysql-crash', effect: 'proves' },
+  ],
   // What Terraform has to say, in a box of one side.
   note: [
     { when: /^│/, to: 'note', effect: 'proves' },

@@ -1,0 +1,79 @@
+// What compilers, debuggers and small interpreters report.
+
+import { bareHashFrame, isDiagnostic } from '../shapes.ts';
+import { startsLog } from '../text.ts';
+import { lines } from './lines.ts';
+import { blank, deeper, indented, longestWait, type Row, type Seen, type State } from './row.ts';
+
+/** Below the source: where in it. */
+const marks = /^\s*[\^~][\^~ -]*$/;
+const schemeFrame = /^\s+(?:\S{1,200}:)?\d+(?::\d+)?\s+(?:\d+ )?\(|^In (?:unknown file|\S+):$/;
+const isSource = (seen: Seen) =>
+  !seen.blank && !seen.begins && !startsLog(seen.text) && !isDiagnostic(seen.text);
+
+export const tools = {
+  // `a.c:2:28: error: …`, below it the line of the source, a caret, and notes.
+  diagnostic: [
+    { when: /^\s*\d* *\|/, to: 'diagnostic', effect: 'proves' },
+    { when: marks, to: 'diagnostic', effect: 'proves' },
+    { when: /^(?:\S+:\d+(?::\d+)?: note|help|note): /, to: 'diagnostic', effect: 'proves' },
+    { when: /^\.\.\.$/, to: 'diagnostic', effect: 'proves' }, // Rust leaves lines out
+    { when: /^\S+:\(\.\w+\+0x[\da-f]+\): /, to: 'diagnostic', effect: 'proves' }, // ld
+    {
+      when: (seen) => /^(?:Error|Warning \d+.{0,40}): /.test(seen.text) && seen.head.startsWith('File "'),
+      to: 'diagnostic',
+      effect: 'proves',
+    },
+    ...lines.line.filter(({ to }) => to === 'frames' || to === 'titled'),
+    { when: deeper, to: 'diagnostic', effect: 'proves' },
+    { when: isSource, to: 'diagnostic-source', effect: 'waits' },
+  ],
+  // The line of the source, at the margin: the caret below it proves it.
+  'diagnostic-source': [{ when: marks, to: 'diagnostic', effect: 'proves' }],
+  // `a.c: In function 'f':`
+  'diagnostic-place': [
+    { when: (seen) => isDiagnostic(seen.text), to: 'diagnostic', effect: 'proves' },
+    { when: /^\S+:\(\.\w+\+0x[\da-f]+\): /, to: 'diagnostic', effect: 'proves' },
+    { when: deeper, to: 'diagnostic-place', effect: 'proves' },
+  ],
+  gdb: [
+    {
+      when: /^(?:0x[\da-f]+ in |#\d+ +\S|\d+\t|\[(?:Switching to|Current) |Thread \d+ \(|warning: )/,
+      to: 'gdb',
+      effect: 'proves',
+    },
+    { when: indented, to: 'gdb', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < 1, to: 'gdb', effect: 'waits' },
+  ],
+  // Tcl quotes the command that failed, over several lines perhaps, then says what called it.
+  tcl: [
+    { when: (seen) => indented(seen) && /^\s+[a-z(]/.test(seen.text), to: 'tcl', effect: 'proves' },
+    { when: /^".*"$/, to: 'tcl', effect: 'proves' },
+    { when: /^"/, to: 'tcl-command', effect: 'waits' },
+  ],
+  'tcl-command': [
+    { when: /"$/, to: 'tcl', effect: 'proves' },
+    {
+      when: (seen) => seen.waiting < longestWait && !startsLog(seen.text),
+      to: 'tcl-command',
+      effect: 'waits',
+    },
+  ],
+  // `Backtrace:` below a line that announces nothing: of that line, or Guile's, which begins with it.
+  backtrace: [
+    {
+      when: (seen) =>
+        !schemeFrame.test(seen.text) &&
+        (bareHashFrame.test(seen.text) || indented(seen) || /^\d+[.:)]? +\S/.test(seen.text)),
+      to: 'titled',
+      effect: 'proves',
+    },
+  ],
+  scheme: [{ when: schemeFrame, to: 'scheme-frames', effect: 'proves' }],
+  'scheme-frames': [
+    { when: /^(?:\S+:\d+:\d+: |ERROR: In |Throw to key )/, to: 'end', effect: 'proves' },
+    { when: schemeFrame, to: 'scheme-frames', effect: 'proves' },
+    { when: indented, to: 'scheme-frames', effect: 'proves' },
+    { when: blank, to: 'scheme-frames', effect: 'waits' },
+  ],
+} satisfies Partial<Record<State, Row[]>>;
