@@ -127,6 +127,14 @@ describe('match', () => {
     expect(only?.record.fields).toEqual({ level: 'error', order: 7 });
   });
 
+  it('takes the place where a warning of Rust was logged for no traceback', () => {
+    const lines = ['  2026-11-22T10:00:00.123456Z  WARN shop: slow', '    at src/main.rs:9', ''];
+    expect(matchOf(lines)).toEqual([]);
+    expect(
+      matchOf([lines[0]!.replace(' WARN', 'ERROR'), lines[1]!]).map(({ record }) => record.severity),
+    ).toEqual(['error']);
+  });
+
   it('sends a JSON log whose own level is an error, where that is wanted', () => {
     const errors = [
       '{"level":"error","msg":"db is gone"}',

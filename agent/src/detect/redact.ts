@@ -51,27 +51,46 @@ function redactKeys(text: string): string {
   return out + text.slice(from);
 }
 
-/** `scheme://user:password@host`. */
+/** `scheme://user:password@host`, `scheme://token@host`, and `user:password@tcp(host)`, as Go's MySQL has it. */
 function redactUrls(text: string): string {
-  if (!text.includes('://')) return text;
-  return text.replace(
-    /:\/\/([^\s:/@"'<>]{0,128}):([^\s@/"'<>]{1,256})@/g,
-    (whole, user: string, password: string) =>
-      isPlaceholder(password) ? whole : `://${user}:${mark('password')}@`,
-  );
+  return text
+    .replace(
+      /:\/\/(?!\[redacted:)([^\s:/@"'<>]{0,128}):([^\s@/"'<>]{1,256})@/g,
+      (whole, user: string, password: string) =>
+        isPlaceholder(password) ? whole : `://${user}:${mark('password')}@`,
+    )
+    .replace(/:\/\/([A-Za-z0-9_-]{20,128})@/g, (whole, token: string) =>
+      /\d/.test(token) ? `://${mark('token')}@` : whole,
+    )
+    .replace(
+      /(?<=(?<![\w.-])[\w.-]{1,64}:)([^\s:@/"'()[\]]{1,128})@(?=(?:tcp|unix)\()/g,
+      () => `${mark('password')}@`,
+    );
 }
 
 const names =
-  /(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key(?:[_-]?id)?|secret[_-]?(?:access[_-]?)?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|signing[_-]?key|credentials?|x-api-key|authorization|cookie|sas|signature)(?=\\?["'\]]?\s{0,3}(?:=>|[=:]))/gi;
-const separator = /\\?["'\]]?\s{0,3}(?:=>|[=:])\s{0,3}/y;
+  /(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key(?:[_-]?id)?|secret[_-]?(?:access[_-]?)?key(?:[_-]?base)?|account[_-]?key|private[_-]?key|auth[_-]?key|encryption[_-]?key|signing[_-]?key|credentials?|x-api-key|authorization|cookie|sas|signature)(?=\\?["'\]]?\s{0,3}(?:=>|[=:])|>)|(?<=[?&])sig(?==)|(?:password|identified by)(?= ')/gi;
+// A list of values, as Go and Node show headers, begins with a bracket.
+const separator = /\\?["'\]]?\s{0,3}(?:=>|[=:])\s{0,3}\[?|>| (?=')/y;
 // Within a JSON text that is itself quoted, the quotes are escaped.
 const escapedValue = /\\"((?:[^"\\\n]|\\[^"\n]){1,256})/y;
 const quotedValue = /"((?:[^"\\\n]|\\.){1,256})|'((?:[^'\\\n]|\\.){1,256})/y;
 /** The rest of a longer value, once its begin is known to be a secret. */
 const rest = /[^\s"',;&|<>()[\]{}\\]*/y;
 const bareValue = /[^\s"',;&|<>()[\]{}\\]{1,256}/y;
+/** More cookies than the first. */
+const restOfHeader = /[^"'\n\\]*/y;
+/** Of `Authorization: Token …`: what follows it is the secret. */
+const scheme = /(?:Token|Api-?Key|Negotiate|NTLM|SSWS|GenieKey) {1,2}/iy;
+/** A program's source, as tracebacks show it: `self.token`, `settings.PASSWORD`. */
+const expression =
+  /^(?:self|this|settings|config|conf|cfg|process|os|env|environ|request|req|args|options|opts|ctx|params|props)\./;
+const path = /^\/(?:app|data|etc|home|mnt|opt|root|run|secrets|srv|tmp|usr|var|vault)(?:\/[\w.-]+)*\/?$/;
 /** After these names nearly anything is a secret; after the others only what looks like one. */
-const certain = /^(?:pass|pwd|secret|api[_-]?key|apikey)/i;
+const certain = /^(?:pass|pwd|secret|api[_-]?key|apikey|sig$|account[_-]?key|identified)/i;
+const notSecret = /^(?:true|false|null|none|nil|undefined|yes|no|\d|\?|missing|invalid|required|empty)$/i;
+/** Of tests: `pass=17`, `pass=12.5ms`, `pass=ok`. */
+const count = /^(?:\d{1,3}(?:\.\d{1,3})?(?:m?s|%)?|ok|failed|skipped)$/i;
 
 /** `password=…`, `"apiKey": "…"`, `token => …`. */
 function redactNamed(text: string): string {
@@ -85,26 +104,45 @@ function redactNamed(text: string): string {
     separator.lastIndex = names.lastIndex;
     const between = separator.exec(text);
     if (!between) continue;
-    const at = separator.lastIndex;
+    if (between[0] === '>' && !/<[\w:.-]{0,40}$/.test(text.slice(Math.max(0, match.index - 42), match.index)))
+      continue;
+    scheme.lastIndex = separator.lastIndex;
+    const at = /^authorization$/i.test(name) && scheme.test(text) ? scheme.lastIndex : separator.lastIndex;
     escapedValue.lastIndex = at;
     quotedValue.lastIndex = at;
     bareValue.lastIndex = at;
     const quoted = escapedValue.exec(text) ?? quotedValue.exec(text);
     const value = quoted ? (quoted[1] ?? quoted[2] ?? '') : (bareValue.exec(text)?.[0] ?? '');
-    const strict = quoted !== null || /=/.test(between[0]);
-    if (!isSecret(name, value, strict)) continue;
+    const strict = quoted !== null || /[=>]/.test(between[0]);
+    const cookies = /^cookie$/i.test(name) && !quoted && /^[\w.%-]{1,64}=/.test(value);
+    if (!cookies && !isSecret(name, value, strict)) continue;
+    if (!quoted && isSource(name, value, text.charAt(at + value.length))) continue;
     const start = quoted ? at + quoted[0].length - value.length : at;
     out += text.slice(from, start) + mark(kindOf(name));
     rest.lastIndex = start + value.length;
     from = value.length < 256 ? rest.lastIndex : rest.lastIndex + (rest.exec(text)?.[0].length ?? 0);
+    if (cookies) {
+      restOfHeader.lastIndex = from;
+      from += restOfHeader.exec(text)?.[0].length ?? 0;
+    }
     names.lastIndex = from;
   }
   return from === 0 ? text : out + text.slice(from);
 }
 
+/** Whether a value without quotes is a piece of a program's source, or where something lies. */
+function isSource(name: string, value: string, next: string): boolean {
+  return (
+    (/^[a-z_][a-z_.]*$/.test(value) && (next === '(' || next === '[')) ||
+    (value === name && (next === ',' || next === ')')) ||
+    expression.test(value) ||
+    path.test(value)
+  );
+}
+
 function kindOf(name: string): string {
-  if (/^(?:pass|pwd)/i.test(name)) return 'password';
-  if (/key|sas|signature/i.test(name)) return 'key';
+  if (/^(?:pass|pwd|identified)/i.test(name)) return 'password';
+  if (/key|sas|sig/i.test(name)) return 'key';
   if (/^(?:token)/i.test(name)) return 'token';
   return 'secret';
 }
@@ -113,7 +151,8 @@ function isSecret(name: string, value: string, strict: boolean): boolean {
   if (value === '' || isPlaceholder(value)) return false;
   if (/^(?:authorization|cookie)$/i.test(name) && /^(?:Bearer|Basic|Digest|Token)$/i.test(value))
     return false;
-  if (certain.test(name) && strict) return !/^(?:true|false|null|none|nil|undefined|yes|no|\d)$/i.test(value);
+  if (certain.test(name) && strict)
+    return !notSecret.test(value) && !(/^pass$/i.test(name) && count.test(value));
   // In a sentence ("invalid token: unexpected end") only what no word looks like.
   return (
     value.length >= (certain.test(name) ? 6 : 8) &&
@@ -163,10 +202,19 @@ const shapes: [kind: string, hint: string, shape: RegExp][] = [
   ['google-key', 'AIza', /(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}/],
   ['npm-token', 'npm_', /(?<![A-Za-z0-9])npm_[A-Za-z0-9]{36}/],
   ['sendgrid-key', 'SG.', /(?<![A-Za-z0-9])SG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{30,}/],
+  ['slack-token', 'xapp-', /(?<![A-Za-z0-9])xapp-\d-[A-Za-z0-9-]{20,}/],
+  ['webhook-secret', 'whsec_', /(?<![A-Za-z0-9])whsec_[A-Za-z0-9+/=]{24,}/],
+  ['api-key', 'hf_', /(?<![A-Za-z0-9_])hf_[A-Za-z0-9]{30,}/],
+  ['api-key', 'dop_v1_', /(?<![A-Za-z0-9])dop_v1_[A-Za-z0-9]{40,}/],
+  ['api-key', 'shp', /(?<![A-Za-z0-9])shp(?:at|ca|pa|ss)_[A-Za-z0-9]{30,}/],
+  ['pypi-token', 'pypi-', /(?<![A-Za-z0-9])pypi-[A-Za-z0-9_-]{40,}/],
+  ['google-token', 'ya29.', /(?<![A-Za-z0-9])ya29\.[A-Za-z0-9_-]{20,}/],
+  ['vault-token', 'hvs.', /(?<![A-Za-z0-9])hvs\.[A-Za-z0-9_-]{20,}/],
+  ['discord-webhook', '/api/webhooks/', /\/api\/webhooks\/\d{15,}\/[A-Za-z0-9_-]{40,}/],
   ['api-key', 'sk-', /(?<![A-Za-z0-9])sk-(?:[a-z]+-)*[A-Za-z0-9_-]{32,}/],
 ];
 const hinted =
-  /AKIA|ASIA|ABIA|ACCA|eyJ|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|hooks\.slack|k_live_|k_test_|AIza|npm_|SG\.|sk-/;
+  /AKIA|ASIA|ABIA|ACCA|eyJ|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|hooks\.slack|k_live_|k_test_|AIza|npm_|SG\.|sk-|xapp-|whsec_|hf_|dop_v1_|shp[acps]{2}_|shpat_|pypi-|ya29\.|hvs\.|\/api\/webhooks\//;
 /** Longest word looked at as a whole; no known secret is longer. */
 const longestWord = 8192;
 

@@ -9,13 +9,19 @@ export const sights = { key: 1, url: 2, name: 4, scheme: 8, word: 16, level: 32 
 /** In any case. */
 const announced: [sight: keyof typeof sights, texts: string[]][] = [
   ['key', ['private key']],
-  ['url', ['://']],
+  ['url', ['://', '@tcp(', '@unix(']],
+  ['name', ['identified by', '?sig=', '&sig=', 'tkey']],
   ['name', ['pass', 'pwd', 'secret', 'token', 'credential', 'authorization', 'cookie', 'sas', 'signature']],
   // api, access, private, auth, encryption, signing.
   ['name', ['_key', '-key', 'ikey', 'skey', 'ekey', 'hkey', 'nkey', 'gkey']],
   ['scheme', ['bearer', 'basic']],
   ['word', ['akia', 'asia', 'abia', 'acca', 'eyj', 'ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'github_pat_']],
   ['word', ['glpat-', 'xox', 'hooks.slack', 'k_live_', 'k_test_', 'aiza', 'npm_', 'sg.', 'sk-']],
+  [
+    'word',
+    ['xapp-', 'whsec_', 'hf_', 'dop_v1_', 'shpat_', 'shpca_', 'shppa_', 'shpss_', 'pypi-', 'ya29.', 'hvs.'],
+  ],
+  ['word', ['/api/webhooks/']],
   ['level', ['level', 'lvl', 'severity', 'priority', 'll=', 'll:', 'll"', "ll'", 'll ', 'll\t']],
 ];
 
