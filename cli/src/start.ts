@@ -2,13 +2,13 @@
 // a Docker Engine answers; until then the backend serves alone.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pingEngine } from '@log-detector/agent';
 import { StartError } from '@log-detector/settings';
 import { agentEnvironment, agentNodeFlags } from './agent-process.ts';
 import { backendAt, withPort } from './backend-at.ts';
+import { readEnvFile } from './env-file.ts';
 
 /** How long a part may take to end by itself, in ms, before it is killed. The whole must end within five seconds. */
 const graceMs = 4000;
@@ -18,12 +18,11 @@ const endingMs = 5000;
 
 /**
  * Runs until SIGINT or SIGTERM, or until the backend ends. Returns the exit code.
- * @throws {StartError} when something answers already where the backend would.
+ * @throws {StartError} when .env cannot be read, or something answers already where the backend would.
  */
 export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
-  if (existsSync('.env')) process.loadEnvFile('.env');
   // A person looks on: what is in order is not worth a line.
-  const env = await withPort({ LOG_LEVEL: 'warn', ...environment, ...process.env });
+  const env = await withPort({ LOG_LEVEL: 'warn', ...readEnvFile('.env'), ...environment });
   const base = backendAt(env);
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
