@@ -391,13 +391,17 @@ async function listen(app: App, { host, port }: BackendSettings): Promise<void> 
 function announce(settings: BackendSettings, address: string | AddressInfo | null, alerts: string): void {
   const port = typeof address === 'object' && address ? address.port : settings.port;
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+  // Where it listens at every address, that is none to open.
+  const docsAt = ['0.0.0.0', '::'].includes(settings.host)
+    ? settings.alerts.baseUrl
+    : `http://${host}:${port}`;
   const database = settings.databaseUrl
     ? placeOf(settings.databaseUrl)
     : `embedded PostgreSQL in ${resolve(settings.dataDir)}`;
   process.stdout.write(
     [
       `Log Detector ${version} is listening on http://${host}:${port}`,
-      `  API docs   http://${host}:${port}/docs`,
+      `  API docs   ${docsAt}/docs`,
       `  database   ${database}`,
       `  alerts     ${alerts}`,
       '',

@@ -5,7 +5,7 @@ import { isDatabaseAway } from '../http/errors.ts';
 import type { App, Routes } from '../http/http.ts';
 import { page, pageAnswer, pageHeaders, paragraph, quiet, readingLink } from './page.ts';
 
-/** @param parts.hasKey whether everything but links of mails asks for API_KEY. */
+/** @param parts.hasKey whether the API asks for API_KEY. */
 export function frontPageRoutes({ pool, hasKey }: { pool: Pool; hasKey: boolean }): Routes {
   return (app: App) => {
     const schema = {
@@ -41,9 +41,8 @@ function frontPage(isWell: boolean, hasKey: boolean): string {
         ? 'It takes in errors from the logs of containers, groups them into issues, and tells people of them. Its database answers.'
         : 'It runs, and takes nothing in until the database is back. Agents keep what they have until then.',
     ),
-    ...(hasKey
-      ? [paragraph('The API is described at /docs, and asks for the API key; so does everything else here.')]
-      : [readingLink('The API, described and to be tried out', 'docs/')]),
+    readingLink('The API, described and to be tried out', 'docs/'),
+    ...(hasKey ? [paragraph('It asks for the API key: give it there under “Authorize”.')] : []),
     quiet('Records and issues are opened by the links in mails and chats, which need no key.'),
   ]);
 }

@@ -122,17 +122,16 @@ describe('API_KEY', () => {
   });
   afterAll(() => locked.close());
 
-  it('is asked for by every route but /health and the front page', async () => {
-    for (const url of ['/health', '/']) expect((await locked.call('GET', url)).status).toBe(200);
+  it('is asked for by every route but /health, the front page and the description of the API', async () => {
+    for (const url of ['/health', '/', '/openapi.json', '/docs', '/docs/static/swagger-ui-bundle.js'])
+      expect((await locked.call('GET', url)).status, url).toBe(200);
     for (const url of [
       '/api/logs',
       '/api/emails',
       '/api/recipients',
       '/api/coverage',
       '/metrics',
-      '/openapi.json',
-      '/docs',
-      '/docs/static/index.html',
+      '/docsy',
       '/nowhere',
       `/api/logs/${randomUUID()}`,
     ])
@@ -255,10 +254,11 @@ describe('the OpenAPI document', () => {
     );
   });
 
-  it('can be tried out at /docs', async () => {
-    const { status, body } = await backend.call<string>('GET', '/docs');
+  it('can be tried out at /docs, and in no frame of another site', async () => {
+    const { status, body, headers } = await backend.call<string>('GET', '/docs');
     expect(status).toBe(200);
     expect(body).toContain('swagger-ui');
+    expect(headers['content-security-policy']).toBe("frame-ancestors 'none'");
   });
 });
 

@@ -151,9 +151,20 @@ export async function buildHttp({
     refResolver: { buildLocalReference: (schema, _base, _fragment, i) => String(schema.$id ?? `Schema${i}`) },
   });
   for (const schema of errorSchemas) app.addSchema(schema);
-  await app.register(swaggerUi, { routePrefix: '/docs' });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  await describeApi(app);
   return app;
+}
+
+/**
+ * For anybody: a browser sends no key before a person has typed it into these pages, and they say what the source says.
+ * No other site may show them in a frame, where the key would be typed too.
+ */
+async function describeApi(app: App): Promise<void> {
+  app.addHook('onRoute', (route) => {
+    if (/^\/docs(\/|$)/.test(route.url)) route.config = { ...route.config, scope: 'none' };
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: "frame-ancestors 'none'" });
+  app.get('/openapi.json', { config: { scope: 'none' }, schema: { hide: true } }, () => app.swagger());
 }
 
 /** Our schemas require what has a default, because by then it is filled in; a caller may leave it out. */
