@@ -81,24 +81,41 @@ export async function buildAgent(folder) {
   await stop();
 }
 
-/** Builds into a folder aside and moves it in place, so that a process that starts meanwhile finds the old build or the new one, never half of one. */
+/**
+ * Builds into a folder aside and moves it in place, so that a process that starts meanwhile finds the old build or the new
+ * one, never half of one. Ends the process, with a remedy, when the folder takes no build.
+ */
 export async function build() {
   const aside = join(root, `dist.${process.pid}`);
+  let remedy;
   try {
     await buildInto(aside);
     moveInPlace(aside);
+  } catch (error) {
+    remedy = remedyOf(error);
+    if (!remedy) throw error;
   } finally {
     // Left by a build that failed, or one that another was faster than.
     rmSync(aside, { recursive: true, force: true });
   }
+  if (!remedy) return;
+  console.error(`log-detector: the sources are newer than the build, or there is none; ${remedy}`);
+  process.exit(2);
+}
+
+/** What mends a build that failed for no fault of the sources. */
+function remedyOf({ code, message }) {
+  if (code === 'ERR_MODULE_NOT_FOUND') return 'run "npm ci" for what builds it';
+  if (/^E(ACCES|PERM|ROFS)$/.test(code))
+    return `run "npm run build" as the user to whom ${root} belongs (${message})`;
 }
 
 async function buildInto(aside) {
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(aside);
   const { build: bundle, stop } = await import('esbuild');
   const shared = options();
   const started = Date.now();
-  rmSync(aside, { recursive: true, force: true });
-  mkdirSync(aside);
   const backend = JSON.parse(readFileSync(join(root, 'backend/package.json'), 'utf8'));
   const external = Object.keys(backend.dependencies).filter((name) => !name.startsWith('@log-detector/'));
   await Promise.all([
@@ -137,10 +154,12 @@ function moveInPlace(aside) {
   rmSync(old, { recursive: true, force: true });
 }
 
-/** Builds only when a source is newer than the last build. */
-export async function buildIfStale() {
+/** Builds only when a source is newer than the last build. @param onStale told before it does. */
+export async function buildIfStale(onStale = () => {}) {
   const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (Math.max(...sources.map((source) => newest(join(root, source)))) > built) await build();
+  if (Math.max(...sources.map((source) => newest(join(root, source)))) <= built) return;
+  onStale();
+  await build();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

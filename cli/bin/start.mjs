@@ -6,7 +6,7 @@ import { install } from './install.mjs';
 
 install();
 const { buildIfStale } = await import('../build.mjs');
-await buildIfStale();
+await buildIfStale(() => console.log('Building it (once; later starts skip this)…'));
 // From here on this process is `log-detector start`; the processes it starts are found by the same path.
 const command = fileURLToPath(new URL('./log-detector.mjs', import.meta.url));
 process.argv = [process.execPath, command, 'start', ...process.argv.slice(2)];
