@@ -121,6 +121,7 @@ describe('serve', { timeout: 120_000 }, () => {
     expect(await ended(first.child), first.said()).toBe(0);
     expect(postgresProcesses()).toEqual([]);
     const second = await start();
+    expect(second.said()).not.toMatch(/Making|Bringing/);
     expect((await fetch(`${second.base}/api/logs/${id}`)).status).toBe(200);
     second.child.kill('SIGINT');
     expect(await ended(second.child), second.said()).toBe(0);
@@ -347,6 +348,13 @@ describe('serve', { timeout: 120_000 }, () => {
     } finally {
       await database.drop();
     }
+  });
+
+  it('says before it is done, and loudly enough for npm start, that a database is made', async () => {
+    const { said } = await start({ LOG_LEVEL: 'silent' });
+    expect(said()).toMatch(
+      /^Making a database in \S+\/data\/postgres \(once.*\n.*up to date \(0001_\S+ and \d+ more;.*\nLog Detector/,
+    );
   });
 
   it('says at once, and loudly enough for npm start, why it waits for the database', async () => {

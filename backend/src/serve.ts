@@ -91,7 +91,7 @@ export async function migrateCommand(env: Environment = process.env): Promise<vo
   const closing: Closing = { work: [], connections: [], server: [] };
   try {
     const connectionString = await openDatabase(settings, logger, closing, stop.signal);
-    const applied = await migrate(connectionString);
+    const applied = await migrate(connectionString, undefined, tellOfMigrations);
     process.stdout.write(
       applied.length > 0 ? `applied ${applied.join(', ')}\n` : 'the database is up to date\n',
     );
@@ -140,7 +140,7 @@ async function start(
       onAway: ({ message }) =>
         logger.warn(`the database went away while it was made ready (${message}); waiting for it`),
     });
-  for (const name of (await prepare(() => migrate(connectionString))) ?? [])
+  for (const name of (await prepare(() => migrate(connectionString, undefined, tellOfMigrations))) ?? [])
     logger.info(`applied migration ${name}`);
 
   const onIdleError = (error: Error) =>
@@ -326,6 +326,7 @@ async function openDatabase(
   if (settings.databaseUrl !== undefined) return waitForDatabase(settings.databaseUrl, logger, signal);
   const server = await startEmbedded({
     dataDir: settings.dataDir,
+    tell,
     log: {
       debug: (message) => logger.debug(message),
       info: (message) => logger.info(message),
@@ -387,6 +388,16 @@ async function listen(app: App, { host, port }: BackendSettings): Promise<void> 
   }
 }
 
+/** To the person who starts it, beside the log and whatever LOG_LEVEL is. */
+function tell(words: string): void {
+  process.stdout.write(`${words}\n`);
+}
+
+function tellOfMigrations([first, ...others]: readonly string[]): void {
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  tell(`Bringing the database up to date (${first}${more}; with many records it takes a while)…`);
+}
+
 /** A few plain lines for a person, beside the log. */
 function announce(settings: BackendSettings, address: string | AddressInfo | null, alerts: string): void {
   const port = typeof address === 'object' && address ? address.port : settings.port;
@@ -398,13 +409,12 @@ function announce(settings: BackendSettings, address: string | AddressInfo | nul
   const database = settings.databaseUrl
     ? placeOf(settings.databaseUrl)
     : `embedded PostgreSQL in ${resolve(settings.dataDir)}`;
-  process.stdout.write(
+  tell(
     [
       `Log Detector ${version} is listening on http://${host}:${port}`,
       `  API docs   ${docsAt}/docs`,
       `  database   ${database}`,
       `  alerts     ${alerts}`,
-      '',
     ].join('\n'),
   );
 }

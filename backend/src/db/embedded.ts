@@ -37,6 +37,8 @@ export interface EmbeddedOptions {
   /** More `name: value` of postgresql.conf. */
   settings?: Record<string, string>;
   log?: EmbeddedLog;
+  /** For the person who starts it: hears what takes a while, before it is done. The log, when left out. */
+  tell?: (words: string) => void;
 }
 
 export interface EmbeddedLog {
@@ -88,7 +90,8 @@ const serverSettings: Record<string, string> = {
  * @throws when another backend uses the folder, or the server cannot be made or started: the message says what to do.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const server = new Server(resolve(options.dataDir), options.settings ?? {}, options.log ?? silence);
+  const { dataDir, settings = {}, log = silence, tell = log.info.bind(log) } = options;
+  const server = new Server(resolve(dataDir), settings, log, tell);
   await server.open();
   return server;
 }
@@ -99,6 +102,7 @@ class Server implements EmbeddedPostgres {
   readonly #data: string;
   readonly #settings: Record<string, string>;
   readonly #log: EmbeddedLog;
+  readonly #tell: (words: string) => void;
   #backendLock: FileLock | undefined;
   #binaries!: PostgresBinaries;
   #user: ProgramUser | undefined;
@@ -109,11 +113,17 @@ class Server implements EmbeddedPostgres {
   #supervised: Promise<void> = Promise.resolve();
   #lastWords: string[] = [];
 
-  constructor(folder: string, settings: Record<string, string>, log: EmbeddedLog) {
+  constructor(
+    folder: string,
+    settings: Record<string, string>,
+    log: EmbeddedLog,
+    tell: (words: string) => void,
+  ) {
     this.#folder = folder;
     this.#data = join(folder, 'postgres');
     this.#settings = settings;
     this.#log = log;
+    this.#tell = tell;
   }
 
   get pid(): number | undefined {
@@ -264,7 +274,7 @@ class Server implements EmbeddedPostgres {
     keepPassword(passwordFile, password);
     writeFileSync(passwordForInitdb, password, { mode: 0o600 });
     for (const path of [unfinished, passwordForInitdb]) this.#give(path);
-    this.#log.info(`making a database in ${this.#data}`);
+    this.#tell(`Making a database in ${this.#data} (once; on a slow machine it takes a while)…`);
     const initdb = this.#spawn(this.#binaries.initdb, [
       `--pgdata=${unfinished}`,
       `--username=${role}`,

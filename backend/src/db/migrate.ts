@@ -45,12 +45,14 @@ export function readMigrations(folder: string = migrationsFolder()): Migration[]
 
 /**
  * Applies what is missing.
+ * @param onMissing hears the names of it, when there is any, before it is applied: with many records that takes a while.
  * @returns the names of the migrations applied now.
  * @throws {StartError} when the server is too old, or the database is from a newer version of the program.
  */
 export async function migrate(
   connectionString: string,
   migrations: readonly Migration[] = readMigrations(),
+  onMissing: (names: readonly string[]) => void = () => {},
 ): Promise<string[]> {
   const client = new pg.Client({
     connectionString,
@@ -65,7 +67,7 @@ export async function migrate(
     await refuseUnfit(client);
     // Waits for another backend that is at it; released when the connection ends, however it ends.
     await client.query('select pg_advisory_lock($1)', [advisoryLocks.migrate]);
-    return await applyMissing(client, migrations);
+    return await applyMissing(client, migrations, onMissing);
   } finally {
     await client.end().catch(() => {});
   }
@@ -88,7 +90,11 @@ async function refuseUnfit(client: pg.Client): Promise<void> {
     );
 }
 
-async function applyMissing(client: pg.Client, migrations: readonly Migration[]): Promise<string[]> {
+async function applyMissing(
+  client: pg.Client,
+  migrations: readonly Migration[],
+  onMissing: (names: readonly string[]) => void,
+): Promise<string[]> {
   await makeTable(client);
   const { rows } = await client.query<{ version: number; name: string }>(
     'select version, name from schema_migrations order by version',
@@ -101,8 +107,10 @@ async function applyMissing(client: pg.Client, migrations: readonly Migration[])
     );
   const applied = new Set(rows.map((row) => row.version));
   const missing = migrations.filter(({ version }) => !applied.has(version));
+  const names = missing.map(({ name }) => name);
+  if (names.length > 0) onMissing(names);
   for (const migration of missing) await apply(client, migration);
-  return missing.map(({ name }) => name);
+  return names;
 }
 
 async function makeTable(client: pg.Client): Promise<void> {
