@@ -187,6 +187,33 @@ describe('the smtp channel', () => {
     const failure = await failureOf(smtpChannel({ url: `smtp://127.0.0.1:${port}`, from }));
     expect(failure.retry).toBe('later');
     expect(failure.message).toContain(`smtp (127.0.0.1:${port})`);
+    expect(failure.message).toMatch(
+      /nobody listens there; check host and port in SMTP_URL \(in a container, /,
+    );
+  });
+
+  it('says what to do where TLS is begun with a server that begins without', async () => {
+    const failure = await failureOf(smtpChannel({ url: smtp.url.replace('smtp:', 'smtps:'), from }));
+    expect(failure.retry).toBe('later');
+    expect(failure.message).toMatch(/check whether SMTP_URL is to begin with smtp:\/\/ \(port 587\)/);
+  });
+
+  it.each([
+    [{ code: 'ETIMEDOUT', message: 'Greeting never received' }, 'is to begin with smtps:// (port 465)'],
+    [{ code: 'ETIMEDOUT', message: 'Connection timeout' }, 'whether a firewall is in between'],
+    [
+      { code: 'EDNS', message: 'getaddrinfo ENOTFOUND mail.example.com' },
+      'check the host in its url, and DNS',
+    ],
+    [{ code: 'ESOCKET', message: 'self-signed certificate' }, 'NODE_EXTRA_CA_CERTS'],
+    [{ code: 'EAUTH', message: 'Missing credentials for "PLAIN"' }, 'check user and password in its url'],
+  ])('says what to do about %j', (failure, remedy) => {
+    expect(smtpError(Object.assign(new Error(), failure), 'smtp', 'p', 'its url').message).toContain(remedy);
+  });
+
+  it('says nothing of its own about what a server refuses', () => {
+    const refused = Object.assign(new Error(), { responseCode: 550, response: '550 no such user ' });
+    expect(smtpError(refused, 'smtp', '').message).toBe('smtp: 550 no such user');
   });
 
   it('says later for a wrong password, because a new one may come, and never shows it', async () => {
@@ -196,7 +223,7 @@ describe('the smtp channel', () => {
     const failure = await failureOf(smtpChannel({ url, from }));
     await guarded.close();
     expect(failure.retry).toBe('later');
-    expect(failure.message).toContain('535');
+    expect(failure.message).toMatch(/535.*; check user and password in SMTP_URL$/);
     expect(`${failure.message} ${failure.stack} ${JSON.stringify(failure)}`).not.toMatch(/s3cr/);
   });
 

@@ -29,7 +29,7 @@ const smtp = channelType({
     from: Type.Optional(filled('In place of ALERT_EMAIL_FROM.')),
   }),
   make: ({ url, to: address, from }, common) =>
-    mailTo(smtpChannel({ url, from: from ?? common.from }), address, common),
+    mailTo(smtpChannel({ url, urlSetting: 'its url', from: from ?? common.from }), address, common),
 });
 
 const ses = channelType({

@@ -42,28 +42,42 @@ export function isContentRefused(error: unknown): boolean {
  * @param error what the transport threw.
  * @param channel the channel's name, which begins the message.
  * @param password of SMTP_URL as written there; struck out should a server repeat it.
+ * @param setting where the URL was given.
  */
-export function smtpError(error: unknown, channel: string, password: string): NotificationError {
+export function smtpError(
+  error: unknown,
+  channel: string,
+  password: string,
+  setting = 'SMTP_URL',
+): NotificationError {
   const failure = error as NodemailerError;
-  const reply = failure.response ?? `${failure.message.trim()}${remedyOf(failure.message)}`;
-  const text = withoutSecret(`${channel}: ${oneLine(reply)}`, password);
+  const reply = withoutSecret(oneLine(failure.response ?? failure.message).trimEnd(), password);
+  const remedy = remedyOf(failure, setting);
+  const text = `${channel}: ${reply}${remedy ? `; ${remedy}` : ''}`;
   // No `cause`: nodemailer's error holds the command, which at a login is the password.
   return new NotificationError(text, canRetry(failure) ? 'later' : 'never');
 }
 
-/** What to do, where the words of OpenSSL or nodemailer do not say it. */
-const remedies: readonly (readonly [RegExp, string])[] = [
-  [/wrong version number/i, 'no TLS from the start at this port; write smtp://, which uses STARTTLS'],
-  [/greeting never received/i, 'if this port wants TLS from the start, as 465 does, write smtps://'],
-  [
-    /certificate|altname/i,
-    'mend it, give its CA by NODE_EXTRA_CA_CERTS, or add ?tls.rejectUnauthorized=false to trust it unseen',
-  ],
-];
-
-function remedyOf(words: string): string {
-  const [, remedy] = remedies.find(([pattern]) => pattern.test(words)) ?? [];
-  return remedy === undefined ? '' : `; ${remedy}`;
+/** For the mistakes that a new SMTP_URL has; what else a server says, it says itself. Nodemailer's codes do not part them. */
+function remedyOf({ responseCode, code, message }: NodemailerError, setting: string): string | undefined {
+  if (responseCode !== undefined ? aboutLogin.has(responseCode) : code === 'EAUTH')
+    return `check user and password in ${setting}`;
+  if (responseCode !== undefined) return undefined;
+  if (/wrong version number|packet length too long/.test(message))
+    return `the server begins without TLS; check whether ${setting} is to begin with smtp:// (port 587) in place of smtps:// (465)`;
+  if (/Greeting never received/.test(message))
+    return `check whether ${setting} is to begin with smtps:// (port 465), for a server that begins with TLS`;
+  if (/ECONNREFUSED/.test(message))
+    return `nobody listens there; check host and port in ${setting} (in a container, localhost is the container itself)`;
+  if (/ENOTFOUND|EAI_/.test(message))
+    return `no such host is known here; check the host in ${setting}, and DNS`;
+  if (/self-signed|unable to (verify|get)/.test(message))
+    return `its certificate is signed by nobody who is trusted here; name the file of its CA in NODE_EXTRA_CA_CERTS, or add ?tls.rejectUnauthorized=false to ${setting}`;
+  if (/altnames/.test(message)) return `its certificate is for another name; check the host in ${setting}`;
+  if (/certificate has expired/.test(message)) return 'have its certificate renewed';
+  if (code === 'ETIMEDOUT' || /E(HOST|NET)UNREACH/.test(message))
+    return `check host and port in ${setting}, and whether a firewall is in between`;
+  return undefined;
 }
 
 function oneLine(text: string): string {

@@ -15,6 +15,8 @@ export interface SmtpSettings {
    * offers it; `?requireTLS=true` insists, `?tls.rejectUnauthorized=false` takes a self-signed certificate.
    */
   url: string;
+  /** Where the URL was given, for what an error says to do: `SMTP_URL` when left out. */
+  urlSetting?: string;
   /** `ALERT_EMAIL_FROM`, with or without a display name. */
   from: string;
   /** Connections kept open at most. */
@@ -27,7 +29,7 @@ export interface SmtpSettings {
 
 /** @returns the channel; nothing is connected to until the first send. */
 export function smtpChannel(settings: SmtpSettings): Channel {
-  const { url, from, connections = 10, handOverMs = 30_000, answerMs = 600_000 } = settings;
+  const { url, urlSetting, from, connections = 10, handOverMs = 30_000, answerMs = 600_000 } = settings;
   const { hostname, port, password } = new URL(url);
   const name = `smtp (${hostname}${port === '' ? '' : `:${port}`})`;
   const transport = createTransport({
@@ -80,7 +82,7 @@ export function smtpChannel(settings: SmtpSettings): Channel {
           return hand(bareMail(message, error.response ?? ''), signal);
         });
       } catch (error) {
-        throw smtpError(error, name, password);
+        throw smtpError(error, name, password, urlSetting);
       }
     },
     close() {
