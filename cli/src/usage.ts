@@ -2,7 +2,7 @@
 
 import { UsageError } from './run-verb.ts';
 
-export const usage = `Usage: log-detector <verb>
+export const usage = `Usage: log-detector <verb> | --help | --version
 
   start       backend and agent together, on this machine (what "npm start" runs)
   serve       the backend: takes in records, groups them, sends the mails
@@ -14,6 +14,7 @@ export const usage = `Usage: log-detector <verb>
               FILE [--since 24h] [--fixtures FILE] [--api URL] [--json]
 
 Settings come from the environment; see docs/configuration.md.
+Exit codes: 0, 1 when it failed (agent --check: not healthy), 2 when settings or arguments are wrong or it cannot start.
 `;
 
 const options: Record<string, readonly string[]> = { agent: ['--check'] };
