@@ -77,6 +77,9 @@ export async function serve(
     await start(settings, env, logger, closing, stop.signal);
     await aborted(stop.signal);
     logger.info('stopping');
+  } catch (error) {
+    // Asked to end while it started: what was under way is given up.
+    if (!stop.signal.aborted) throw error;
   } finally {
     await closeAll(closing, logger);
     stop.forget();
@@ -327,6 +330,7 @@ async function openDatabase(
   const server = await startEmbedded({
     dataDir: settings.dataDir,
     tell,
+    signal,
     log: {
       debug: (message) => logger.debug(message),
       info: (message) => logger.info(message),

@@ -105,6 +105,15 @@ function postgresOf(dataDir: string): number[] {
   return [...stdout.matchAll(/^\/proc\/(\d+)\/cwd$/gm)].map(([, pid]) => Number(pid));
 }
 
+/** What makes a database under the folder: leaders of their groups. */
+function initdbOf(dataDir: string): number[] {
+  const { stdout } = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' });
+  const lines = stdout.split('\n').filter((line) => /^ *\d+ \S*\/initdb /.test(line));
+  return lines
+    .filter((line) => line.includes(`--pgdata=${dataDir}/`))
+    .map((line) => Number.parseInt(line, 10));
+}
+
 function killNow(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
@@ -141,6 +150,42 @@ describe.skipIf(process.platform !== 'linux')('startEmbedded', { timeout: 180_00
     expect(postgresOf(dataDir)).toEqual([]);
     const second = await start();
     expect(await query(second.connectionString, 'select n from kept')).toEqual([{ n: 7 }]);
+  });
+
+  it('is left at once when it is asked to while it is made, and made by the next start', async () => {
+    const stopping = new AbortController();
+    const making = start({
+      signal: stopping.signal,
+      tell: () => void until(() => initdbOf(dataDir).length > 0, 'it is made').then(() => stopping.abort()),
+    });
+    await expect(making).rejects.toThrow(/abort/);
+    expect(initdbOf(dataDir)).toEqual([]);
+    expect(readdirSync(dataDir).filter((name) => name.startsWith('postgres.new'))).toEqual([]);
+    await query((await start()).connectionString, 'select');
+  });
+
+  it('is made again while one that a killed backend left is still at it', async () => {
+    const child = spawn(process.execPath, [program, dataDir], { stdio: 'ignore' });
+    programs.push(child);
+    await until(() => initdbOf(dataDir).length > 0, 'it is made');
+    const [left] = initdbOf(dataDir);
+    // As on a busy machine: the one that is left ends, and takes its folder away, in the middle of the next one's work.
+    process.kill(-left!, 'SIGSTOP');
+    child.kill('SIGKILL');
+    const isLeft = () => initdbOf(dataDir).includes(left!);
+    const inTheMiddle = async () => {
+      await until(() => initdbOf(dataDir).length === 2, 'the next one is at it');
+      const next = initdbOf(dataDir).find((pid) => pid !== left)!;
+      process.kill(-next, 'SIGSTOP');
+      process.kill(-left!, 'SIGCONT');
+      await until(() => !isLeft(), 'the one that was left has ended');
+      process.kill(-next, 'SIGCONT');
+    };
+    const { connectionString } = await start({ tell: () => void inTheMiddle() });
+    expect(isLeft()).toBe(false);
+    await query(connectionString, 'create table kept (n int)');
+    await started.splice(0)[0]!.stop();
+    await query((await start()).connectionString, 'table kept');
   });
 
   it('lives under a folder that its user may not enter, when started as root', async () => {

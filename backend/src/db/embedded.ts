@@ -39,6 +39,8 @@ export interface EmbeddedOptions {
   log?: EmbeddedLog;
   /** For the person who starts it: hears what takes a while, before it is done. The log, when left out. */
   tell?: (words: string) => void;
+  /** Aborts while the database is made: it is left, and `startEmbedded` throws. */
+  signal?: AbortSignal;
 }
 
 export interface EmbeddedLog {
@@ -92,7 +94,7 @@ const serverSettings: Record<string, string> = {
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { dataDir, settings = {}, log = silence, tell = log.info.bind(log) } = options;
   const server = new Server(resolve(dataDir), settings, log, tell);
-  await server.open();
+  await server.open(options.signal);
   return server;
 }
 
@@ -130,7 +132,7 @@ class Server implements EmbeddedPostgres {
     return this.#child?.pid;
   }
 
-  async open(): Promise<void> {
+  async open(signal?: AbortSignal): Promise<void> {
     if (process.platform === 'win32')
       throw new StartError(
         'the embedded PostgreSQL does not run on Windows; set DATABASE_URL, or use Docker or WSL',
@@ -154,7 +156,7 @@ class Server implements EmbeddedPostgres {
       this.#binaries = findPostgresBinaries(join(this.#folder, 'lib'));
       this.#socketFolder = this.#makeSocketFolder();
       await this.#endPreviousServer();
-      if (!existsSync(join(this.#data, 'PG_VERSION'))) await this.#makeCluster();
+      if (!existsSync(join(this.#data, 'PG_VERSION'))) await this.#makeCluster(signal);
       this.#checkVersion();
       this.#password = await this.#readPassword();
       this.connectionString = this.#url(database);
@@ -264,11 +266,12 @@ class Server implements EmbeddedPostgres {
   }
 
   /** Made aside and renamed when whole, so that a kill in the middle leaves nothing half made. */
-  async #makeCluster(): Promise<void> {
-    const unfinished = `${this.#data}.new`;
+  async #makeCluster(signal?: AbortSignal): Promise<void> {
+    // A name that no other has: one that was killed a moment ago may still run, and takes its folder away when it ends.
+    const unfinished = `${this.#data}.new-${randomBytes(4).toString('hex')}`;
     const passwordFile = join(this.#folder, 'postgres.password');
     const passwordForInitdb = join(this.#socketFolder, 'password');
-    rmSync(unfinished, { recursive: true, force: true });
+    this.#removeUnfinished();
     mkdirSync(unfinished, { mode: 0o700 });
     const password = newPassword();
     keepPassword(passwordFile, password);
@@ -287,13 +290,26 @@ class Server implements EmbeddedPostgres {
       '--builtin-locale=C.UTF-8',
       ...(this.#settings.fsync === 'off' ? ['--no-sync'] : []),
     ]);
+    // With all that it started: by itself it ends only after the step that it is at.
+    const end = () => initdb.pid && kill(-initdb.pid, 'SIGKILL');
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted) end();
     const code = await exited(initdb);
+    signal?.removeEventListener('abort', end);
     rmSync(passwordForInitdb, { force: true });
+    if (signal?.aborted) this.#removeUnfinished();
+    signal?.throwIfAborted();
     if (code !== 0)
       throw new StartError(
         `cannot make a database in ${this.#folder}: ${this.#lastWords.slice(-6).join(' ')}`,
       );
     renameSync(unfinished, this.#data);
+  }
+
+  #removeUnfinished(): void {
+    for (const name of readdirSync(this.#folder))
+      if (name.startsWith('postgres.new'))
+        rmSync(join(this.#folder, name), { recursive: true, force: true, maxRetries: 10 });
   }
 
   #spawn(
