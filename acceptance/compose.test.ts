@@ -1,7 +1,7 @@
 // The images build and the compose file starts, on a real engine: the base images are made of this machine's own files, in
 // place of a registry's. Then the same as first light: a container prints an error, and a mail arrives.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,12 +79,28 @@ describe.skipIf(without)('the compose file', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const compose = (...args: string[]) => {
-    const [command, ...first] = composeCommand()!;
+  const composeWords = () => {
     const files = ['--file', join(root, 'docker-compose.yml'), '--file', join(folder, 'override.yml')];
-    return run(command!, [...first, '--project-directory', root, ...files, ...args], {
-      env,
-      timeoutMs: 540_000,
+    return [...composeCommand()!, '--project-directory', root, ...files];
+  };
+  const compose = (...args: string[]) => {
+    const [command, ...first] = composeWords();
+    return run(command!, [...first, ...args], { env, timeoutMs: 540_000 });
+  };
+
+  /** Runs commands as a person would type them, up to the first that fails: `docker compose` is this project's. */
+  const type = async (commands: string) => {
+    const [command, ...first] = composeWords();
+    const path = (await run('sh', ['-c', `command -v ${command}`])).trim();
+    const words = [path, ...first].map((word) => `'${word}'`).join(' ');
+    mkdirSync(join(folder, 'bin'), { recursive: true });
+    // On the old PATH, because docker-compose runs `docker` itself.
+    const script = `#!/bin/sh\nshift\nPATH='${env.PATH}' exec ${words} "$@"\n`;
+    writeFileSync(join(folder, 'bin/docker'), script, { mode: 0o755 });
+    return run('sh', ['-e', '-c', commands], {
+      cwd: folder,
+      env: { ...env, PATH: `${join(folder, 'bin')}:${env.PATH}` },
+      timeoutMs: 240_000,
     });
   };
 
@@ -182,6 +198,19 @@ describe.skipIf(without)('the compose file', () => {
     );
   });
 
+  it('is backed up and restored by the commands of docs/operations.md', { timeout: 600_000 }, async () => {
+    const [backUp, restore] = documentedCommands('With Docker Compose, while it runs:');
+    const total = async () => (await api.get('/api/logs').catch(() => undefined))?.body.total;
+    await type(backUp!);
+    await api.post('/api/logs', { host: 'h', container: 'c', message: 'ERROR after the backup' });
+    expect(await total()).toBe(3);
+    await type(restore!);
+    await allHealthy();
+    expect(await total()).toBe(2);
+    await engine.docker('run', 'busybox', 'sh', '-c', 'echo "ERROR the oven is back"; sleep 1');
+    await eventually(total, (n) => n === 3);
+  });
+
   it('keeps its records and its key over down and up', { timeout: 300_000 }, async () => {
     await compose('--profile', 'agent', 'down');
     // A key that was given once stays, also when the next start gives none.
@@ -192,12 +221,21 @@ describe.skipIf(without)('the compose file', () => {
       (body) => body?.total !== undefined,
       120_000,
     );
-    expect(page.total).toBe(2);
+    expect(page.total).toBe(3);
     await compose('down', '--volumes');
   });
 });
 
-/** Stands in for a registry's PostgreSQL: same variables, same port, same data folder; the programs are this machine's. */
+/** The blocks of commands that stand in docs/operations.md after these words, in order. */
+function documentedCommands(after: string): string[] {
+  const [, rest] = readFileSync(join(root, 'docs/operations.md'), 'utf8').split(after);
+  return [...rest!.matchAll(/^```\n(.*?)^```/gms)].map(([, commands]) => commands!);
+}
+
+/**
+ * Stands in for a registry's PostgreSQL: same variables, same port, same data folder, and no password for who comes from
+ * inside; the programs are this machine's.
+ */
 async function postgresImage(engine: DockerEngine, folder: string): Promise<void> {
   const bin = '/usr/lib/postgresql/15/bin';
   writeFileSync(
@@ -206,17 +244,17 @@ async function postgresImage(engine: DockerEngine, folder: string): Promise<void
 set -e
 data=/var/lib/postgresql/data
 if [ "$(id -u)" = 0 ]; then
-  mkdir -p $data /run/postgresql && chown -R 999:999 $data /run/postgresql && chmod 700 $data
+  mkdir -p $data /var/run/postgresql && chown -R 999:999 $data /var/run/postgresql && chmod 700 $data
   exec /usr/bin/setpriv --reuid=999 --regid=999 --clear-groups "$0"
 fi
 export PATH=${bin}:$PATH
 if [ ! -s $data/PG_VERSION ]; then
   echo "$POSTGRES_PASSWORD" >/tmp/password
-  initdb --pgdata=$data --username="$POSTGRES_USER" --pwfile=/tmp/password --auth=scram-sha-256 --no-sync >/dev/null
+  initdb --pgdata=$data --username="$POSTGRES_USER" --pwfile=/tmp/password --auth-local=trust --auth-host=scram-sha-256 --no-sync >/dev/null
   echo "host all all all scram-sha-256" >>$data/pg_hba.conf
   echo "create database \\"$POSTGRES_DB\\"" | postgres --single -D $data postgres >/dev/null
 fi
-exec postgres -D $data -c listen_addresses='*' -c unix_socket_directories=/tmp
+exec postgres -D $data -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql
 `,
     { mode: 0o755 },
   );
