@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTurns, type InTurns } from './turns.ts';
 
 const turns = createTurns({ everyMs: 10 });
@@ -32,14 +31,20 @@ function streamOf() {
   return stream;
 }
 
+beforeEach(() => {
+  vi.useFakeTimers();
+});
 afterEach(() => {
   for (const stream of joined.splice(0)) turns.leave(stream);
+  vi.useRealTimers();
 });
 
+const sleep = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
 async function until(holds: () => boolean): Promise<void> {
-  for (let ms = 0; !holds(); ms += 5) {
+  for (let ms = 0; !holds(); ms++) {
     if (ms > 5000) throw new Error('waited for too long');
-    await sleep(5);
+    await sleep(1);
   }
 }
 
@@ -53,7 +58,7 @@ describe('turns', () => {
     await until(() => a.reads === 2);
     expect(b.reads).toBe(2);
     await until(() => a.resumed === 3);
-    await new Promise(setImmediate);
+    await sleep(1);
     expect([a.isResumed, b.isResumed]).toEqual([false, false]);
   });
 
