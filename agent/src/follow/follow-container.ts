@@ -355,7 +355,7 @@ export function followContainer(options: FollowContainerOptions) {
       if (!polls) sink?.readTo(undefined);
       const ask = () => engine.logs(request);
       const ended = await (follows ? ask() : limits[tail ? 'short' : 'long'](ask));
-      if (expects && (from.begunAt(expects.stream) ?? from.cursors[expects.stream]?.at ?? '') < expects.at) {
+      if (expects && !hasReached(from, expects)) {
         stoppedShort = true;
         return false;
       }
@@ -802,6 +802,11 @@ interface Current {
   endTimer?: ReturnType<typeof setTimeout>;
   /** Jumps of the lines' time that are being looked into. */
   jumps: number;
+}
+
+/** Whether the line was read, or begun: it may be one that is not over. */
+function hasReached(reader: Reader, { stream, at }: Probed): boolean {
+  return (reader.cursors[stream]?.at ?? '') >= at || (reader.begunAt(stream) ?? '') >= at;
 }
 
 /** Whether a line was ever read, or the end of a run. */

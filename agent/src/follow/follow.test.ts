@@ -402,9 +402,12 @@ describe.skipIf(missing !== undefined)(
       expect(agent.texts('truncated').slice(2000)).toEqual(['more', 'and more']);
     });
 
-    it.each(ways.filter(([way]) => way !== 'from its file'))(
+    it.each([
+      ...ways.filter(([way]) => way !== 'from its file'),
+      ['again and again, of a log that rotates', () => api, '--log-opt', 'max-size=1m'],
+    ] as [string, () => Engine, ...string[]][])(
       'reads what stands behind a line that a killed daemon left torn, and declares the rest: %s',
-      async (_way, make) => {
+      async (_way, make, ...args) => {
         const name = 'torn';
         const go = (step: number) => engine.docker('exec', name, 'sh', '-c', `: > /step${step}`);
         const script = [1, 2, 3, 4]
@@ -413,7 +416,7 @@ describe.skipIf(missing !== undefined)(
               `until test -e /step${step}; do usleep 50000; done; seq ${step}00 ${step}09 | sed "s/^/number /"`,
           )
           .join('; ');
-        await run(name, `${script}; sleep 1000`);
+        await run(name, `${script}; sleep 1000`, ...args);
         const path = await engine.docker('inspect', '--format', '{{.LogPath}}', name);
         const logged = (number: number) =>
           until(`number ${number}`, () => readFileSync(path, 'utf8').includes(`number ${number}\\n`));
