@@ -238,7 +238,10 @@ describe('the smtp channel', () => {
 
   it('says what to do when the port speaks TLS otherwise, or its certificate is not trusted', async () => {
     const plainPort = await failureOf(smtpChannel({ url: `smtps://127.0.0.1:${smtp.port}`, from }));
-    expect(plainPort).toMatchObject({ retry: 'later', message: expect.stringContaining('write smtp://') });
+    expect(plainPort).toMatchObject({
+      retry: 'later',
+      message: expect.stringContaining('begin with smtp://'),
+    });
     const guarded = new SMTPServer({ secure: true, logger: false }).on('error', () => {});
     await new Promise<void>((listening) => guarded.listen(0, '127.0.0.1', listening));
     const { port } = guarded.server.address() as AddressInfo;
@@ -248,7 +251,9 @@ describe('the smtp channel', () => {
       retry: 'later',
       message: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
     });
-    expect(smtpError(new Error('Greeting never received'), 'smtp', '').message).toContain('write smtps://');
+    expect(smtpError(new Error('Greeting never received'), 'smtp', '').message).toContain(
+      'begin with smtps://',
+    );
   });
 
   it('strikes the password out of an answer that repeats it', () => {
