@@ -249,7 +249,7 @@ describe('the smtp channel', () => {
     await new Promise<void>((closed) => guarded.close(closed));
     expect(strange).toMatchObject({
       retry: 'later',
-      message: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+      message: expect.stringContaining('?tls.rejectUnauthorized=false'),
     });
     expect(smtpError(new Error('Greeting never received'), 'smtp', '').message).toContain(
       'begin with smtps://',

@@ -74,7 +74,8 @@ function remedyOf({ responseCode, code, message }: NodemailerError, setting: str
   if (/self-signed|unable to (verify|get)/.test(message))
     return `its certificate is signed by nobody who is trusted here; name the file of its CA in NODE_EXTRA_CA_CERTS, or add ?tls.rejectUnauthorized=false to ${setting}`;
   if (/altnames/.test(message)) return `its certificate is for another name; check the host in ${setting}`;
-  if (/certificate has expired/.test(message)) return 'have its certificate renewed';
+  if (/certificate has expired/.test(message))
+    return `have its certificate renewed, or add ?tls.rejectUnauthorized=false to ${setting}`;
   if (code === 'ETIMEDOUT' || /E(HOST|NET)UNREACH/.test(message))
     return `check host and port in ${setting}, and whether a firewall is in between`;
   return undefined;
