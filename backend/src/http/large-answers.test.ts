@@ -15,6 +15,8 @@ const large = 'x'.repeat(32 * mebibyte);
 let app: App;
 let port: number;
 const sockets: Socket[] = [];
+/** Those who asked for `/late`, which is answered when they are called. */
+const letGo: (() => void)[] = [];
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   await app.close();
@@ -34,6 +36,10 @@ async function listen(largeAnswers: LargeAnswersOptions): Promise<() => number> 
     begun += 1;
     return large;
   });
+  app.get('/late', async () => {
+    await new Promise<void>((resolve) => letGo.push(resolve));
+    return large;
+  });
   app.post('/large', async () => large);
   app.get('/small', async () => 'small');
   await app.listen({ port: 0, host: '127.0.0.1' });
@@ -41,11 +47,11 @@ async function listen(largeAnswers: LargeAnswersOptions): Promise<() => number> 
   return () => begun;
 }
 
-async function askAndReadNothing(): Promise<Socket> {
+async function askAndReadNothing(paths = ['/large']): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').on('error', () => {});
   sockets.push(socket);
   await once(socket, 'connect');
-  socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
+  socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
   return socket;
 }
 
@@ -79,6 +85,18 @@ describe('large answers', () => {
     slow[0]!.destroy();
     await until(async () => (await ask('/large')).status === 200, 'there is room again');
     for (let n = 0; n < 3; n += 1) expect((await ask('/large')).text.length).toBe(large.length);
+  });
+
+  it('take no room when their reader went before they began, nor behind another one on its connection', async () => {
+    const begun = await listen({ mostChars: large.length });
+    const gone = await askAndReadNothing(['/late', '/large']);
+    await until(async () => letGo.length === 1 && begun() === 1, 'both were asked for');
+    const connections = () =>
+      new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+    gone.destroy();
+    await until(async () => (await connections()) === 0, 'the backend knows');
+    letGo.splice(0)[0]!();
+    await until(async () => (await ask('/large')).status === 200, 'there is room');
   });
 
   it('end with their connection when nothing of them is taken', async () => {

@@ -30,15 +30,20 @@ export function boundLargeAnswers(
   app.decorateReply('hold', function (chars) {
     if (held > 0 && held + chars > mostChars)
       throw comeAgain('too many large answers are under way; try again, or ask for less at once');
+    // Of the request: an answer behind another one on its connection has none yet, and never closes when that breaks.
+    const { socket } = this.request.raw;
+    if (socket.destroyed) return; // it goes nowhere
     held += chars;
-    let release = () => {
+    const release = () => {
+      this.raw.off('finish', release);
+      socket.off('close', release);
       held -= chars;
-      release = () => {};
     };
     // Ends the connection, unless something of the answer goes out.
     this.raw.setTimeout(stalledMs, () => this.raw.destroy());
     // One that was given up closes and never finishes.
-    this.raw.once('finish', () => release()).once('close', () => release());
+    this.raw.once('finish', release);
+    socket.once('close', release);
   });
   app.addHook('onSend', ({ method }, reply, payload, done) => {
     try {
