@@ -81,10 +81,10 @@ export const nobodyToSendTo = 'there is nobody to send to: set ALERT_EMAIL_TO or
 export async function deactivateRecipient(pool: Pool, id: string): Promise<Recipient | undefined> {
   const { rows } = await pool.query<RecipientRow>(
     `update email_recipients
-     set is_active = false, deactivated_at = case when is_active then now() else deactivated_at end
+     set is_active = false, deactivated_at = case when is_active then $2 else deactivated_at end
      where id = $1
      returning ${columns}`,
-    [id],
+    [id, new Date()],
   );
   return rows[0] && recipientOf(rows[0]);
 }

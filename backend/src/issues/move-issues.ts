@@ -132,9 +132,9 @@ export async function joinIssues(
       notified_count = coalesce(i.notified_count + $9::bigint, i.notified_count, $9::bigint),
       alert_state = case when i.notified_at is null then coalesce($10::jsonb, i.alert_state) else i.alert_state end,
       window_peak = greatest(i.window_peak, $11::float8),
-      -- What a mute counts from, and up to, is as far away as before.
+      -- What a mute counts from, and up to, is as far away as before. (to_jsonb is not immutable: Citus would refuse it.)
       muted_until_count = i.muted_until_count + $5::bigint,
-      mute = jsonb_set(i.mute, '{count}', to_jsonb((i.mute->>'count')::bigint + $5::bigint))
+      mute = jsonb_set(i.mute, '{count}', ((i.mute->>'count')::bigint + $5::bigint)::text::jsonb)
     where fingerprint = $1 and service = $2
     returning count`,
     [

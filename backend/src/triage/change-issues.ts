@@ -74,7 +74,7 @@ export async function changeStateIn(
       alert_state = case
         when $3 = 'resolved'
         then jsonb_set(
-          alert_state, '{bucket,tokens}', to_jsonb(greatest((alert_state #>> '{bucket,tokens}')::float8, 1)))
+          alert_state, '{bucket,tokens}', greatest((alert_state #>> '{bucket,tokens}')::float8, 1)::text::jsonb)
         else alert_state
       end
     where fingerprint = $1 and service = $2`,
@@ -260,7 +260,7 @@ async function splitOff(client: PoolClient, leader: Leader, id: string): Promise
       muted_until_count = case
         when muted_until_count is not null then greatest(muted_until_count - $3::bigint, 1)
       end,
-      mute = jsonb_set(mute, '{count}', to_jsonb(greatest((mute->>'count')::bigint - $3::bigint, 0)))
+      mute = jsonb_set(mute, '{count}', greatest((mute->>'count')::bigint - $3::bigint, 0)::text::jsonb)
     where fingerprint = $1 and service = $2`,
     [leader.fingerprint, leader.service, count],
   );
