@@ -78,9 +78,13 @@ const longestColonRun = 280;
 /** Keys of caches and names of resources: `user:1234:cart`, `arn:aws:s3:::orders` */
 const colonName = /(?:arn|urn):[\w-]+:[^\s"'<>(),;|]*|[\w.@*+-]+(?::[\w.@*+-]+){2,20}(?![\w:/])/y;
 
+/** Behind a place in a file, or an address, is what happened there: `server.c:120:malloc failed`, `10.0.0.1:6379:timeout` */
+const placeBefore = /^[\w.@*+-]*\.\w{1,8}:\d/;
+
 /** Whether a run of words and colons is such a key: one of its words is a value, and none tells what failed. */
 function isColonName(run: string): boolean {
   if (/^(?:arn|urn):/.test(run)) return true;
+  if (placeBefore.test(run)) return false;
   if (run.length > longestColonRun || /(?:^|:)(?:err|error|code|status|exit|signal|errno|https?):/i.test(run))
     return false;
   return run.split(':').some((word) => /^<[a-z]+>$/.test(maskPiece(word, false) ?? ''));
@@ -211,16 +215,6 @@ function maskChunk(chunk: string, first: boolean): Masked {
         // can't, O'Brien
         if (char === "'" && /[A-Za-z]/.test(core[at - 1] ?? '') && /[A-Za-z]/.test(core[at + 1] ?? ''))
           continue;
-        if (char === ':' && at > from && core[from - 1] !== ':') {
-          colonName.lastIndex = from;
-          const run = colonName.exec(core)?.[0];
-          if (run !== undefined && isColonName(run)) {
-            push('<id>', anything);
-            from += run.length;
-            at = from - 1;
-            continue;
-          }
-        }
         // A colon inside a path, an address or a time belongs to it.
         const isAddress = char === ':' && startsIp6Group.test(core.slice(from, at + 2));
         if (char === ':' && (isAddress || /\d/.test(core[at + 1] ?? ''))) {
@@ -234,6 +228,16 @@ function maskChunk(chunk: string, first: boolean): Masked {
           if (mask !== undefined && wholeMask.has(mask)) {
             push(mask, anything);
             from = from + rest.length;
+            at = from - 1;
+            continue;
+          }
+        }
+        if (char === ':' && at > from && core[from - 1] !== ':') {
+          colonName.lastIndex = from;
+          const run = colonName.exec(core)?.[0];
+          if (run !== undefined && isColonName(run)) {
+            push('<id>', anything);
+            from += run.length;
             at = from - 1;
             continue;
           }
