@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test-kit/src/postgres.ts';
+import { startSmtpServer } from '../../test-kit/src/smtp.ts';
 import { emptyRuleSet } from './alerting/rules/rule-set.ts';
 import { days, Timeline } from './alerting/test-help-timeline.ts';
 import { deliveryReport } from './outbox/report.ts';
@@ -42,4 +43,34 @@ it('gives up what waited for a day for mails that were switched off, although no
     expect.stringContaining('1 message given up'),
     expect.stringContaining('alerts that waited for a channel'),
   ]);
+});
+
+it('tells of a late answer by the channels that RULES_FILE has by then', async () => {
+  const { pool } = database;
+  await pool.query('truncate notifications cascade');
+  const smtp = await startSmtpServer();
+  smtp.behave({ do: 'refuse', at: 'rcpt', code: 550, message: 'no such user' });
+  const settings = readBackendSettings({
+    ALERT_EMAIL_ENABLED: 'true',
+    ALERT_EMAIL_TO: 'ops@example.org',
+    ALERT_EMAIL_FROM: 'alerts@example.com',
+    SMTP_URL: smtp.url,
+  });
+  settings.alerts.channels = [{ name: 'before', type: 'slack' }];
+  const messages = startTelling({
+    settings,
+    pool,
+    connectionString: database.url,
+    rules: { current: () => emptyRuleSet },
+    report: deliveryReport(silentLog),
+    watch: { pulse: new Pulse() },
+    logger: pino({ level: 'silent' }),
+  });
+  settings.alerts.channels = [{ name: 'since', type: 'slack' }];
+  const [id] = await givenPending(pool, 1);
+  await until(async () => (await rowOf(pool, id!)).status === 'failed', 'the mail is refused');
+  await messages.stop(5_000);
+  await smtp.close();
+  const { rows } = await pool.query('select channel from notifications where id <> $1', [id]);
+  expect(rows).toEqual([{ channel: 'since' }]);
 });

@@ -42,7 +42,13 @@ export function startTelling(parts: TellingParts): Telling {
     settings.rules.channels,
   );
   const channels = { ...others, ...(alerts.enabled ? { email } : {}) };
-  const channelWatch = watchChannels({ pool, settings: alerts, newId: () => newId(Date.now()), log: logger });
+  // Reads the settings when it tells: one that still waits for a late answer knows the channels that came since.
+  const channelWatch = watchChannels({
+    pool,
+    settings: settings.alerts,
+    newId: () => newId(Date.now()),
+    log: logger,
+  });
   const delivery = startDelivery({
     pool,
     connectionString,
