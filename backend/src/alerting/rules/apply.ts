@@ -111,7 +111,7 @@ function extra(question: RouteQuestion): Routed | undefined {
     ...(asBack?.places ?? []).filter((place) => heard.has(placeName(place))),
   ].filter((place) => !told.has(placeName(place)));
   if (!speaker || places.length === 0) return undefined;
-  const taken = take(memory.bucket, issueLimits, now, true);
+  const taken = take(memory.bucket, issueLimits, now, false);
   if (!taken.taken) return undefined;
   return {
     decision: { notify: true, reason: 'still-failing', memory: { ...memory, bucket: taken.bucket } },

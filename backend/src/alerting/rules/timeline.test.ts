@@ -130,6 +130,24 @@ rules:
     );
   });
 
+  it('leaves the alert that is kept for when an issue comes back', async () => {
+    const line = await timeline(
+      `
+rules:
+  - { name: a, match: { host: a }, to: a@example.org }
+  - { name: b, match: { host: b }, to: b@example.org }`,
+      { policy: { cooldownMs: minutes(20) } },
+    )
+      .every(minutes(5), 0, minutes(85), { issue: 'refused', host: 'a' })
+      .at(minutes(86), { issue: 'refused', host: 'b' })
+      .at(minutes(150), { issue: 'refused', host: 'a' })
+      .run(minutes(151));
+    expect(toldTo(line).slice(-2)).toEqual([
+      [minutes(80) / 1000, 'a@example.org', '[STILL FAILING] api on a: refused'],
+      [minutes(150) / 1000, 'a@example.org', '[REGRESSED] api on a: refused'],
+    ]);
+  });
+
   it('tells of one issue in one batch wherever its records are routed to', async () => {
     const line = await timeline(`
 rules:
