@@ -38,7 +38,7 @@ const messageKey =
   /(?:^|[\s,{"'])(?:(?:[\w.-]{0,20}[_.-])?(?:msg|message|event|err|error|reason|cause|exception|detail|title|body|description|text)|(?:error|exception|fault|failure)(?:msg|message|description|reason|detail|text))["']?\s?[=:]\s?$/i;
 /** A word right before what is quoted: then that is what was given, however many words it has. Behind these it was said. */
 const givenBefore =
-  /(?:^|\s)(?!(?:with|because|saying|says?|said|returned|got|reads?|is|was|and|or|but|to|by|errors?|exception|cause|warning|failure|fault|reason|message|status|result|response|reply|replied|answered|reported|reports|detail)\s$)[A-Za-z]{2,}\s$/i;
+  /(?:^|\s)(?!(?:with|because|saying|says?|said|returned|got|reads?|is|was|and|or|but|to|by|errors?|exception|cause|warning|failure|fault|reason|message|status|result|response|reply|reports|detail|[a-z]+ed|threw|throws|output|stderr|stdout|log|panic|fatal)\s$)[A-Za-z]{2,}\s$/i;
 /** Statements of SQL say what was asked for, not what failed. */
 const sql =
   /^\s{0,20}(?:select\s(?=.{1,2000}\sfrom\s)|insert\s{1,20}into\s|update\s(?=.{1,2000}\sset\s)|delete\s{1,20}from\s|with\s{1,20}\w{1,60}\s{1,20}as\s|(?:create|alter|drop|truncate)\s{1,20}table\s)/is;
