@@ -20,6 +20,7 @@ describe('mask', () => {
     ['blocked alice, bob, carol for 5 s', 'blocked <list> for <duration>'],
     ['stopped, closed, failed and gone', 'stopped, closed, failed and gone'],
     ['http:503:unavailable and error:12:late', 'http:503:unavailable and error:<num>:late'],
+    ['refused: urn:ietf:params:acme:error:badNonce', 'refused: urn:ietf:params:acme:error:badNonce'],
     ['server.c:120:malloc failed', 'server.c:<num>:malloc failed'],
     ['lost 10.0.0.1:6379:timeout of example.com:80:reset', 'lost <ip>:<num>:timeout of <host>:<num>:reset'],
     ['t=12:30:45 at=main.go:42:17 gone', 't=<time> at=<path> gone'],

@@ -83,10 +83,10 @@ const placeBefore = /^[\w.@*+-]*\.\w{1,8}:\d/;
 
 /** Whether a run of words and colons is such a key: one of its words is a value, and none tells what failed. */
 function isColonName(run: string): boolean {
+  // urn:ietf:params:acme:error:badNonce too
+  if (/(?:^|:)(?:err|error|code|status|exit|signal|errno|https?):/i.test(run)) return false;
   if (/^(?:arn|urn):/.test(run)) return true;
-  if (placeBefore.test(run)) return false;
-  if (run.length > longestColonRun || /(?:^|:)(?:err|error|code|status|exit|signal|errno|https?):/i.test(run))
-    return false;
+  if (run.length > longestColonRun || placeBefore.test(run)) return false;
   return run.split(':').some((word) => /^<[a-z]+>$/.test(maskPiece(word, false) ?? ''));
 }
 
