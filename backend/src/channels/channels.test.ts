@@ -135,6 +135,12 @@ describe('the smtp channel', () => {
     expect(parsed.text).toContain(poisoned.facts!.url);
   });
 
+  it('waits for the answer to that one too, however long the first took: broken off, it would go twice', () => {
+    const channel = smtpChannel({ url: smtp.url, from, handOverMs: 30, answerMs: 600 });
+    channel.close();
+    expect(channel.maxSendMs).toBe(630 + 630);
+  });
+
   it('names each issue of a roll-up that a filter refuses', async () => {
     smtp.clear();
     smtp.behave({ do: 'refuse', at: 'data', code: 552, message: '5.3.4 too large' }, 1);

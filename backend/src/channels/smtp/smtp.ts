@@ -74,7 +74,8 @@ export function smtpChannel(settings: SmtpSettings): Channel {
 
   return {
     name,
-    maxSendMs: handOverMs + answerMs,
+    // Twice: a filter may take as long to refuse a mail, and as long again to take it without log text.
+    maxSendMs: 2 * (handOverMs + answerMs),
     async send(message, signal) {
       try {
         return await hand(message, signal).catch((error: NodemailerError) => {
