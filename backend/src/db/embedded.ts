@@ -307,8 +307,9 @@ class Server implements EmbeddedPostgres {
   }
 
   #removeUnfinished(): void {
+    // No more than we made: a person may keep a copy beside it.
     for (const name of readdirSync(this.#folder))
-      if (name.startsWith('postgres.new'))
+      if (/^postgres\.new(-[\da-f]{8})?$/.test(name))
         rmSync(join(this.#folder, name), { recursive: true, force: true, maxRetries: 10 });
   }
 
