@@ -278,6 +278,116 @@ describe('a log that ends without a newline', () => {
   });
 });
 
+it.each([
+  ['whole', '\n'],
+  ['without a newline', ''],
+])('has its hole where it is removed while it is asked what was lost before a line, %s', async (_, end) => {
+  const told: string[] = [];
+  let looks = 0;
+  let asked = 0;
+  await holesOf(
+    [
+      ['die', 30],
+      ['destroy', 31],
+    ],
+    {
+      engine: {
+        label: 'an engine that removes it just now',
+        inspect: () => (looks++ > 0 ? Promise.reject(removed) : Promise.resolve(stopped)),
+        logs: async ({ tail, onBytes }: LogRequest) => {
+          if (tail === undefined && asked++ > 0) throw removed;
+          await give(onBytes, `${at(25)} ERROR no stock`, tail === undefined ? end : '\n');
+          return 'ended';
+        },
+      } as unknown as FollowContainerOptions['engine'],
+      cursor: () => ({ at: at(22), ordinal: 0 }),
+      hole: ({ from, to }) => told.push(`hole from ${from} to ${to}`),
+      open: () => tellingSink(told),
+    },
+  );
+  expect(told.filter((text) => text !== 'ERROR no stock')).toEqual([
+    expect.stringContaining(`hole from ${at(22)} to `),
+    'end',
+  ]);
+});
+
+describe('a stream that left out what the log has', () => {
+  interface Stalled {
+    /** Where a line is torn: the engine stops before the piece that stands there. */
+    torn?: number;
+    /** How many lines more there are whenever the log is followed again. */
+    growing?: readonly number[];
+    /** The last of them comes in so many pieces. */
+    pieces?: number;
+  }
+
+  /** What is told of a log of four lines, of which the first request that follows gives only the last; read up to the first. */
+  async function toldOf({ torn = 0, growing = [], pieces = 1 }: Stalled): Promise<string[]> {
+    const log: { at: string; text: string }[] = [22, 23, 24].map((n) => ({ at: at(n), text: `line ${n}\n` }));
+    for (let n = 1; n < pieces; n++) log.push({ at: at(25), text: `piece ${n} of ` });
+    log.push({ at: at(25), text: 'line 25\n' });
+    const told: string[] = [];
+    const ending = new AbortController();
+    let follows = 0;
+    const engine = {
+      label: 'an engine',
+      inspect: async () => ({
+        ...stopped,
+        driver: 'json-file',
+        running: true,
+        status: 'running',
+        tty: false,
+      }),
+      logs: async ({ follow, tail = log.length, onBytes, signal }: LogRequest) => {
+        const isFirst = follow && follows++ === 0;
+        for (let more = follow ? (growing[follows - 2] ?? 0) : 0; more > 0; more--)
+          log.push({ at: at(23 + log.length - pieces), text: `line ${23 + log.length - pieces}\n` });
+        if (isFirst) log.push({ at: at(26), text: 'line 26\n' });
+        const first = isFirst ? log.length - 1 : Math.max(0, log.length - tail);
+        for (const [index, piece] of [...log.entries()].slice(first)) {
+          if (index === torn && first < torn) break;
+          const bytes = frame('stdout', stamped(piece.at, piece.text));
+          await onBytes('mux', bytes, 0, bytes.length);
+          signal.throwIfAborted();
+        }
+        if (follow) ending.abort();
+        return 'ended';
+      },
+    };
+    await holesOf([], {
+      engine: engine as unknown as FollowContainerOptions['engine'],
+      cursor: () => ({ at: at(22), ordinal: 0 }),
+      hole: ({ reason, from, to }) => told.push(`${reason} from ${from} to ${to}`),
+      open: () => tellingSink(told),
+      signal: ending.signal,
+    });
+    return told;
+  }
+  const lines = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, index) => `line ${from + index}`);
+
+  it('is read again, and what is printed while it is asked how far back leaves no hole', async () => {
+    expect(await toldOf({ growing: [6, 0] })).toEqual(lines(23, 32));
+  });
+
+  it('is read again where the end of the log is one line in many pieces', async () => {
+    const told = await toldOf({ pieces: 9 });
+    expect(told.map((text) => text.replace(/^.* of /, ''))).toEqual(lines(23, 26));
+  });
+
+  it('has its hole where a line is torn, which ends at the first line behind it, though more is printed meanwhile', async () => {
+    const hole = `corrupt-log from ${at(22)} to ${at(24)}`;
+    expect(await toldOf({ torn: 2 })).toEqual([hole, ...lines(24, 26)]);
+    expect(await toldOf({ torn: 2, growing: [3, 1, 0] })).toEqual([hole, ...lines(24, 30)]);
+  });
+
+  it('is given up behind a torn line where more is printed each time', async () => {
+    const told = await toldOf({ torn: 2, growing: Array.from({ length: 30 }, () => 1) });
+    expect(told[0]).toMatch(`corrupt-log from ${at(22)} to `);
+    expect(told.length).toBeGreaterThan(1);
+  });
+});
+
 it('declares no line as unread that stands below the first one of the other stream, and is older', async () => {
   const newer = '2026-11-22T10:00:26.000002000Z';
   const older = '2026-11-22T10:00:26.000001000Z';

@@ -39,6 +39,8 @@ const endGraceMs = 2000;
 const lastLineMs = 200;
 /** Longest pause between two checks of a silent stream. */
 const longestSilenceMs = 60_000;
+/** What is printed behind a torn line is asked for so often, where more comes meanwhile; then what came before is given up. */
+const mostGrown = 10;
 /** Jumps of the lines' time looked into at once. */
 const mostJumps = 20;
 /** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
@@ -137,6 +139,8 @@ export function followContainer(options: FollowContainerOptions) {
   let asksForAll = false;
   /** The last request came to an end before that of the log, or so it seems. */
   let stoppedShort = false;
+  /** How often in a row more was printed behind a torn line than was asked for. */
+  let timesGrown = 0;
   /** Rung when something happened, and how often it was. */
   const bell = new Wakeup();
   let rings = 0;
@@ -261,7 +265,8 @@ export function followContainer(options: FollowContainerOptions) {
     const untorn =
       mayBeTorn && stoppedShort ? await questions.readableTail(seen, cursors, signal) : undefined;
     stoppedShort = false;
-    const tail = untorn ?? (polls && isTailEnough ? pollTail : undefined);
+    if (!untorn) timesGrown = 0;
+    const tail = untorn?.pieces ?? (polls && isTailEnough ? pollTail : undefined);
     isTailEnough = false;
     const since = strict || asksForAll || untorn !== undefined ? undefined : sinceOf(cursors);
     asksForAll = false;
@@ -285,17 +290,27 @@ export function followContainer(options: FollowContainerOptions) {
     const readTo = (newestOf(known) && newestOf(cursors)?.at) ?? '';
     // In the order of the log times show no gap: there the tail is enough when the cursor's line is in it.
     const isByOrder = strict && tail !== undefined;
+    const giveUp = (why: string): Error => {
+      me.stop.abort(why);
+      return new Error(why);
+    };
     const onGap = async (firstAt: string, begunAt: string): Promise<void> => {
       const mayLeaveOut = leavesOut && since !== undefined && begunAt > readTo;
-      if (untorn !== undefined) return declareTorn(cursors, from, begunAt);
+      const hasGrown = untorn !== undefined && begunAt > untorn.firstAt;
+      if (untorn?.isTorn && (!hasGrown || ++timesGrown > mostGrown))
+        return declareTorn(cursors, from, begunAt);
+      if (hasGrown) {
+        // It holds less than it was to hold.
+        stoppedShort = true;
+        throw giveUp('more was printed than this holds');
+      }
       // The last line may end only with the log, when the request is over.
       const until = current === me ? given : signal;
-      if (tail === undefined && !mayLeaveOut) return checkGap(seen, cursors, from, firstAt, until);
+      if (untorn !== undefined || (tail === undefined && !mayLeaveOut))
+        return checkGap(seen, cursors, from, firstAt, until);
       // What the tail left out is asked for since the cursor first: the whole log may be large.
       asksForAll = leavesOut && tail === undefined;
-      const why = 'more was printed than this holds';
-      me.stop.abort(why);
-      throw new Error(why);
+      throw giveUp('more was printed than this holds');
     };
     // A line of an earlier run may stand before what is asked for.
     const expects =
@@ -316,9 +331,7 @@ export function followContainer(options: FollowContainerOptions) {
       expects,
       async onLeftOut() {
         stoppedShort = true;
-        const why = 'the engine left out what it has';
-        me.stop.abort(why);
-        throw new Error(why);
+        throw giveUp('the engine left out what it has');
       },
       onJump: (stream, before, afterAt) => checkJump(me, stream, before, afterAt, given),
     });
@@ -443,11 +456,20 @@ export function followContainer(options: FollowContainerOptions) {
     await closeSink();
   }
 
-  /** The log has ended: what it ended with is a line, though its newline was never printed. */
-  async function giveOpenLine(): Promise<void> {
-    if (!reader) return;
-    await reader.flush();
+  /**
+   * The log has ended: what it ended with is a line, though its newline was never printed.
+   * @returns whether all that came was given: of a container that is gone, lines may wait for what nobody can tell any more
+   */
+  async function giveOpenLine(): Promise<boolean> {
+    if (!reader) return true;
+    try {
+      await reader.flush();
+    } catch (error) {
+      if (state !== 'gone') throw error;
+      return false;
+    }
     known = reader.cursors;
+    return true;
   }
 
   async function closeSink(): Promise<void> {
@@ -477,16 +499,17 @@ export function followContainer(options: FollowContainerOptions) {
   async function gone(): Promise<void> {
     state = 'gone';
     const lastLogged = await lastWords;
-    await giveOpenLine();
+    const gaveAll = await giveOpenLine();
     const wasRead =
-      wasReadBefore() ||
-      (allReadAt !== undefined && !((startedAt ?? '') > allReadAt)) ||
-      (completeRun !== undefined && completeRun === last?.startedAt) ||
-      endedByItself?.stopped === true ||
-      (endedByItself !== undefined &&
-        (lastLogged ? lastLogged.at <= (known[lastLogged.stream]?.at ?? '') : gaveItsLast()) &&
-        diedWithLosses === endedByItself.losses &&
-        link.losses === endedByItself.losses);
+      gaveAll &&
+      (wasReadBefore() ||
+        (allReadAt !== undefined && !((startedAt ?? '') > allReadAt)) ||
+        (completeRun !== undefined && completeRun === last?.startedAt) ||
+        endedByItself?.stopped === true ||
+        (endedByItself !== undefined &&
+          (lastLogged ? lastLogged.at <= (known[lastLogged.stream]?.at ?? '') : gaveItsLast()) &&
+          diedWithLosses === endedByItself.losses &&
+          link.losses === endedByItself.losses));
     // What was read in this life of the agent was read of both streams, in the order of the log.
     const inMemory = newestOf(known)?.at;
     const reached = inMemory !== undefined ? [{ at: inMemory }] : leftAt(storedCursors());

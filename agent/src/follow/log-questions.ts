@@ -6,13 +6,22 @@ import { abortWith } from './abort-with.ts';
 import type { Engine, Inspected } from './engine.ts';
 import type { EngineClock } from './engine-clock.ts';
 import type { Limit } from './limits.ts';
-import { firstLine, hasLinesBetween, lastLine, type Probed, tailLines } from './probe.ts';
+import { firstLine, firstOfTail, hasLinesBetween, lastLine, type Probed } from './probe.ts';
 import type { Reader } from './reader.ts';
 import { type Cursors, isOwn, leftAt, newestOf, oldestOf, overlapSeconds } from './resume.ts';
 import { moved, nextInstant, unixTime } from './timestamps.ts';
 
 /** How long, in ms, the last line of a container that ends is waited for. */
 const lastWordsMs = 5000;
+
+/** The end of a log, as far as the engine gives it. */
+export interface ReadableTail {
+  pieces: number;
+  /** The time of the first of them: when it is later where they are read, the log has grown. */
+  firstAt: string;
+  /** A line before them is torn, be it right before them or before the cursors. */
+  isTorn: boolean;
+}
 
 export interface LogQuestionsOptions {
   engine: Engine;
@@ -84,32 +93,39 @@ export function createLogQuestions({ engine, limit, clock, signal }: LogQuestion
     },
 
     /**
-     * How many pieces from its end the log can be asked for, so that the engine gives all of them: back to the cursors, or
+     * How many pieces from its end the log can be asked for, so that the engine gives all of them: to before the cursors, or
      * as far as it can. Undefined where it gives none.
      *
      * A daemon that was killed while it wrote left a torn line, and the next one wrote behind it. Docker stops there when it
      * reads a json-file log from its beginning; what follows it gives by `tail` alone.
      */
-    async readableTail(seen: Inspected, cursors: Cursors, given: AbortSignal): Promise<number | undefined> {
+    async readableTail(
+      seen: Inspected,
+      cursors: Cursors,
+      given: AbortSignal,
+    ): Promise<ReadableTail | undefined> {
       const newest = await limit(() => lastLine(engine, seen, given));
       if (!newest) return undefined;
       const back =
         leftAt(cursors)
           .map(({ at }) => at)
           .sort()[0] ?? '';
-      let readable = 1;
+      const readable: ReadableTail = { pieces: 1, firstAt: newest.at, isTorn: false };
       let torn = Number.POSITIVE_INFINITY;
-      let firstAt = newest.at;
-      for (let pieces = 2; torn - readable > 1; ) {
-        const { first, last } = await limit(() => tailLines(engine, seen, pieces, given));
-        // Else it stopped before the end. The log may have grown meanwhile.
-        const isWhole = last !== undefined && last.at >= newest.at;
-        if (isWhole) readable = pieces;
-        else torn = pieces;
-        if (isWhole && (first!.at <= back || (first!.at === firstAt && torn === Number.POSITIVE_INFINITY)))
-          break;
-        if (isWhole) firstAt = first!.at;
-        pieces = torn === Number.POSITIVE_INFINITY ? pieces * 2 : Math.floor((readable + torn) / 2);
+      for (let pieces = 2; torn - readable.pieces > 1; ) {
+        const first = await limit(() => firstOfTail(engine, seen, pieces, newest, given));
+        if (first) {
+          readable.pieces = pieces;
+          readable.firstAt = first.at;
+          // Of the lines at one instant all are needed, for them to be counted.
+          if (first.at < back) break;
+          // Not told by a tail that is no longer than the last: both may begin within one long line.
+          if (!readable.isTorn && first.at === (await limit(() => firstLine(engine, seen, given)))?.at) break;
+        } else {
+          torn = pieces;
+          readable.isTorn = true;
+        }
+        pieces = readable.isTorn ? Math.floor((readable.pieces + torn) / 2) : pieces * 2;
       }
       return readable;
     },

@@ -30,21 +30,28 @@ export function lastLine(
   return probe(engine, { ...container, tail: 1 }, signal, false);
 }
 
-/** The first and the last of the log's last `pieces` pieces, as far as the engine gives them. @throws EngineError */
-export async function tailLines(
+/**
+ * The first line of the log's last `pieces` pieces; undefined where the engine stops before it comes to `newest`, which was
+ * the log's last line before. @throws EngineError
+ */
+export async function firstOfTail(
   engine: Engine,
   container: { id: string; tty: boolean },
   pieces: number,
+  newest: Probed,
   signal: AbortSignal,
-): Promise<{ first: Probed | undefined; last: Probed | undefined }> {
+): Promise<Probed | undefined> {
   let first: Probed | undefined;
   let last: Probed | undefined;
+  let hasCome = false;
   await read(engine, { ...container, tail: pieces }, signal, (line) => {
     first ??= line;
     last = line;
+    hasCome ||= line.stream === newest.stream && line.at >= newest.at;
     return true;
   });
-  return { first, last };
+  // The log may have grown meanwhile, by lines of the other stream alone, or by one that is a little older.
+  return hasCome || (last !== undefined && last.at >= newest.at) ? first : undefined;
 }
 
 /** A stream's lines strictly between two of its positions. @throws EngineError */
