@@ -19,6 +19,37 @@ function reading(options: { find?: string; tty?: boolean } = {}) {
 }
 
 describe('reader', () => {
+  it.each([
+    ['has it', [10, 11], 0],
+    ['left it out', [9, 11], 1],
+  ])(
+    'looks for the line that must come of a terminal too, where it is a long one: %s',
+    async (_, seconds, times) => {
+      let leftOut = 0;
+      const sink = collectingSink({ find: 'ERROR' });
+      const reader = createReader({ sink, maxLineBytes: 50_000 });
+      reader.begin({
+        cursors: {},
+        startedAt: '',
+        tty: true,
+        expects: { stream: 'stdout', at: at(10) },
+        onLeftOut: async () => {
+          leftOut++;
+        },
+      });
+      const [long, short] = seconds.map((second) => at(second));
+      const bytes = Buffer.from(`${stamped(long!, 'x'.repeat(40_000))}\n${stamped(short!, 'short')}\n`);
+      for (let from = 0; from < bytes.length; from += 7000)
+        await reader.bytes(
+          'stdout',
+          Buffer.from(bytes.subarray(from, from + 7000)),
+          0,
+          Math.min(7000, bytes.length - from),
+        );
+      expect(leftOut).toBe(times);
+    },
+  );
+
   it('lets a quiet stream move along a second behind the other, so that a restart need not read it all again', () => {
     const { told, reader, print } = reading();
     print('stdout', 10, 'a');

@@ -284,7 +284,7 @@ export function createReader(options: ReaderOptions) {
 
   /** Tells when a stream's time runs ahead of the clock by more than lines in a row explain. */
   function watchTime(stream: Stream, bytes: Buffer, from: number): void {
-    if (expected?.stream === stream) expect(expected.at, bytes, from);
+    if (expected?.stream === stream) expect(expected, bytes, from);
     if (reading.jumpMs === undefined) return;
     const state = ofStream(told, stream);
     const ms = msOfDay(bytes, from);
@@ -299,11 +299,17 @@ export function createReader(options: ReaderOptions) {
     hold({ stdout: cursorOf('stdout'), stderr: cursorOf('stderr') }, reading.onJump(stream, before, at));
   }
 
-  function expect(wanted: string, bytes: Buffer, from: number): void {
+  function expect(
+    { stream, at: wanted }: NonNullable<Reading['expects']>,
+    bytes: Buffer,
+    from: number,
+  ): void {
     const at = bytes.toString('latin1', from, from + stampLength);
     if (at < wanted) return;
     expected = undefined;
-    if (at === wanted || !reading.onLeftOut) return;
+    // Of a terminal's long line, in pieces, nothing is told here.
+    const hasCome = at === wanted || (lines.position(stream)?.at ?? '') >= wanted;
+    if (hasCome || !reading.onLeftOut) return;
     hold({ stdout: cursorOf('stdout'), stderr: cursorOf('stderr') }, reading.onLeftOut());
   }
 
