@@ -141,6 +141,8 @@ describe('find', () => {
       '[2026-01-05 10:00:00 +0000] [8] [INFO] Booting worker with pid: 8 on the port of 80',
       '{"level":"error","msg":"failed","code":7}',
       '127.0.0.1 - - [05/May/2024:10:00:00 +0000] "GET / HTTP/1.1" 200 0',
+      'Processing by OrdersController#show as JSON, Parameters: {}',
+      '2026-01-05 10:00:00 DEBUG update orders set state = 3 where id = 17;',
       'short',
     ].filter((text) => !find.mattersText(text))) {
       expect([text, ...stopsAt(text)]).toEqual([text, false, false]);

@@ -8,7 +8,15 @@ import { errorTexts, mayStateError } from './json-level.ts';
 import { listOfObjects, mayHoldTrace } from './json-trace.ts';
 import { isLookedAt, isOrdinary, specialWords, starts } from './ordinary.ts';
 import type { Pattern } from './patterns.ts';
-import { createScanModule, hashOf, layout, maxDataBytes, maxTexts, type ScanModule } from './scan-module.ts';
+import {
+  anyFourth,
+  createScanModule,
+  hashOf,
+  layout,
+  maxDataBytes,
+  maxTexts,
+  type ScanModule,
+} from './scan-module.ts';
 import { fillTexts } from './teddy.ts';
 import { hasTimeNearStart } from './text.ts';
 import { openingState } from './traces.ts';
@@ -172,8 +180,11 @@ function fill(memory: WebAssembly.Memory, wanted: readonly string[]): void {
   const bytes = Buffer.from(memory.buffer);
   for (let byte = 0; byte < 256; byte++) if (isLookedAt(byte)) bytes[layout.firstBytes + byte] = 1;
   for (const start of starts) {
-    const three = Buffer.from(start);
-    if (three.length >= 3) bytes[layout.starts + hashOf(three.readUIntLE(0, 3))] = 1;
+    const begin = Buffer.from(start);
+    if (begin.length < 3) continue;
+    const cell = layout.starts + hashOf(begin.readUIntLE(0, 3));
+    const fourth = begin[3] ?? anyFourth;
+    bytes[cell] = bytes[cell] === 0 || bytes[cell] === fourth ? fourth : anyFourth;
   }
   const texts = [...new Set(wanted)];
   fillTexts(

@@ -66,7 +66,7 @@ export const layout = {
   /** Where the last line of each stream begins that was passed over. */
   lastStdout: sets + setsBytes,
   lastStderr: sets + setsBytes + 4,
-  /** A byte for each hash of a line's first three bytes: 1 stops at it. */
+  /** A byte for each hash of a line's first three bytes: the fourth that stops at it, or `anyFourth`. */
   starts: 4096,
   texts: 16 * 1024,
   /** The log's bytes. */
@@ -77,6 +77,9 @@ export const layout = {
 export const maxTexts = (layout.data - layout.texts) / textBytes;
 /** Room for the log's bytes; what is read beyond their end is not looked at. */
 export const maxDataBytes = layout.pages * 64 * 1024 - layout.data - 64;
+
+/** In the place of a line's fourth byte: whichever it is. */
+export const anyFourth = 1;
 
 /** The hash of three bytes, the first the lowest. */
 export const hashOf = (three: number): number => Math.imul(three, 0x9e3779b1) >>> 19;
@@ -178,7 +181,7 @@ function isOrdinaryText(): Func {
       when(equal(get(first), number(code('{'))), giveBack(equal(get(last), number(code('}'))))),
       when(equal(get(last), number(code(':'))), no),
       when(equal(get(last), number(code('>'))), no),
-      when(equal(get(last), number(code(';'))), no),
+      when(equal(load16(subtract(get(to), number(2))), chars(' ;')), no),
       // The same, as Docker writes it.
       when(
         and(
@@ -188,7 +191,8 @@ function isOrdinaryText(): Func {
         no,
       ),
       set(found, shiftRight(multiply(and(load32(get(from)), number(0xffffff)), number(0x9e3779b1)), 19)),
-      when(load8(get(found), layout.starts), no),
+      set(found, load8(get(found), layout.starts)),
+      when(or(equal(get(found), number(anyFourth)), equal(get(found), load8(get(from), 3))), no),
       when(equal(load16(get(from)), chars('0x')), no),
       when(
         and(
