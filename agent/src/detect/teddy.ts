@@ -187,30 +187,90 @@ export function fillTexts(
     const skip = rarestThree(bytes.toString('latin1'));
     return { bytes, value, skip, three: bytes.subarray(skip, skip + 3) };
   });
-  texts.sort((a, b) => a.three.compare(b.three));
-  const setOf = (index: number) => Math.floor((index * setCount) / texts.length);
+  let at = layout.texts;
+  const sets = divide(texts);
   for (let set = 0; set <= setCount; set++) {
-    const before = texts.filter((_, index) => setOf(index) < set).length;
-    memory.writeUInt32LE(layout.texts + before * textBytes, layout.sets + begins + 4 * set);
-  }
-  texts.forEach(({ bytes, value, skip, three }, index) => {
-    const at = layout.texts + index * textBytes;
-    memory.writeUInt32LE(bytes.length, at);
-    memory.writeUInt32LE(skip, at + 4);
-    memory.writeUInt32LE(value, at + 8);
-    bytes.copy(memory, at + head);
-    // Neighbours share a set, so that few texts that none wants are found by it.
-    const set = 1 << setOf(index);
-    for (let place = 0; place < 3; place++) {
-      const low = layout.sets + 16 * place;
-      const high = layout.sets + 16 * (3 + place);
-      const byte = three[place];
-      for (let half = 0; half < 16; half++) {
-        if (byte === undefined || (byte & 15) === half) memory[low + half]! |= set;
-        if (byte === undefined || byte >> 4 === half) memory[high + half]! |= set;
+    memory.writeUInt32LE(at, layout.sets + begins + 4 * set);
+    for (const { bytes, value, skip, three } of sets[set] ?? []) {
+      memory.writeUInt32LE(bytes.length, at);
+      memory.writeUInt32LE(skip, at + 4);
+      memory.writeUInt32LE(value, at + 8);
+      bytes.copy(memory, at + head);
+      at += textBytes;
+      for (let place = 0; place < 3; place++) {
+        const low = layout.sets + 16 * place;
+        const high = layout.sets + 16 * (3 + place);
+        const byte = three[place];
+        for (let half = 0; half < 16; half++) {
+          if (byte === undefined || (byte & 15) === half) memory[low + half]! |= 1 << set;
+          if (byte === undefined || byte >> 4 === half) memory[high + half]! |= 1 << set;
+        }
       }
     }
+  }
+}
+
+/** Texts that share a set, and what finding it costs: how often, by the halves of bytes it is looked up by, times how many. */
+interface TextSet<T> {
+  texts: T[];
+  /** Of each of the three bytes a bit for each low half and each high half. */
+  halves: number[];
+  cost: number;
+}
+
+/** Divides the texts into as many sets as there are, so that seldom one is found that none wants. */
+function divide<T extends { three: Buffer }>(texts: readonly T[]): T[][] {
+  const any = 0xffff;
+  const merged = (a: TextSet<T>, b: TextSet<T>): TextSet<T> => {
+    const halves = a.halves.map((bits, index) => bits | b.halves[index]!);
+    return { texts: [...a.texts, ...b.texts], halves, cost: costOf(halves, a.texts.length + b.texts.length) };
+  };
+  const sets = texts.map((text): TextSet<T> => {
+    const halves = [0, 1, 2].flatMap((place) => {
+      const byte = text.three[place];
+      return byte === undefined ? [any, any] : [1 << (byte & 15), 1 << (byte >> 4)];
+    });
+    return { texts: [text], halves, cost: costOf(halves, 1) };
   });
+  /** What it costs more to have two of them in one. */
+  const more = sets.map((a) => sets.map((b) => merged(a, b).cost - a.cost - b.cost));
+  while (sets.length > setCount) {
+    let [first, second] = [0, 1];
+    for (let a = 0; a < sets.length; a++)
+      for (let b = a + 1; b < sets.length; b++)
+        if (more[a]![b]! < more[first]![second]!) [first, second] = [a, b];
+    sets[first] = merged(sets[first]!, sets[second]!);
+    sets.splice(second, 1);
+    more.splice(second, 1);
+    for (const row of more) row.splice(second, 1);
+    for (let other = 0; other < sets.length; other++) {
+      const cost = merged(sets[first]!, sets[other]!).cost - sets[first]!.cost - sets[other]!.cost;
+      more[first]![other] = cost;
+      more[other]![first] = cost;
+    }
+  }
+  return sets.map((set) => set.texts);
+}
+
+/** In any unit. */
+function costOf(halves: readonly number[], texts: number): number {
+  const chances = [0, 2, 4].map((place) => frequencyOf(halves[place]!, halves[place + 1]!));
+  return chances.reduce((product, chance) => product * chance, 2 + texts);
+}
+
+const known = new Map<number, number>();
+
+/** How often a byte comes that has one of some low halves and one of some high ones. */
+function frequencyOf(lows: number, highs: number): number {
+  const key = lows * 0x10000 + highs;
+  let sum = known.get(key);
+  if (sum !== undefined) return sum;
+  sum = 0;
+  for (let byte = 0; byte < 256; byte++) {
+    if ((lows >> (byte & 15)) & (highs >> (byte >> 4)) & 1) sum += frequencies[byte]!;
+  }
+  known.set(key, sum);
+  return sum;
 }
 
 /** Where the three letters of a text begin that are rarest in logs. */
@@ -229,3 +289,9 @@ function commonness(character: string): number {
   const at = ' etaoinsr0123456789hldcumfpgw.,-:/ybvkxjqz'.indexOf(character);
   return at < 0 ? 0 : 42 - at;
 }
+
+/** How often each byte stands in logs, roughly. JSON is full of quotes, and of what stands before them in JSON. */
+const frequencies = Array.from({ length: 256 }, (_, byte) => {
+  if (byte === 0x22 || byte === 0x5c) return 40;
+  return byte < 0x20 || byte >= 0x7f ? 0.2 : 2 + commonness(String.fromCharCode(byte));
+});
