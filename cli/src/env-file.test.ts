@@ -34,6 +34,10 @@ describe('the file .env', () => {
     });
   });
 
+  it('is read where tabs stand before a name, and where its last value has no end', () => {
+    expect(read('\tA=1\n\texport\tB\t=\t2\nC="open')).toEqual({ A: '1', B: '2', C: '"open' });
+  });
+
   it('is read as Windows writes it: the first setting counts too', () => {
     expect(read('\uFEFFPORT=9000\r\nHOST="::1"\r\n')).toEqual({ PORT: '9000', HOST: '::1' });
   });
@@ -43,6 +47,9 @@ describe('the file .env', () => {
     ['A=1\r\nPORT: 9000\r\nB=2', 2],
     ['A="1\n2"\nset PORT=9000\nB=2', 3],
     ['# a\n=9000\nB=2', 2],
+    ['A=1\nB="2\nC=3\nD="4"', 2],
+    ['A="one" two', 1],
+    ['A="a \\"word\\" in it"', 1],
   ])('says which line of %j is none, and does not lose the next', (text, number) => {
     expect(() => read(text)).toThrow(
       `${file}, line ${number}, is not NAME=value; correct it, or begin it with #`,

@@ -5,9 +5,15 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { StartError } from '@log-detector/settings';
 
-/** A comment, an assignment (a value in quotes may have several lines), or nothing. */
-const line =
-  /[ \t]*(?:#[^\n]*|(?:export[ \t]+)?[A-Za-z_][\w.-]*[ \t]*=[ \t]*(?:"[^"]*"|'[^']*'|`[^`]*`)?[^\n]*)?(?:\n|$)/y;
+const quoted = '"[^"]*"|\'[^\']*\'|`[^`]*`';
+/**
+ * A comment, an assignment, or nothing. A value in quotes may have several lines, and nothing but a comment behind it: what
+ * else stands there was to be of the value, or of another one whose quotes were forgotten.
+ */
+const line = new RegExp(
+  `[ \\t]*(?:#[^\\n]*|(?:export[ \\t]+)?(?<name>[A-Za-z_][\\w.-]*)[ \\t]*=[ \\t]*(?<value>(?:${quoted})[ \\t]*(?:#[^\\n]*)?|(?!${quoted})[^\\n]*))?(?:\\n|$)`,
+  'y',
+);
 
 /**
  * @returns nothing when there is no such file.
@@ -15,14 +21,18 @@ const line =
  */
 export function readEnvFile(path: string): NodeJS.Dict<string> {
   const text = textOf(path);
+  let assignments = '';
   for (line.lastIndex = 0; line.lastIndex < text.length; ) {
     const from = line.lastIndex;
-    if (line.test(text)) continue;
+    const { name, value } = line.exec(text)?.groups ?? {};
+    // Without the tabs that Node.js takes for a part of the name, and with the newline that it needs.
+    if (name !== undefined) assignments += `${name}=${value}\n`;
+    if (line.lastIndex > 0) continue;
     const number = text.slice(0, from).split('\n').length;
     // Its text is not repeated: it may hold a password.
     throw new StartError(`${path}, line ${number}, is not NAME=value; correct it, or begin it with #`);
   }
-  return parseEnv(text);
+  return parseEnv(assignments);
 }
 
 /** Without what editors of Windows put at the beginning and at the ends of lines. */
