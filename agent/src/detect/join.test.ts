@@ -48,6 +48,21 @@ describe('join', () => {
     expect(entriesOf(lines).map((entry) => entry.lines.length)).toEqual([1, 3]);
   });
 
+  it('leaves what another call logged in the same moment out of the error that ends with a colon', () => {
+    const parts = (lines: string[]) => entriesOf(lines).map((entry) => entry.lines.length);
+    const at = (fraction: string) => `2026-12-01 10:00:01.${fraction}+00:00`;
+    for (const lines of [
+      [`${at('123456')} ERROR pool: cannot connect:`, `${at('123456')} ERROR orders: nothing left`],
+      [`${at('123456')} [error] <0.1.0> closing x:`, `${at('123456')} [error] <0.2.0> closing y:`],
+      // Of a clock that knows milliseconds.
+      [`${at('123000')} [7] ERROR cannot connect:`, `${at('123000')} [7] ERROR nothing left`],
+    ])
+      expect([lines, parts(lines)]).toEqual([lines, [1, 1]]);
+    expect(
+      parts([`${at('123456')} [error] <0.1.0> closing x:`, `${at('123456')} [error] <0.1.0> why`]),
+    ).toEqual([2]);
+  });
+
   it.each([
     [
       'a line of an access log that ends with a dash',

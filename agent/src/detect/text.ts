@@ -137,15 +137,26 @@ export function deeperBehindPrefix(head: string, text: string): string | undefin
   return startsLog(item.trimStart()) ? undefined : item;
 }
 
+/** A time of day to the microsecond, of a clock that is no coarser. */
+const microseconds = /:\d{2}[.,]\d{3}(?!000)\d{3}\S*/;
+
 /**
- * Whether the text repeats the begin of `head` up to a word, a time of day to the microsecond with it: what logged both was
- * one call.
+ * Whether the text repeats the begin of `head` up to a word, a time of day to the microsecond with it and, but for its level,
+ * something of who logged it: what logged both was one call.
  */
 export function isOfSameCall(head: string, text: string): boolean {
   let at = 0;
   while (at < head.length && head.charCodeAt(at) === text.charCodeAt(at)) at++;
   while (at > 0 && head[at - 1] !== ' ') at--;
-  return /:\d{2}[.,]\d{6}/.test(head.slice(0, Math.min(at, 80))) && !levelAtStart.test(text.slice(at));
+  const shared = head.slice(0, Math.min(at, 80));
+  const time = microseconds.exec(shared);
+  if (!time || levelAtStart.test(text.slice(at))) return false;
+  return (
+    shared
+      .slice(time.index + time[0].length)
+      .replace(levelAtStart, '')
+      .trim() !== ''
+  );
 }
 
 /** How .NET's frames stand in a text whose line breaks a logger of one line replaced by a space each. */
