@@ -14,10 +14,15 @@ const letters = ['E', 'F'];
 const numbers = ['50', '60'];
 const quote = '\\\\?"';
 
+const stating = (values: readonly string[]) =>
+  `${quote}${key}${quote}\\s{0,4}:\\s{0,4}${quote}(?:${values.join('|')})${quote}`;
 const statesError = new RegExp(
-  `${quote}${key}${quote}\\s{0,4}:\\s{0,4}${quote}(?:${[...words, ...letters].join('|')})${quote}|` +
-    `${quote}level${quote}:(?:${numbers.join('|')})(?=[,}])`,
+  `${stating([...words, ...letters])}|${quote}level${quote}:(?:${numbers.join('|')})(?=[,}])`,
 );
+const statesInWords = new RegExp(stating(words));
+/** One letter for a name and one for a value may be of anything: a size, a sex, a direction. */
+const letterOnly = /^\\?"[ls]\\?"\s*:\s*\\?"[EF]/;
+const hasMessage = /"(?:msg|message|ctx)\\?":/;
 /** GELF has the numbers of syslog. */
 const gelfError = /"level\\?":\s?[0-3](?=[,}])/;
 const gelf = '"short_message';
@@ -38,5 +43,6 @@ export function mayStateError(line: string): boolean {
   if (!line.includes('"')) return false;
   const found = statesError.exec(line);
   if (found === null) return line.includes(gelf) && gelfError.test(line);
+  if (letterOnly.test(found[0])) return hasMessage.test(line) || statesInWords.test(line);
   return !/\d$/.test(found[0]) || /"(?:time|pid|hostname)\\?":/.test(line);
 }
