@@ -115,12 +115,18 @@ export function createLogQuestions({ engine, limit, clock, signal }: LogQuestion
       for (let pieces = 2; torn - readable.pieces > 1; ) {
         const first = await limit(() => firstOfTail(engine, seen, pieces, newest, given));
         if (first) {
+          const isSame = first.at === readable.firstAt;
           readable.pieces = pieces;
           readable.firstAt = first.at;
           // Of the lines at one instant all are needed, for them to be counted.
           if (first.at < back) break;
-          // Not told by a tail that is no longer than the last: both may begin within one long line.
-          if (!readable.isTorn && first.at === (await limit(() => firstLine(engine, seen, given)))?.at) break;
+          // Two that begin alike are the whole log, or begin within one long line.
+          if (
+            isSame &&
+            !readable.isTorn &&
+            (await limit(() => firstLine(engine, seen, given)))?.at === first.at
+          )
+            break;
         } else {
           torn = pieces;
           readable.isTorn = true;
