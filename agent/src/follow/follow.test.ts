@@ -424,7 +424,9 @@ describe.skipIf(missing !== undefined)(
         const of = (from: number) => Array.from({ length: 10 }, (_, index) => from + index);
         const holesOf = ({ holes }: Agent) => holes.filter(({ container }) => container === name);
 
-        let agent = startAgent(make());
+        const silenceMs = 1000;
+        let agent = startAgent(make(), { silenceMs });
+        await connected(agent);
         await go(1);
         await until('the first numbers', () => numbers(agent).includes(109));
         await agent.stop();
@@ -434,7 +436,7 @@ describe.skipIf(missing !== undefined)(
         appendFileSync(path, '{"log":"number 19');
         await go(2);
         await logged(209);
-        agent = startAgent(make(), { past: agent });
+        agent = startAgent(make(), { past: agent, silenceMs });
         await until('the numbers behind the torn line', () => numbers(agent).includes(209));
         expect(numbers(agent)).toEqual(of(200).slice(1));
         expect(holesOf(agent)).toMatchObject([{ reason: 'corrupt-log', from: at }]);
@@ -446,7 +448,7 @@ describe.skipIf(missing !== undefined)(
         // The torn line is still there, before what was read.
         await go(4);
         await logged(409);
-        agent = startAgent(make(), { past: agent });
+        agent = startAgent(make(), { past: agent, silenceMs });
         await until('what was printed meanwhile', () => numbers(agent).includes(409));
         expect(numbers(agent)).toEqual(of(400));
         expect(holesOf(agent)).toEqual([]);
