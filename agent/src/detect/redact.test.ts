@@ -96,6 +96,11 @@ describe('redact', () => {
     });
   }
 
+  it('takes a password with a bracket for no call', () => {
+    expect(redact('login failed, password=hunter(2')).toBe('login failed, password=[redacted:password](2');
+    expect(redact('    token = get_token(make(user))')).toBe('    token = get_token(make(user))');
+  });
+
   it('hides all of a long secret', () => {
     expect(redact(`password=${'a1'.repeat(3000)} b`)).toBe('password=[redacted:password] b');
   });

@@ -85,6 +85,8 @@ const scheme = /(?:Token|Api-?Key|Negotiate|NTLM|SSWS|GenieKey) {1,2}/iy;
 /** A program's source, as tracebacks show it: `self.token`, `settings.PASSWORD`. */
 const expression =
   /^(?:self|this|settings|config|conf|cfg|process|os|env|environ|request|req|args|options|opts|ctx|params|props)\./;
+/** Of `token = get_token(user)` and `row["token"]`. A password may have a bracket too, but seldom one that is closed. */
+const call = /\((?:[^()\n]{0,200}\)|[\w.]{1,64}\()|\[[^[\]\n]{0,200}\]/y;
 const path = /^\/(?:app|data|etc|home|mnt|opt|root|run|secrets|srv|tmp|usr|var|vault)(?:\/[\w.-]+)*\/?$/;
 /** After these names nearly anything is a secret; after the others only what looks like one. */
 const certain = /^(?:pass|pwd|secret|api[_-]?key|apikey|sig$|account[_-]?key|identified)/i;
@@ -116,7 +118,7 @@ function redactNamed(text: string): string {
     const strict = quoted !== null || /[=>]/.test(between[0]);
     const cookies = /^cookie$/i.test(name) && !quoted && /^[\w.%-]{1,64}=/.test(value);
     if (!cookies && !isSecret(name, value, strict)) continue;
-    if (!quoted && isSource(name, value, text.charAt(at + value.length))) continue;
+    if (!quoted && isSource(name, value, text, at + value.length)) continue;
     const start = quoted ? at + quoted[0].length - value.length : at;
     out += text.slice(from, start) + mark(kindOf(name));
     rest.lastIndex = start + value.length;
@@ -131,9 +133,11 @@ function redactNamed(text: string): string {
 }
 
 /** Whether a value without quotes is a piece of a program's source, or where something lies. */
-function isSource(name: string, value: string, next: string): boolean {
+function isSource(name: string, value: string, text: string, end: number): boolean {
+  const next = text.charAt(end);
+  call.lastIndex = end;
   return (
-    (/^[a-z_][a-z_.]*$/.test(value) && (next === '(' || next === '[')) ||
+    (/^[a-z_][a-z_.]*$/.test(value) && call.test(text)) ||
     (value === name && (next === ',' || next === ')')) ||
     expression.test(value) ||
     path.test(value)
