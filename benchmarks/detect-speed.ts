@@ -6,10 +6,10 @@ import { createMatch } from '../agent/src/detect/match.ts';
 import { compilePattern } from '../agent/src/detect/patterns.ts';
 import { createRedact } from '../agent/src/detect/redact.ts';
 import type { Container, Line } from '../agent/src/types.ts';
+import { fastest } from './detect/fastest.ts';
 
 type Row = Record<string, string | number>;
 
-const rounds = 5;
 const lineCount = 200_000;
 const container: Container = { id: 'c', name: 'shop', image: 'shop:1', labels: {}, tty: false };
 const at = '2026-11-22T10:00:00.000000000Z';
@@ -28,7 +28,7 @@ export async function run(): Promise<{ title: string; rows: Row[]; notes: string
     const lines = text
       .split('\n')
       .map((text, ordinal): Line => ({ stream: 'stdout', position: { at, ordinal }, text: flat(text) }));
-    const bare = best(() => {
+    const bare = fastest(() => {
       let count = 0;
       for (let from = 0, to = text.indexOf('\n'); to !== -1; from = to + 1, to = text.indexOf('\n', from)) {
         count += text.slice(from, to).length > 0 ? 1 : 0;
@@ -42,7 +42,7 @@ export async function run(): Promise<{ title: string; rows: Row[]; notes: string
       const match = createMatch({ patterns, tracebackPattern, eventId: () => '', redact: createRedact() });
       let entries = 0;
       let records = 0;
-      const ours = best(() => {
+      const ours = fastest(() => {
         entries = 0;
         records = 0;
         const join = createJoin({ tracebackPattern }, (entry, now) => {
@@ -96,18 +96,6 @@ const kinds: Record<string, (i: number) => string> = {
         ? `\tat com.example.shop.Orders.place${i % 20}(Orders.java:${i % 300})`
         : `2026-11-22T10:00:00.000Z INFO ${message(i)}`,
 };
-
-/** CPU-seconds of the fastest of some rounds. */
-function best(work: () => unknown): number {
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < rounds; round++) {
-    const before = process.cpuUsage();
-    work();
-    const { user, system } = process.cpuUsage(before);
-    fastest = Math.min(fastest, (user + system) / 1e6);
-  }
-  return fastest;
-}
 
 /** A string of its own, as one decoded from bytes is, not a slice or a rope. */
 function flat(text: string): string {

@@ -7,10 +7,10 @@ import { readAgent } from '../agent/src/detection.ts';
 import type { Container } from '../agent/src/types.ts';
 import { understand } from '../backend/src/ingest/fingerprint.ts';
 import { mask, maxMaskedChars } from '../backend/src/ingest/mask.ts';
+import { fastest } from './detect/fastest.ts';
 
 type Row = Record<string, string | number>;
 
-const rounds = 5;
 const container: Container = { id: 'c', name: 'shop', image: 'shop:1', labels: {}, tty: false };
 const at = '2026-11-22T10:00:00.000000000Z';
 
@@ -27,12 +27,12 @@ export async function run(): Promise<{ title: string; rows: Row[]; notes: string
     join.flush(0);
   };
   const rows: Row[] = [];
-  const compare = (where: string, what: string, bytes: number, hostile: () => void, ordinary: () => void) => {
-    const [slow, plain] = [best(hostile), best(ordinary)];
+  const compare = <T>(where: string, what: string, hostile: T, ordinary: T, work: (text: T) => unknown) => {
+    const [slow, plain] = [fastest(() => work(hostile)), fastest(() => work(ordinary))];
     rows.push({
       where,
       what,
-      KiB: Math.round(bytes / 1024),
+      KiB: Math.round([hostile].flat().join('').length / 1024),
       'CPU-ms': (slow * 1000).toFixed(1),
       'of an ordinary one': (plain * 1000).toFixed(1),
       times: (slow / plain).toFixed(1),
@@ -40,38 +40,14 @@ export async function run(): Promise<{ title: string; rows: Row[]; notes: string
   };
   for (const [what, lines] of hostileLines) {
     const ordinary = lines.map((line) => asLongAs(line, 'ERROR no room left '));
-    compare(
-      'agent',
-      what,
-      lines.join('').length,
-      () => detect(lines),
-      () => detect(ordinary),
-    );
+    compare('agent', what, lines, ordinary, detect);
   }
   for (const [what, message] of hostileMessages) {
-    const ordinary = message
-      .split('\n')
-      .map((line) => asLongAs(line, 'the job has ended. '))
-      .join('\n');
-    compare(
-      'backend',
-      what,
-      message.length,
-      () => understand(message),
-      () => understand(ordinary),
-    );
+    const lines = message.split('\n').map((line) => asLongAs(line, 'the job has ended. '));
+    compare('backend', what, message, lines.join('\n'), understand);
   }
   const ordinary = asLongAs('x'.repeat(maxMaskedChars), 'job=12 took(34ms) ');
-  for (const piece of hostilePieces) {
-    const message = asLongAs(ordinary, piece);
-    compare(
-      'mask',
-      piece,
-      message.length,
-      () => mask(message),
-      () => mask(ordinary),
-    );
-  }
+  for (const piece of hostilePieces) compare('mask', piece, asLongAs(ordinary, piece), ordinary, mask);
   return {
     title: 'Texts made to be slow',
     rows,
@@ -84,22 +60,4 @@ export async function run(): Promise<{ title: string; rows: Row[]; notes: string
 
 function asLongAs(text: string, piece: string): string {
   return piece.repeat(Math.ceil(text.length / piece.length)).slice(0, text.length);
-}
-
-/** CPU-seconds of the fastest of some rounds, each as many runs as take a hundredth of a second. */
-function best(work: () => void): number {
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < rounds; round++) {
-    const before = process.cpuUsage();
-    let runs = 0;
-    let used = 0;
-    do {
-      work();
-      runs++;
-      const { user, system } = process.cpuUsage(before);
-      used = (user + system) / 1e6;
-    } while (used < 0.01);
-    fastest = Math.min(fastest, used / runs);
-  }
-  return fastest;
 }

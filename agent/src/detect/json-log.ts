@@ -18,7 +18,8 @@ export interface JsonLog {
 
 type Json = Record<string, unknown>;
 
-const levelKeys = [
+/** Also of an object that a logger puts its fields into. */
+const innerLevelKeys = [
   'level',
   'lvl',
   'severity',
@@ -36,6 +37,9 @@ const levelKeys = [
   'LEVEL',
   '@l',
   '@level',
+];
+const levelKeys = [
+  ...innerLevelKeys,
   'Severity',
   'priority',
   'PRIORITY',
@@ -131,7 +135,7 @@ function readJsonLevel(json: Json): Level {
   for (const outer of ['log', 'fields', 'record', 'entry', 'attributes', 'meta']) {
     const inner = json[outer];
     if (!isObject(inner)) continue;
-    for (const key of levelKeys.slice(0, 17)) {
+    for (const key of innerLevelKeys) {
       const level = levelOfValue(inner[key], key);
       if (level !== 'unknown') return level;
     }

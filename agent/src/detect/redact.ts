@@ -218,7 +218,7 @@ const shapes: [kind: string, hint: string, shape: RegExp][] = [
   ['api-key', 'sk-', /(?<![A-Za-z0-9])sk-(?:[a-z]+-)*[A-Za-z0-9_-]{32,}/],
 ];
 const hinted =
-  /AKIA|ASIA|ABIA|ACCA|eyJ|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|hooks\.slack|k_live_|k_test_|AIza|npm_|SG\.|sk-|xapp-|whsec_|hf_|dop_v1_|shp[acps]{2}_|shpat_|pypi-|ya29\.|hvs\.|\/api\/webhooks\//;
+  /AKIA|ASIA|ABIA|ACCA|eyJ|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|hooks\.slack|k_live_|k_test_|AIza|npm_|SG\.|sk-|xapp-|whsec_|hf_|dop_v1_|shp(?:at|ca|pa|ss)_|pypi-|ya29\.|hvs\.|\/api\/webhooks\//;
 /** Longest word looked at as a whole; no known secret is longer. */
 const longestWord = 8192;
 

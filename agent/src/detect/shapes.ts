@@ -93,15 +93,11 @@ export const elixirField =
   /^(?:Last message|State|Function|Client|Process|Start Call|Initial Call|Current Call|Ancestors|Message Queue|Messages|Links|Dictionary|Trapping Exits|Status|Heap Size|Stack Size|Reductions|Neighbours|Queue|Postponed|Callback mode|Registered Name|Label|Crash reason)\b[^:]*:/;
 
 /** `a.c:2:28: error: …`, `A.java:1: error: …`: what a compiler has to say of a place. */
-const diagnostic =
+export const diagnostic =
   /^(?:[A-Za-z]:)?[^\s:]{1,400}\.[A-Za-z]\w{0,5}:\d+(?::\d+)?: (?:fatal error|error|warning|syntax error)\b|^File "[^"]{1,400}", lines? [\d-]+, characters [\d-]+:$/;
 /** `a.c: In function 'f':`, `In file included from a.h:3:`. */
 export const diagnosticPlace =
   /^(?:\S{1,400}: )?\S{1,400}: [Ii]n (?:[a-z]+ ){0,3}function .{1,400}:$|^In file included from \S{1,400}:\d+(?::\d+)?[,:]$/;
-
-export function isDiagnostic(text: string): boolean {
-  return diagnostic.test(text);
-}
 
 /** Whether the text could be a line of somebody's message: no logger's line, no exception of its own. */
 export function isMessageText(text: string): boolean {

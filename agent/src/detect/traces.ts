@@ -1,7 +1,7 @@
 // Which line may follow which: the table of states that join.ts walks, family by family in traces/, and what may begin a
 // traceback.
 
-import { diagnosticPlace, goroutine, isDiagnostic, namesException } from './shapes.ts';
+import { diagnostic, diagnosticPlace, goroutine, namesException } from './shapes.ts';
 import { afterStamp, bracketDepth, startsLog } from './text.ts';
 import { frames } from './traces/frames.ts';
 import { go } from './traces/go.ts';
@@ -135,7 +135,7 @@ export function openingState(text: string): State {
   const first = text.charCodeAt(0);
   if ((first === 123 || (first === 91 && text.length < 4)) && bracketDepth(text) > 0) return 'json';
   if (text === 'Backtrace:') return 'scheme';
-  if (isDiagnostic(text)) return 'diagnostic';
+  if (diagnostic.test(text)) return 'diagnostic';
   if (diagnosticPlace.test(text)) return 'diagnostic-place';
   return namesException(text) || text.includes(': runtime error: ') ? 'wrap' : 'line';
 }

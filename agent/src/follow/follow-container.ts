@@ -46,6 +46,18 @@ const mostJumps = 20;
 /** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
 const fastestLog = 100_000;
 
+/** Why lines that a log had, or has, cannot be read. */
+const lostLines = {
+  rotated: {
+    detail: 'the log no longer holds these lines: it was rotated or truncated before they were read',
+    told: 'lines were rotated away before they were read',
+  },
+  'corrupt-log': {
+    detail: 'Docker gives nothing of what its log has here: a line of it was torn when Docker was killed',
+    told: 'lines around a torn one cannot be read',
+  },
+} as const;
+
 /** How far the engine's clock may be ahead of this one's, in seconds, and nobody takes it for a step. */
 const skewSeconds = 3;
 /** A rotating log of an engine whose follower stumbles is asked for this often, in ms, while it grows, and while it does not. */
@@ -255,13 +267,14 @@ export function followContainer(options: FollowContainerOptions) {
     let cursors = cursorsFor(seen);
     const end = await questions.lastOf(seen, cursors);
     const strict = questions.hasSteppedBack(end, cursors);
-    const asksOld = link.stumbles && !engine.readsFile?.(id);
+    const asksDocker = !engine.readsFile?.(id);
+    const asksOld = link.stumbles && asksDocker;
     const leavesOut = seen.rotatesAt !== undefined && asksOld;
     const stumbles = seen.running && leavesOut;
     // Until the first line: a burst that rotates its own beginning away between two polls would leave nothing to miss it by.
     const polls = stumbles && hasLine(cursors);
     const follows = seen.running && !polls;
-    const mayBeTorn = seen.driver === 'json-file' && !engine.readsFile?.(id) && !strict;
+    const mayBeTorn = seen.driver === 'json-file' && asksDocker && !strict;
     const untorn =
       mayBeTorn && stoppedShort ? await questions.readableTail(seen, cursors, signal) : undefined;
     stoppedShort = false;
@@ -298,7 +311,12 @@ export function followContainer(options: FollowContainerOptions) {
       const mayLeaveOut = leavesOut && since !== undefined && begunAt > readTo;
       const hasGrown = untorn !== undefined && begunAt > untorn.firstAt;
       if (untorn?.isTorn && (!hasGrown || ++timesGrown > mostGrown))
-        return declareTorn(cursors, from, begunAt);
+        return declareBefore(
+          begunAt,
+          'corrupt-log',
+          leftAt(cursors).filter(({ at }) => at < begunAt),
+          from,
+        );
       if (hasGrown) {
         // It holds less than it was to hold.
         stoppedShort = true;
@@ -612,7 +630,7 @@ export function followContainer(options: FollowContainerOptions) {
       const cursor = cursors[stream];
       if (!cursor) continue;
       if (!isOwn(cursor) || (await questions.hasLineAt(seen, stream, cursor))) found[stream] = cursor;
-      else declareRotated(cursor.at, stampOf(now()));
+      else declareLost('rotated', cursor.at, stampOf(now()));
     }
     // A cursor without a line is passed with the other stream's. Where that one's line is gone, the whole log is new.
     return Object.values(found).some(isOwn) ? found : {};
@@ -631,45 +649,28 @@ export function followContainer(options: FollowContainerOptions) {
       if (state === 'gone') return leftAt(cursors);
       throw error;
     });
+    declareBefore(firstAt, 'rotated', lost, reading);
+  }
+
+  /** Lines of these streams, up to the first one that came. */
+  function declareBefore(
+    firstAt: string,
+    reason: keyof typeof lostLines,
+    lost: ReturnType<typeof leftAt>,
+    reading: Reader,
+  ): void {
     for (const { stream, at } of lost) {
       // Docker writes the streams side by side: what stands below the first line may be a little older.
       const heldSince = reading.heldSince(stream) ?? firstAt;
-      const from = at.startsWith('1970') ? seen.createdAt : at;
-      declareRotated(from, heldSince < firstAt ? heldSince : firstAt, stream);
+      const from = at.startsWith('1970') ? (last?.createdAt ?? at) : at;
+      declareLost(reason, from, heldSince < firstAt ? heldSince : firstAt, stream);
     }
   }
 
-  /** What stands between the cursors and the first line that the engine gives behind a torn one. */
-  function declareTorn(cursors: Cursors, reading: Reader, begunAt: string): void {
-    for (const { stream, at } of leftAt(cursors)) {
-      if (at >= begunAt) continue;
-      const heldSince = reading.heldSince(stream) ?? begunAt;
-      const to = heldSince < begunAt ? heldSince : begunAt;
-      const from = at.startsWith('1970') ? (last?.createdAt ?? to) : at;
-      options.hole({
-        containerId: id,
-        container: name,
-        stream,
-        from,
-        to,
-        reason: 'corrupt-log',
-        detail: 'Docker gives nothing of what its log has here: a line of it was torn when Docker was killed',
-      });
-      log.warn({ container: name, stream, from, to }, 'lines around a torn one cannot be read');
-    }
-  }
-
-  function declareRotated(from: string, to: string, stream?: Stream): void {
-    options.hole({
-      containerId: id,
-      container: name,
-      stream,
-      from,
-      to,
-      reason: 'rotated',
-      detail: 'the log no longer holds these lines: it was rotated or truncated before they were read',
-    });
-    log.warn({ container: name, stream, from, to }, 'lines were rotated away before they were read');
+  function declareLost(reason: keyof typeof lostLines, from: string, to: string, stream?: Stream): void {
+    const { detail, told } = lostLines[reason];
+    options.hole({ containerId: id, container: name, stream, from, to, reason, detail });
+    log.warn({ container: name, stream, from, to }, told);
   }
 
   /**

@@ -1,6 +1,6 @@
 // What compilers, debuggers and small interpreters report.
 
-import { bareHashFrame, isDiagnostic } from '../shapes.ts';
+import { bareHashFrame, diagnostic } from '../shapes.ts';
 import { startsLog } from '../text.ts';
 import { lines } from './lines.ts';
 import { blank, deeper, indented, longestWait, type Row, type Seen, type State } from './row.ts';
@@ -9,7 +9,7 @@ import { blank, deeper, indented, longestWait, type Row, type Seen, type State }
 const marks = /^\s*[\^~][\^~ -]*$/;
 const schemeFrame = /^\s+(?:\S{1,200}:)?\d+(?::\d+)?\s+(?:\d+ )?\(|^In (?:unknown file|\S+):$/;
 const isSource = (seen: Seen) =>
-  !seen.blank && !seen.begins && !startsLog(seen.text) && !isDiagnostic(seen.text);
+  !seen.blank && !seen.begins && !startsLog(seen.text) && !diagnostic.test(seen.text);
 
 export const tools = {
   // `a.c:2:28: error: …`, below it the line of the source, a caret, and notes.
@@ -32,7 +32,7 @@ export const tools = {
   'diagnostic-source': [{ when: marks, to: 'diagnostic', effect: 'proves' }],
   // `a.c: In function 'f':`
   'diagnostic-place': [
-    { when: (seen) => isDiagnostic(seen.text), to: 'diagnostic', effect: 'proves' },
+    { when: diagnostic, to: 'diagnostic', effect: 'proves' },
     { when: /^\S+:\(\.\w+\+0x[\da-f]+\): /, to: 'diagnostic', effect: 'proves' },
     { when: deeper, to: 'diagnostic-place', effect: 'proves' },
   ],
