@@ -17,6 +17,7 @@ import { InBandError } from './frames.ts';
 import type { Limit } from './limits.ts';
 import type { Log } from './log.ts';
 import { createLogQuestions } from './log-questions.ts';
+import { createLostLines } from './lost-lines.ts';
 import type { Probed } from './probe.ts';
 import { createReader, type Reader } from './reader.ts';
 import {
@@ -45,18 +46,6 @@ const mostGrown = 10;
 const mostJumps = 20;
 /** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
 const fastestLog = 100_000;
-
-/** Why lines that a log had, or has, cannot be read. */
-const lostLines = {
-  rotated: {
-    detail: 'the log no longer holds these lines: it was rotated or truncated before they were read',
-    told: 'lines were rotated away before they were read',
-  },
-  'corrupt-log': {
-    detail: 'Docker gives nothing of what its log has here: a line of it was torn when Docker was killed',
-    told: 'lines around a torn one cannot be read',
-  },
-} as const;
 
 /** How far the engine's clock may be ahead of this one's, in seconds, and nobody takes it for a step. */
 const skewSeconds = 3;
@@ -117,6 +106,12 @@ export function followContainer(options: FollowContainerOptions) {
   const { engine, link, clock, limits, id, log, signal, now } = options;
   const questions = createLogQuestions({ engine, limit: limits.short, clock, signal });
   let { name } = options;
+  const lostLines = createLostLines({
+    id,
+    seen: () => ({ name, createdAt: last?.createdAt }),
+    hole: options.hole,
+    log,
+  });
   let state: FollowedState = 'looking';
   /** It is known where its reading begins, so that a restart of the agent will find it again. */
   let attached = false;
@@ -311,7 +306,7 @@ export function followContainer(options: FollowContainerOptions) {
       const mayLeaveOut = leavesOut && since !== undefined && begunAt > readTo;
       const hasGrown = untorn !== undefined && begunAt > untorn.firstAt;
       if (untorn?.isTorn && (!hasGrown || ++timesGrown > mostGrown))
-        return declareBefore(
+        return lostLines.before(
           begunAt,
           'corrupt-log',
           leftAt(cursors).filter(({ at }) => at < begunAt),
@@ -630,7 +625,7 @@ export function followContainer(options: FollowContainerOptions) {
       const cursor = cursors[stream];
       if (!cursor) continue;
       if (!isOwn(cursor) || (await questions.hasLineAt(seen, stream, cursor))) found[stream] = cursor;
-      else declareLost('rotated', cursor.at, stampOf(now()));
+      else lostLines.declare('rotated', cursor.at, stampOf(now()));
     }
     // A cursor without a line is passed with the other stream's. Where that one's line is gone, the whole log is new.
     return Object.values(found).some(isOwn) ? found : {};
@@ -649,28 +644,7 @@ export function followContainer(options: FollowContainerOptions) {
       if (state === 'gone') return leftAt(cursors);
       throw error;
     });
-    declareBefore(firstAt, 'rotated', lost, reading);
-  }
-
-  /** Lines of these streams, up to the first one that came. */
-  function declareBefore(
-    firstAt: string,
-    reason: keyof typeof lostLines,
-    lost: ReturnType<typeof leftAt>,
-    reading: Reader,
-  ): void {
-    for (const { stream, at } of lost) {
-      // Docker writes the streams side by side: what stands below the first line may be a little older.
-      const heldSince = reading.heldSince(stream) ?? firstAt;
-      const from = at.startsWith('1970') ? (last?.createdAt ?? at) : at;
-      declareLost(reason, from, heldSince < firstAt ? heldSince : firstAt, stream);
-    }
-  }
-
-  function declareLost(reason: keyof typeof lostLines, from: string, to: string, stream?: Stream): void {
-    const { detail, told } = lostLines[reason];
-    options.hole({ containerId: id, container: name, stream, from, to, reason, detail });
-    log.warn({ container: name, stream, from, to }, told);
+    lostLines.before(firstAt, 'rotated', lost, reading);
   }
 
   /**

@@ -32,6 +32,14 @@ export const noFacts: MessageFacts = {
   items: [],
 };
 
+/** Of a message about Log Detector itself. @param baseUrl what it links to. */
+export function ownFacts(
+  told: Pick<MessageFacts, 'state' | 'severity' | 'title' | 'message'> & Partial<MessageFacts>,
+  baseUrl: string,
+): MessageFacts {
+  return { ...noFacts, service: 'log-detector', url: baseUrl, ...told };
+}
+
 export interface RecordFactsParts {
   state: string;
   issue: Pick<MailedIssue, 'id' | 'service' | 'title' | 'count'>;

@@ -4,7 +4,7 @@ import type { PoolClient } from '../db/pool.ts';
 import { lockBudgets, readBudgets, writeBudgets } from '../outbox/budgets.ts';
 import { take } from '../outbox/token-bucket.ts';
 import type { ChannelHealth } from './channel-health.ts';
-import { noFacts } from './facts.ts';
+import { ownFacts } from './facts.ts';
 import { addOwnNotification, type OwnSettings } from './own-notification.ts';
 import { activeAddresses } from './recipients.ts';
 import { counted, readableTime } from './states.ts';
@@ -63,17 +63,17 @@ export async function tellHealth(
         reason: state,
         subject: `[CHANNEL ${told.toUpperCase()}] ${channel}`,
         text,
-        facts: {
-          ...noFacts,
-          state,
-          service: 'log-detector',
-          severity: told === 'fails' ? 'error' : 'info',
-          title: `Channel ${channel} ${told === 'fails' ? 'fails' : 'works again'}`,
-          message: text.trim(),
-          url: settings.baseUrl,
-          threadId: told === 'fails' ? threadId : null,
-          ended: told === 'fails' ? [] : [threadId],
-        },
+        facts: ownFacts(
+          {
+            state,
+            severity: told === 'fails' ? 'error' : 'info',
+            title: `Channel ${channel} ${told === 'fails' ? 'fails' : 'works again'}`,
+            message: text.trim(),
+            threadId: told === 'fails' ? threadId : null,
+            ended: told === 'fails' ? [] : [threadId],
+          },
+          settings.baseUrl,
+        ),
       },
       settings,
     );
@@ -112,15 +112,15 @@ export async function tellGivenUp(
         reason: 'channel-failing',
         subject: `[CHANNEL GONE] ${channel}`,
         text,
-        facts: {
-          ...noFacts,
-          state: 'channel-failing',
-          service: 'log-detector',
-          severity: 'error',
-          title: `Channel ${channel} is gone, and alerts waited for it`,
-          message: text.trim(),
-          url: settings.baseUrl,
-        },
+        facts: ownFacts(
+          {
+            state: 'channel-failing',
+            severity: 'error',
+            title: `Channel ${channel} is gone, and alerts waited for it`,
+            message: text.trim(),
+          },
+          settings.baseUrl,
+        ),
       },
       settings,
     );

@@ -4,7 +4,7 @@
 import type { PoolClient } from '../db/pool.ts';
 import { lockBudgets, readBudgets, writeBudgets } from '../outbox/budgets.ts';
 import { type BucketLimits, take } from '../outbox/token-bucket.ts';
-import { noFacts } from './facts.ts';
+import { ownFacts } from './facts.ts';
 import { addOwnNotification } from './own-notification.ts';
 import { activeAddresses } from './recipients.ts';
 import { mailTo, type Target } from './targets.ts';
@@ -45,15 +45,15 @@ export async function tellTakenOff(
       reason: 'recipient-deactivated',
       subject: `[RECIPIENT DEACTIVATED] ${address}`,
       text: `${text}\n`,
-      facts: {
-        ...noFacts,
-        state: 'recipient-deactivated',
-        service: 'log-detector',
-        severity: 'warning',
-        title: `${address} gets no more mails`,
-        message: text,
-        url: settings.baseUrl,
-      },
+      facts: ownFacts(
+        {
+          state: 'recipient-deactivated',
+          severity: 'warning',
+          title: `${address} gets no more mails`,
+          message: text,
+        },
+        settings.baseUrl,
+      ),
     },
     settings,
   );
@@ -79,16 +79,16 @@ export async function sayUnsubscribed(
       reason: 'unsubscribed',
       subject: `[UNSUBSCRIBED] ${address}`,
       text: `${text}\n`,
-      facts: {
-        ...noFacts,
-        state: 'unsubscribed',
-        service: 'log-detector',
-        severity: 'warning',
-        title: `${address} gets no more mails`,
-        message: text,
-        url: settings.baseUrl,
-        links: [{ label: 'Get mails again', url }],
-      },
+      facts: ownFacts(
+        {
+          state: 'unsubscribed',
+          severity: 'warning',
+          title: `${address} gets no more mails`,
+          message: text,
+          links: [{ label: 'Get mails again', url }],
+        },
+        settings.baseUrl,
+      ),
     },
     settings,
   );
