@@ -110,6 +110,11 @@ describe('understand', () => {
     );
   });
 
+  it('tells statuses apart that are the first thing behind a level, however often it saw another one', () => {
+    for (let times = 0; times < 3; times++) understand('ERROR HTTP 503. 1 left');
+    expect(identityOf('ERROR HTTP 404. 1 left')).toContain('404');
+  });
+
   it('gives a traceback the same fingerprint whatever its line numbers and message', () => {
     fc.assert(
       fc.property(typeName, lineNumber, lineNumber, fc.nat(), fc.nat(), (type, a, b, m, n) => {

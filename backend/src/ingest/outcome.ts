@@ -56,22 +56,48 @@ const isDigit = (code: number): boolean => code >= 48 && code <= 57;
 
 /** Length of the number at `from` if it tells failures apart, else 0. Looks at a bounded part of the text. */
 export function lengthOfOutcome(text: string, from: number): number {
+  const length = lengthOfCandidate(text, from);
+  return length > 0 && isOutcome(text, from, length, 0) ? length : 0;
+}
+
+/**
+ * Whether it tells failures apart in the text, or in what is left of it when its header is taken off, wherever that ends:
+ * `HTTP 503` behind `ERROR`.
+ */
+export function mayBeOutcome(text: string, from: number): boolean {
+  const length = lengthOfCandidate(text, from);
+  if (length === 0) return false;
+  if (isOutcome(text, from, length, 0)) return true;
+  for (let begin = Math.max(1, from - longestName); begin <= from - 3; begin++)
+    if (!isLetter(text.charCodeAt(begin - 1)) && isOutcome(text, from, length, begin)) return true;
+  return false;
+}
+
+/** Length of the number at `from` if it has the shape of one that tells failures apart, else 0. */
+function lengthOfCandidate(text: string, from: number): number {
   const first = text.charCodeAt(from);
   if (first < 49 || first > 57 || from < 3) return 0;
   let end = from + 1;
   while (end < text.length && end - from <= 3 && isDigit(text.charCodeAt(end))) end++;
   const length = end - from;
-  if (length > 3 || !mayPrecede(text, from) || !isWholeNumber(text, end)) return 0;
-  const before = text.slice(Math.max(0, from - longestName), from);
+  return length <= 3 && mayPrecede(text, from) && isWholeNumber(text, end) ? length : 0;
+}
+
+/** @param begin where the text is read from. */
+function isOutcome(text: string, from: number, length: number, begin: number): boolean {
+  const end = from + length;
+  const before = text.slice(Math.max(begin, from - longestName), from);
   const number = Number(text.slice(from, end));
-  if (number <= greatestSignal && signal.test(before)) return length;
+  if (number <= greatestSignal && signal.test(before)) return true;
   const isCounted = (): boolean => !afterAnswer.test(text.slice(end, end + 8));
   if (number <= greatestEnding && (ending.test(before) || (bareExit.test(before) && !isCounted())))
-    return length;
-  if (!failedStatus.test(text.slice(from, end))) return 0;
-  if (answer.test(before)) return isCounted() ? 0 : 3;
-  return status.test(before) && !otherCode.test(before) ? 3 : 0;
+    return true;
+  if (!failedStatus.test(text.slice(from, end))) return false;
+  if (answer.test(before)) return !isCounted();
+  return status.test(before) && !otherCode.test(before);
 }
+
+const isLetter = (code: number): boolean => (code | 32) >= 97 && (code | 32) <= 122;
 
 function mayPrecede(text: string, from: number): boolean {
   let at = from - 1;
