@@ -151,7 +151,7 @@ export async function run() {
     await makePartitions(pool, start, start + 4 * 3_600_000);
     const empty = () =>
       pool.query(
-        'truncate log_records, dedupe_state, log_counts, issues, alerts, episodes, notifications, mail_budgets',
+        'truncate log_records, latest_messages, log_counts, issues, alerts, episodes, notifications, mail_budgets',
       );
     const rates = { off: [] as number[], on: [] as number[] };
     // The first pair warms up.

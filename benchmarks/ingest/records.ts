@@ -1,7 +1,7 @@
 // The records that the ingest benchmarks send: what twenty containers of a host would print. All different: numbers differ
-// in every one, as in most logs. One in a hundred different: a failure that repeats itself.
+// in every one, as in most logs. One in a hundred different: a failure that repeats itself. Their ids are as agents make them.
 
-import { createHash } from 'node:crypto';
+import { eventId } from '../../agent/src/ship/event-id.ts';
 
 const kinds: ((n: number) => string)[] = [
   (n) => `ERROR cache miss storm on shard ${n}, falling back to the primary store`,
@@ -27,11 +27,14 @@ function messageOf(n: number): string {
 
 /** The n-th record of a sender, as its JSON. @param differentEach 1: all differ; 100: one in a hundred does. */
 export function recordJson(sender: string, n: number, differentEach: number): string {
-  const hex = createHash('sha256').update(`${sender} ${n}`).digest('hex');
+  const container = `c-${Math.floor(n / differentEach / kinds.length) % 20}`;
+  // Sixteen lines a millisecond.
+  const ms = Date.UTC(2026, 10, 22, 10) + (n >> 4);
+  const position = { at: `${new Date(ms).toISOString().slice(0, -1)}000000Z`, ordinal: n & 15 };
   return JSON.stringify({
-    event_id: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`,
+    event_id: eventId(`${sender} ${container}`, 'stderr', position),
     host: `web-${sender}`,
-    container: `c-${Math.floor(n / differentEach / kinds.length) % 20}`,
+    container,
     severity: 'error',
     message: messageOf(Math.floor(n / differentEach)),
     occurred_at: '2026-11-22T10:00:00.123456Z',

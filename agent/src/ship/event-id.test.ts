@@ -11,8 +11,25 @@ describe('eventId', () => {
   });
 
   it('never changes between versions, because a spool outlives an upgrade', () => {
-    expect(eventId('c1', 'stdout', position)).toBe('e331cf43-b9e2-8882-bfa9-042c93af257f');
+    expect(eventId('c1', 'stdout', position)).toBe('01a202b2-c57b-8882-bfa9-042c93af257f');
   });
+
+  it('begins with the millisecond in which the line was printed, so that ids ascend as a log does', () => {
+    const id = eventId('c1', 'stdout', position);
+    const ms = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+    expect(new Date(ms).toISOString()).toBe('2026-11-22T10:00:00.123Z');
+    const later = eventId('c0', 'stderr', { at: '2026-11-22T10:00:00.124000000Z', ordinal: 0 });
+    expect(later > id).toBe(true);
+  });
+
+  it.each(['0001-01-01T00:00:00.000000000Z', '1969-12-31T23:59:59.999999999Z', 'no time at all'])(
+    'is a UUID of the line alone also where the time is %s',
+    (at) => {
+      const id = eventId('c1', 'stdout', { at, ordinal: 0 });
+      expect(id).toMatch(/^00000000-0000-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      expect(eventId('c1', 'stdout', { at, ordinal: 1 })).not.toBe(id);
+    },
+  );
 
   it('tells containers, streams, instants, ordinals and parts apart', () => {
     const ids = [

@@ -261,7 +261,7 @@ export async function emptyTables(pool: Pool): Promise<void> {
   const empty = () =>
     inTransaction(pool, async (client) => {
       await lockBudgets(client);
-      await client.query(`truncate log_records, record_events, dedupe_state, log_counts, issues, notifications, alerts, episodes,
+      await client.query(`truncate log_records, record_events, latest_messages, log_counts, issues, notifications, alerts, episodes,
       mail_budgets, email_recipients, unsubscriptions, rules, rule_counts, absences, channel_health`);
     });
   // Who watches the channels takes these tables in another order, now and then; the database breaks one of the two off.

@@ -31,19 +31,25 @@ export class Fields extends ByteRun {
     this.size = at;
   }
 
+  /**
+   * A uuid of sixteen bytes: those of `mark`, each xor its own of those that `hex` begins with, whose digits are not checked.
+   * @throws {RangeError} where `hex` is shorter.
+   */
+  uuidOfBoth(mark: Uint8Array, hex: string): void {
+    if (hex.length < 32) throw new RangeError(`bug: ${hex} has no sixteen bytes`);
+    this.int32(16);
+    this.room(16);
+    const { bytes, size } = this;
+    for (let i = 0; i < 16; i += 1) {
+      const byte = (nibble(hex.charCodeAt(2 * i)) << 4) | nibble(hex.charCodeAt(2 * i + 1));
+      bytes[size + i] = mark[i]! ^ byte;
+    }
+    this.size += 16;
+  }
+
   bytea(value: Buffer): void {
     this.int32(value.length);
     this.raw(value);
-  }
-
-  /** `bytea`. @throws {RangeError} where not all of it is pairs of hexadecimal digits. */
-  byteaOfHex(hex: string): void {
-    const length = hex.length / 2;
-    this.int32(length);
-    this.room(length);
-    if (this.bytes.write(hex, this.size, 'hex') !== length)
-      throw new RangeError(`bug: ${hex} is no hexadecimal`);
-    this.size += length;
   }
 
   int(value: number): void {

@@ -6,23 +6,42 @@
 import { createHash, randomFillSync } from 'node:crypto';
 import { steady } from './clock.ts';
 
+/** What is told of a host and a container by the SHA-256 of both, a NUL between them. */
+interface Source {
+  /** Its low 12 bits. */
+  bucket: number;
+  /** Its first 128 bits. */
+  mark: Uint8Array;
+}
+
 /** The bucket of a source: low 12 bits of sha256(host NUL container). */
 export function bucketOf(host: string, container: string): number {
-  // Most records come after one of the same source.
-  if (host === latest.host && container === latest.container) return latest.bucket;
-  const source = `${host}\0${container}`;
-  let bucket = buckets.get(source);
-  if (bucket === undefined) {
-    const digest = createHash('sha256').update(source).digest();
-    bucket = digest.readUInt16BE(30) & 0xfff;
-    if (buckets.size >= 10_000) buckets.clear();
-    buckets.set(source, bucket);
-  }
-  latest = { host, container, bucket };
-  return bucket;
+  return sourceOf(host, container).bucket;
 }
-const buckets = new Map<string, number>();
-let latest: { host?: string; container?: string; bucket: number } = { bucket: 0 };
+
+/** Sixteen bytes that tell a source from every other one: the first of sha256(host NUL container). Not to be changed. */
+export function markOf(host: string, container: string): Uint8Array {
+  return sourceOf(host, container).mark;
+}
+
+function sourceOf(host: string, container: string): Source {
+  // Most records come after one of the same source.
+  if (host === latest.host && container === latest.container) return latest.source;
+  const name = `${host}\0${container}`;
+  let source = sources.get(name);
+  if (!source) {
+    const digest = createHash('sha256').update(name).digest();
+    source = { bucket: digest.readUInt16BE(30) & 0xfff, mark: digest.subarray(0, 16) };
+    if (sources.size >= 10_000) sources.clear();
+    sources.set(name, source);
+  }
+  latest = { host, container, source };
+  return source;
+}
+const sources = new Map<string, Source>();
+let latest: { host?: string; container?: string; source: Source } = {
+  source: { bucket: 0, mark: new Uint8Array(16) },
+};
 
 /** The bucket that a record's id ends in. */
 export function bucketOfId(id: string): number {

@@ -7,7 +7,7 @@ import { createTestDatabase } from '../../../test-kit/src/postgres.ts';
 const sources = fileURLToPath(new URL('..', import.meta.url));
 /** Tables that are distributed, or on every node, and what is set in them. */
 const updates =
-  /\bupdate (?:issues|log_records|dedupe_state|log_counts|record_events|email_recipients|unsubscriptions)\b(?:[^`']|'[^`'\n]*')*/g;
+  /\bupdate (?:issues|log_records|latest_messages|log_counts|record_events|email_recipients|unsubscriptions)\b(?:[^`']|'[^`'\n]*')*/g;
 
 function updatesIn(file: string): string[] {
   const text = readFileSync(join(sources, file), 'utf8').replace(/^\s*--.*$/gm, '');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LogRecord } from '@log-detector/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readMigrations } from '../db/migrate.ts';
 import type { App } from './http.ts';
 import { aRecord, type GivenBackend, givenBackend } from './test-help.ts';
 
@@ -81,10 +82,24 @@ describe('duplicates', () => {
   it('end with the window', async () => {
     const first = await backend.post({ message: 'window' });
     await backend.database.pool.query(
-      `update dedupe_state set last_at = last_at - interval '60.5 seconds' where last_id = $1`,
+      `update latest_messages set last_at = last_at - interval '60.5 seconds' where last_id = $1`,
       [first.id],
     );
     expect(await backend.post({ message: 'window' })).toMatchObject({ is_duplicate: false });
+  });
+
+  it('are known across the upgrade from a version that kept names and hash to tell them', async () => {
+    const { pool } = backend.database;
+    const places = [{}, { host: 'wéb-9', container: 'api' }, { host: 'web', container: '日本' }];
+    const before = await Promise.all(places.map((place) => backend.post({ ...place, message: 'Überall' })));
+    await pool.query(`
+      insert into dedupe_state (bucket, host, container, log_hash, last_id, last_at)
+      select bucket, host, container, decode(log_hash, 'hex'), id, received_at from log_records where message = 'Überall';
+      drop table latest_messages`);
+    await pool.query(readMigrations().find(({ name }) => name.endsWith('_latest_messages.sql'))!.sql);
+    const after = await Promise.all(places.map((place) => backend.post({ ...place, message: 'Überall' })));
+    expect(after.map((record) => record.duplicate_of_id)).toEqual(before.map(({ id }) => id));
+    expect(await backend.post({ host: 'web-2', message: 'Überall' })).toMatchObject({ is_duplicate: false });
   });
 
   it('are one less than the equal messages, when twenty clients post at once to two backends, and one alert is owed to each recipient', async () => {

@@ -5,7 +5,7 @@ import { mostAheadMs } from '../db/clock.ts';
 import type { Fields } from '../db/fields.ts';
 import type { Ask, Step } from '../db/pipeline.ts';
 import type { PoolClient } from '../db/pool.ts';
-import { bucketOfId } from '../db/record-id.ts';
+import { bucketOfId, markOf } from '../db/record-id.ts';
 import { upsertRows, upsertSteps } from '../db/values.ts';
 import { type RecordRow, recordColumns } from '../http/record-answer.ts';
 import type { Decision, IncomingRecord, Issue, StoredRecord } from './types.ts';
@@ -90,21 +90,19 @@ export function askDuplicates(drafts: readonly Draft[], windowMs: number): Ask<M
     steps: upsertRows(
       {
         count: lasts.length,
-        columns: 6,
+        columns: 4,
         write(fields, row) {
           const { bucket, host, container, logHash, id, receivedAt } = lasts[row]!;
           fields.int(bucket);
-          fields.text(host);
-          fields.text(container);
-          fields.byteaOfHex(logHash);
+          fields.uuidOfBoth(markOf(host, container), logHash);
           fields.uuid(id);
           fields.timestamptz(receivedAt);
         },
       },
       (values) => `
-      insert into dedupe_state as d (bucket, host, container, log_hash, last_id, last_at)
+      insert into latest_messages as d (bucket, message_key, last_id, last_at)
       values ${values}
-      on conflict (bucket, host, container, log_hash) do update
+      on conflict (bucket, message_key) do update
       set previous_id = d.last_id,
         previous_at = d.last_at,
         last_id = excluded.last_id,
@@ -144,7 +142,7 @@ function sortedKeys(map: ReadonlyMap<string, unknown>): string[] {
   return [...map.keys()].sort();
 }
 
-/** Drafts of one source and message, each run in the order they came; the runs in the order of the key of `dedupe_state`. */
+/** Drafts of one source and message, each run in the order they came; the runs in an order that is the same in every backend. */
 function runsOfEqual(drafts: readonly Draft[]): Draft[][] {
   const sources = new Map<string, Map<string, Draft[]>>();
   let before: Draft | undefined;

@@ -29,9 +29,22 @@ export async function dropOld(
   kept: Kept,
   now: number,
 ): Promise<{ partitions: number; rows: number }> {
-  let rows = await deleteInSteps(pool, `dedupe_state`, 'bucket, host, container, log_hash', 'last_at < $1', [
-    new Date(now - Math.max(kept.dedupeWindowMs, dayMs)),
-  ]);
+  const equalsBefore = [new Date(now - Math.max(kept.dedupeWindowMs, dayMs))];
+  let rows = await deleteInSteps(
+    pool,
+    'latest_messages',
+    'bucket, message_key',
+    'last_at < $1',
+    equalsBefore,
+  );
+  // Of versions before `latest_messages`, which may still run.
+  rows += await deleteInSteps(
+    pool,
+    'dedupe_state',
+    'bucket, host, container, log_hash',
+    'last_at < $1',
+    equalsBefore,
+  );
   rows += await forgetTemplates(pool, now);
   rows += await deleteInSteps(pool, 'rule_counts', 'rule, issue', 'until < $1', [new Date(now)]);
   // A link that has expired is refused whether it was used or not.

@@ -126,12 +126,19 @@ describe('dropOld', () => {
   });
 
   it('forgets what can no longer make a duplicate', async () => {
-    for (const days of [0, 3, 9])
+    for (const days of [0, 3, 9]) {
+      const at = new Date(daysAgo(days));
+      await pool.query(
+        `insert into latest_messages (bucket, message_key, last_id, last_at) values (1, $1, $2, $3)`,
+        [randomUUID(), randomUUID(), at],
+      );
       await pool.query(
         `insert into dedupe_state (bucket, host, container, log_hash, last_id, last_at) values (1, 'h', $1, '', $2, $3)`,
-        [String(days), randomUUID(), new Date(daysAgo(days))],
+        [String(days), randomUUID(), at],
       );
+    }
     await dropOld(pool, { retentionDays: 0, dedupeWindowMs: 5 * dayMs }, now);
+    expect(await count('latest_messages')).toBe(2);
     expect(await count('dedupe_state')).toBe(2);
   });
 });

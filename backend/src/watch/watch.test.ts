@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => backend.close());
 beforeEach(() =>
-  backend.database.pool.query(`truncate agents, incidents, canaries, log_records, record_events, dedupe_state, log_counts,
+  backend.database.pool.query(`truncate agents, incidents, canaries, log_records, record_events, latest_messages, log_counts,
     issues, alerts, episodes, notifications, mail_budgets`),
 );
 afterEach(async () => {
