@@ -100,7 +100,7 @@ export function coverageRoutes({ pool, budget, now = Date.now }: CoverageRoutesO
         async (request) => {
           const { bytes, share } = bodyOf(request);
           try {
-            return { items: await accept(receive(request.headers['content-type'], bytes)) };
+            return { items: await accept(await receive(request.headers['content-type'], bytes)) };
           } finally {
             share.give();
           }

@@ -107,7 +107,7 @@ export class GroupCommit {
       this.#waiting.push({ records, answer, fail });
       this.#waitingRecords += records.length;
       this.#startNext();
-      if (this.#waiting.length > 0) understandAhead(records);
+      if (this.#waiting.length > 0) for (const record of records) understandAhead(record);
     });
   }
 

@@ -2,6 +2,7 @@
 // each text memory of its own and collects garbage for it, which costs seven times what parsing the text does (measured).
 
 import { isAscii } from 'node:buffer';
+import { Turn } from '../turn.ts';
 
 /** Of a text made at a time, about: at two bytes a character it is still a small one. */
 const pieceBytes = 48 * 1024;
@@ -35,9 +36,10 @@ export function* piecesOfLines(body: Buffer): Generator<string> {
 /**
  * The values of a long array of objects, as JSON.parse gives them. It is cut where `},{` stands; if what comes before a cut
  * is then an array, the cut was between two of its values and not inside one, because JSON is read from left to right.
+ * Gives way between the pieces.
  * @returns undefined when it is short, is no array or cannot be cut so: then the whole is to be parsed.
  */
-export function parseArray(body: Buffer): unknown[] | undefined {
+export async function parseArray(body: Buffer, turn = new Turn()): Promise<unknown[] | undefined> {
   if (body.length <= pieceBytes) return undefined;
   const bytes = withoutMark(body);
   let from = 0;
@@ -55,6 +57,7 @@ export function parseArray(body: Buffer): unknown[] | undefined {
       for (const value of parsed) values.push(value);
       if (cut === -1) return values;
       from = cut + 2;
+      if (turn.isOver()) await turn.next();
     }
   } catch {
     return undefined;

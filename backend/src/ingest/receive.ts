@@ -3,12 +3,15 @@
 
 import { limits } from '@log-detector/contract';
 import { HttpError, type Misfit } from '../http/errors.ts';
+import { Turn } from '../turn.ts';
 import { parseArray, piecesOfLines, textOf } from './pieces.ts';
 
 export type Received =
   | { kind: 'one'; value: unknown }
   /** `misfits` in place of a value for what is no JSON. */
-  | { kind: 'batch'; items: ({ value: unknown } | { misfits: Misfit[] })[] };
+  | { kind: 'batch'; items: ParsedLine[] };
+
+type ParsedLine = { value: unknown } | { misfits: Misfit[] };
 
 const ndjsonTypes = [
   'application/x-ndjson',
@@ -18,23 +21,33 @@ const ndjsonTypes = [
 ];
 
 /**
+ * Gives way while it reads a long one.
  * @param contentType of the request; left out, the body is taken for JSON, as the original does.
  * @throws {HttpError} 422 when the body is no JSON or of another type, 413 when it holds too many records.
  */
-export function receive(contentType: string | undefined, body: Buffer): Received {
+export async function receive(
+  contentType: string | undefined,
+  body: Buffer,
+  turn = new Turn(),
+): Promise<Received> {
   const type = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
   if (ndjsonTypes.includes(type)) {
     const lines: string[] = [];
     for (const piece of piecesOfLines(body))
       for (const line of piece.split('\n')) if (line.trim() !== '') lines.push(line);
     refuseTooMany(lines.length);
-    return { kind: 'batch', items: lines.map((line, index) => parseLine(line, index)) };
+    const items: ParsedLine[] = [];
+    for (const line of lines) {
+      if (turn.isOver()) await turn.next();
+      items.push(parseLine(line, items.length));
+    }
+    return { kind: 'batch', items };
   }
   if (type !== '' && !/^application\/(?:[\w.+-]+\+)?json$/.test(type)) {
     const msg = `Content-Type ${type} is not taken; send application/json or application/x-ndjson`;
     throw new HttpError(422, [{ loc: ['header', 'content-type'], msg, type: 'value_error' }]);
   }
-  const values = parseArray(body);
+  const values = await parseArray(body, turn);
   if (values) return batchOf(values);
   const text = textOf(body);
   if (text.trim() === '')
@@ -53,7 +66,7 @@ function batchOf(values: readonly unknown[]): Received {
   return { kind: 'batch', items: values.map((value) => ({ value })) };
 }
 
-function parseLine(line: string, index: number): { value: unknown } | { misfits: Misfit[] } {
+function parseLine(line: string, index: number): ParsedLine {
   const parsed = parseJson(line);
   if (!('why' in parsed)) return parsed;
   return {

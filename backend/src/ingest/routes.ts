@@ -5,12 +5,14 @@ import { Type } from 'typebox';
 import { ErrorAnswer, HttpError, type Misfit } from '../http/errors.ts';
 import { type App, errorAnswers, type Routes } from '../http/http.ts';
 import type { Metrics } from '../http/metrics.ts';
+import { Turn } from '../turn.ts';
 import { answerBytes, recordBytes } from './answer-bytes.ts';
 import type { Budget } from './budget.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { type Received, receive } from './receive.ts';
 import { type Body, bodyOf, takeBodies } from './take-bodies.ts';
 import type { IncomingRecord } from './types.ts';
+import { understandAhead } from './understand-ahead.ts';
 import { validate } from './validate.ts';
 
 export interface IngestRoutesOptions {
@@ -35,10 +37,11 @@ export function ingestRoutes({ commits, metrics, budget }: IngestRoutesOptions):
     isMinimal: boolean,
   ): Promise<{ json: Buffer; isMinimal: boolean }> {
     try {
-      const received = receive(contentType, bytes);
+      const turn = new Turn();
+      const received = await receive(contentType, bytes, turn);
       if (received.kind === 'one')
         return { json: recordBytes(await acceptOne(received.value)), isMinimal: false };
-      const items = await acceptBatch(received.items);
+      const items = await acceptBatch(received.items, turn);
       return { json: answerBytes(isMinimal ? items.map(idAlone) : items), isMinimal };
     } finally {
       share.give();
@@ -60,15 +63,23 @@ export function ingestRoutes({ commits, metrics, budget }: IngestRoutesOptions):
     throw new HttpError(422, [refusal(outcome!.refusedBecause, ['body'])]);
   }
 
-  async function acceptBatch(items: Extract<Received, { kind: 'batch' }>['items']): Promise<BatchResult[]> {
+  async function acceptBatch(
+    items: Extract<Received, { kind: 'batch' }>['items'],
+    turn: Turn,
+  ): Promise<BatchResult[]> {
     const good: IncomingRecord[] = [];
     // Null: what is good, and answered after the commit.
-    const results = items.map((item, index): BatchResult | null => {
+    const results: (BatchResult | null)[] = [];
+    for (const [index, item] of items.entries()) {
+      if (turn.isOver()) await turn.next();
       const validated = 'misfits' in item ? item : validate(item.value, ['body', index]);
-      if ('misfits' in validated) return { index, error: validated.misfits };
-      good.push(validated.record);
-      return null;
-    });
+      if ('misfits' in validated) results.push({ index, error: validated.misfits });
+      else {
+        understandAhead(validated.record);
+        good.push(validated.record);
+        results.push(null);
+      }
+    }
     const outcomes = await commits.submit(good);
     let refused = results.length - good.length;
     let next = 0;

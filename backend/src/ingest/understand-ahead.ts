@@ -10,15 +10,11 @@ const ahead = new Map<string, Understood>();
 const maxAhead = 5000;
 
 /** Never throws: what fails here fails again where it can be told. */
-export function understandAhead(records: readonly Message[]): void {
-  for (const { logHash, message } of records) {
-    if (ahead.size >= maxAhead) ahead.clear();
-    try {
-      if (!ahead.has(logHash)) ahead.set(logHash, understand(message));
-    } catch {
-      return;
-    }
-  }
+export function understandAhead({ logHash, message }: Message): void {
+  if (ahead.size >= maxAhead) ahead.clear();
+  try {
+    if (!ahead.has(logHash)) ahead.set(logHash, understand(message));
+  } catch {}
 }
 
 /** As `understand`. */
