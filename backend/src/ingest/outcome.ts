@@ -1,5 +1,5 @@
-// Which numbers tell failures apart, and so stay where every other number is masked: an HTTP status that is an error, and
-// what a process ended with. What stands before the number says so.
+// Which numbers tell failures apart, and so stay where every other number is masked: an HTTP status that is an error, what
+// a process ended with, and the number of an error. What stands before the number says so.
 
 /** What a process ended with: any number but zero, up to what a process can end with. */
 const ending =
@@ -7,12 +7,17 @@ const ending =
 const greatestEnding = 255;
 const signal = /(?:^|[^A-Za-z])signal(?:["']?\s?[=:]\s?|\s)$/i;
 const greatestSignal = 64;
+/** `error code 1045`, `(os error 111)`, `close code: 1006`, `closed with code 1011` */
+const errorNumber =
+  /(?:^|[^A-Za-z])(?:(?:err(?:or)?|close|reason|result)[ _-]?(?:code|number|num|no)|(?:os|system|socket) error|errno|(?:closed|failed|ended|aborted|rejected|terminated) with code)(?: of| was| is)?(?:["']?\s?[=:#]\s?|\s)["']?$/i;
+/** Digits of the longest number that tells failures apart. */
+export const mostDigits = 5;
 /**
  * An HTTP status. Behind a quote and a space it is that of an access log, which tells of all requests; behind a comma, a
  * detail of a failure that has been told.
  */
 const status =
-  /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error)(?: of| was| is)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?|\s)$/i;
+  /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error|result(?=["']?\s?[=:]))(?: of| was| is)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?["']?|\s)$/i;
 /** A code of something else: `country code: 404`, `zip_code=404`. Behind these words it is that of an answer. */
 const otherCode =
   /(?:^|[^A-Za-z])(?!(?:with|by|the|an?|https?|response|status|error|returned|got|received|result|unexpected|failed)[\s_-])[A-Za-z]+[\s_-]code(?: of| was| is)?(?:["']?\s?[=:]\s?|\s)$/i;
@@ -46,6 +51,9 @@ const lastLetters = new Set(
     'ns',
     'nt',
     'ot',
+    'er',
+    'um',
+    'lt',
     ' a',
     'an',
   ].map((pair) => (pair.charCodeAt(0) << 8) | pair.charCodeAt(1)),
@@ -78,15 +86,17 @@ function lengthOfCandidate(text: string, from: number): number {
   const first = text.charCodeAt(from);
   if (first < 49 || first > 57 || from < 3) return 0;
   let end = from + 1;
-  while (end < text.length && end - from <= 3 && isDigit(text.charCodeAt(end))) end++;
+  while (end < text.length && end - from <= mostDigits && isDigit(text.charCodeAt(end))) end++;
   const length = end - from;
-  return length <= 3 && mayPrecede(text, from) && isWholeNumber(text, end) ? length : 0;
+  return length <= mostDigits && mayPrecede(text, from) && isWholeNumber(text, end) ? length : 0;
 }
 
 /** @param begin where the text is read from. */
 function isOutcome(text: string, from: number, length: number, begin: number): boolean {
   const end = from + length;
   const before = text.slice(Math.max(begin, from - longestName), from);
+  if (errorNumber.test(before)) return true;
+  if (length > 3) return false;
   const number = Number(text.slice(from, end));
   if (number <= greatestSignal && signal.test(before)) return true;
   const isCounted = (): boolean => !afterAnswer.test(text.slice(end, end + 8));

@@ -54,7 +54,7 @@ export type WordKind = 'mask' | 'name' | 'constant' | 'plain' | 'sentence' | 'ty
 
 const spelledNumber = /^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)$/;
 const exceptionType =
-  /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$|^ ?(?:exception|instance of) \S|^ ?\d{1,3}$/;
+  /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$|^ ?(?:exception|instance of) \S|^ ?\d{1,5}$/;
 
 /** Of Chinese, Japanese, Korean or Thai: what is longer than a name is a part of the sentence. */
 const unspacedSentence = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{4}/;
