@@ -34,18 +34,24 @@ function endOfList(keys: readonly string[], from: number): number {
   return -1;
 }
 
+const joinedWords = /^ ?[a-z]+(?:_[a-z]+)+$/;
+
 /** Where the list of three or more names without brackets that begins at `from` ends, or -1. */
 function endOfNames(keys: readonly string[], from: number): number {
   let at = from;
   while (isName(keys[at]) && keys[at + 1] === ',' && keys[at + 2]?.startsWith(' ') && isName(keys[at + 2]))
     at += 2;
-  return at - from >= 4 ? at : -1;
+  // Two are enough behind a colon: `lagging: orders, refunds`
+  const isAll = keys[from - 1] === ':' && at === keys.length - 1;
+  return at - from >= (isAll ? 2 : 4) ? at : -1;
 }
 
 function isName(key: string | undefined): boolean {
   if (key === undefined) return false;
   const kind = kindOfWord(key);
-  return kind === 'plain' || kind === 'name' || kind === 'mask';
+  return (
+    kind === 'plain' || kind === 'name' || kind === 'mask' || (kind === 'constant' && joinedWords.test(key))
+  );
 }
 
 const httpMethod = /^ ?(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE)$/;

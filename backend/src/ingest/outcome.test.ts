@@ -32,7 +32,7 @@ describe('numbers that tell failures apart', () => {
     'login refused, error code: 1045',
     'socket closed with code 1006',
     'lost it, close code 1011',
-    "called it. Result: '429', Handled: no",
+    "called it, Result: '429', Handled: no",
     'answered {"status":"503"}',
   ])('keeps it: %s', (message) => {
     expect(maskText(message)).toBe(message);

@@ -17,7 +17,8 @@ export const mostDigits = 5;
  * detail of a failure that has been told.
  */
 const status =
-  /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error|result(?=["']?\s?[=:]))(?: of| was| is)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?["']?|\s)$/i;
+  /(?:^|[^A-Za-z\s]|[^",\s]\s)(?<!(?:https?|response|status|error)\s)(?:(?:https?[ _-]?)?(?:(?:response|status|error)[ _-]?)?(?:status|code|error)(?: of| was| is)?|https?(?:\/\d(?:\.\d)?)?)(?:["']?\s?[=:]\s?["']?|\s)$/i;
+const result = /(?:^|[^A-Za-z])result["']?\s?[=:]\s?["']?$/i;
 /** A code of something else: `country code: 404`, `zip_code=404`. Behind these words it is that of an answer. */
 const otherCode =
   /(?:^|[^A-Za-z])(?!(?:with|by|the|an?|https?|response|status|error|returned|got|received|result|unexpected|failed)[\s_-])[A-Za-z]+[\s_-]code(?: of| was| is)?(?:["']?\s?[=:]\s?|\s)$/i;
@@ -104,7 +105,7 @@ function isOutcome(text: string, from: number, length: number, begin: number): b
     return true;
   if (!failedStatus.test(text.slice(from, end))) return false;
   if (answer.test(before)) return !isCounted();
-  return status.test(before) && !otherCode.test(before);
+  return result.test(before) || (status.test(before) && !otherCode.test(before));
 }
 
 const isLetter = (code: number): boolean => (code | 32) >= 97 && (code | 32) <= 122;
