@@ -92,6 +92,7 @@ describe('understand', () => {
         'country code',
         'error code:',
         'os error',
+        'response',
         'result:',
         'closed with code',
         '"',

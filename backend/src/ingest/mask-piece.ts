@@ -39,9 +39,6 @@ const hostPort =
 const knownPort =
   /^([a-z][a-z\d]{3,62}):(?:80|443|1433|1521|1883|2181|2375|2379|3000|3306|4222|5000|5432|5672|6379|8000|8080|8081|8443|8500|8888|9000|9090|9092|9200|9300|11211|15672|27017)$/;
 const isWordWithPort = (piece: string): boolean => kindOfWord(knownPort.exec(piece)?.[1] ?? '') === 'plain';
-/** A container's image: `web:1.2.3`, `team/web:latest` */
-const image =
-  /^[a-z\d][\w.-]{0,80}(?:\/[\w.-]{1,80}){0,6}:(?:latest|v?\d{1,9}\.\d{1,9}\.\d{1,9}[\w.-]{0,60})$/;
 const dotted = /^[A-Za-z_\d][\w$-]*(?:\.[\w$-]+){2,}$/;
 const domain =
   /^[a-z\d][a-z\d-]*\.(?:com|org|net|io|dev|app|edu|gov|local|internal|lan|cn|de|fr|uk|jp|ru|in|br|nl|us|eu|info|biz|co|me|cloud|svc)$/i;
@@ -110,7 +107,6 @@ export function maskPiece(piece: string, first: boolean): string | undefined {
   if (hasBackslash && windowsPath.test(piece)) return '<path>';
   if (hasSlash && piece.length > 1 && (unixPath.test(piece) || relativePath.test(piece))) return '<path>';
   if (hasColon && hasDot && hasDigit && codePlace.test(piece)) return '<path>';
-  if (hasColon && image.test(piece)) return '<image>';
   if (hasColon && hasDigit && (hostPort.test(piece) || isWordWithPort(piece))) return '<host>';
   if (hasDot && !first) {
     if (domain.test(piece)) return '<host>';

@@ -18,7 +18,6 @@ describe('mask', () => {
     ['camelCaseName== x', 'camelCaseName== x'],
     ['paid 12.50 EUR of 13 USD', 'paid <amount> of <amount>'],
     ['blocked alice, bob, carol for 5 s', 'blocked <list> for <duration>'],
-    ['no manifest for web:latest or team/web:v1.2.3-rc1', 'no manifest for <image> or <image>'],
     ['still lagging: orders, refunds', 'still lagging: <list>'],
     ['lagging orders, page_views, clicks', 'lagging <list>'],
     ['it is down: refused, closed', 'it is down: refused, closed'],

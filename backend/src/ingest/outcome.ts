@@ -26,13 +26,13 @@ const otherCode =
 const failedStatus = /^(?:4[0-5]\d|499|5[0-3]\d|59[89])$/;
 /** Words that things may be counted behind, too. */
 const answer =
-  /(?:^|[^A-Za-z])(?:(?:responded|answered|returned|returns|sent|got)(?: with)?(?: an?)?\s|(?<!(?:https?|response|status)[ _-])error(?: of| was| is)?(?::\s|\s))$/i;
+  /(?:^|[^A-Za-z])(?:(?:responded|answered|returned|returns|sent|got)(?: with)?(?: an?)?\s|response(?: of| was| is)?(?::\s|\s)|(?<!(?:https?|response|status)[ _-])error(?: of| was| is)?(?::\s|\s))$/i;
 const bareExit = /(?:^|[^A-Za-z])exit(?:ed)?(?: with)?(?:["']?\s?[=:]\s?|\s)$/i;
 /** After these: a number of things would be followed by their name. */
-const afterAnswer = /^(?:$|[),.;:\]}"'!]| (?:in|for|from|after|on|to|at|when|while)\b| [A-Z(])/;
+const afterAnswer = /^(?:$|[),.;:\]}"'!]| (?:in|for|from|after|on|to|at|when|while)\b| [A-Z("])/;
 const longestName = 40;
 
-/** The last two letters of what may stand before: most numbers need no pattern. */
+/** The last letters of what may stand before, two or three of them: most numbers need no pattern. */
 const lastLetters = new Set(
   [
     'de',
@@ -52,12 +52,14 @@ const lastLetters = new Set(
     'ns',
     'nt',
     'ot',
-    'er',
-    'um',
-    'lt',
     ' a',
     'an',
   ].map((pair) => (pair.charCodeAt(0) << 8) | pair.charCodeAt(1)),
+);
+const lastThreeLetters = new Set(
+  ['ber', 'num', 'nse', 'ult'].map((three) =>
+    [...three].reduce((sum, char) => (sum << 8) | char.charCodeAt(0), 0),
+  ),
 );
 const space = 32;
 
@@ -77,6 +79,8 @@ export function mayBeOutcome(text: string, from: number): boolean {
   const length = lengthOfCandidate(text, from);
   if (length === 0) return false;
   if (isOutcome(text, from, length, 0)) return true;
+  // Of a longer one it does not matter where the text begins.
+  if (length > 3) return false;
   for (let begin = Math.max(1, from - longestName); begin <= from - 3; begin++)
     if (!isLetter(text.charCodeAt(begin - 1)) && isOutcome(text, from, length, begin)) return true;
   return false;
@@ -116,7 +120,9 @@ function mayPrecede(text: string, from: number): boolean {
   const letter = text.charCodeAt(at);
   // HTTP/1.1 503
   if (isDigit(letter)) return at === from - 2;
-  return at < from - 1 && lastLetters.has(((text.charCodeAt(at - 1) | 32) << 8) | (letter | 32));
+  if (at >= from - 1) return false;
+  const two = ((text.charCodeAt(at - 1) | 32) << 8) | (letter | 32);
+  return lastLetters.has(two) || lastThreeLetters.has(((text.charCodeAt(at - 2) | 32) << 16) | two);
 }
 
 /** White space, and what may stand between a name and its value: `: `, `=`, `":` */
