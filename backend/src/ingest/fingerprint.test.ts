@@ -90,9 +90,27 @@ describe('understand', () => {
         'Error:',
         'exit',
         'country code',
+        'error code:',
+        'os error',
+        'response',
+        'result:',
+        'closed with code',
         '"',
       ),
-      fc.constantFrom('0', '3', '40', '404', '503.', '137,', '4040', '(404)', '503:', '404.5'),
+      fc.constantFrom(
+        '0',
+        '3',
+        '40',
+        '404',
+        '503.',
+        '137,',
+        '4040',
+        '10045',
+        '(404)',
+        '1045)',
+        '503:',
+        '404.5',
+      ),
     );
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), number, number, (pieces, a, b) => {
@@ -370,6 +388,13 @@ describe('understand', () => {
     ],
   ])('takes no value that a message begins with for a status: %s', (_, trace) => {
     expect(new Set(Array.from({ length: 600 }, (_, value) => identityOf(trace(value)))).size).toBe(1);
+  });
+
+  it('tells by its message of what a Java program ran out, wherever that was', () => {
+    const out = (of: string): string =>
+      identityOf(`java.lang.OutOfMemoryError: ${of}\n\tat com.example.Main.main(Main.java:7)`);
+    expect(out('Java heap space')).not.toBe(out('unable to create native thread'));
+    expect(out('Requested array size 12 is too large')).toBe(out('Requested array size 13 is too large'));
   });
 
   it('knows a status that a message begins with', () => {

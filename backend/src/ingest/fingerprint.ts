@@ -129,14 +129,24 @@ const beginsWithNumber = /^[45]\d\d(?![\w.])/;
 function outcomesOf(thrown: TracedException, keys: readonly string[]): string[] {
   const begins = typeOfAnswers.test(thrown.type) ? beginsWithNumber : beginsWithStatus;
   const status = begins.exec(thrown.message)?.[0].replace(/\D/g, '');
-  const outcomes = keys.filter((key) => /^ ?\d{1,3}$/.test(key) || systemError.test(key));
+  const outcomes = keys.filter((key) => /^ ?\d{1,5}$/.test(key) || systemError.test(key));
   const all = new Set(outcomes.map((key) => key.trim()));
   if (status !== undefined) all.add(status);
   return all.size === 0 ? [] : ['outcome', ...all];
 }
 
 /** Of these the message tells what happened. */
-const typeless = new Set(['', 'panic', 'fatal error', 'Fatal Python error', 'exit', 'stop', 'throw', 'EXIT']);
+const typeless = new Set([
+  'java.lang.OutOfMemoryError',
+  '',
+  'panic',
+  'fatal error',
+  'Fatal Python error',
+  'exit',
+  'stop',
+  'throw',
+  'EXIT',
+]);
 const isTypeless = (thrown: TracedException): boolean => typeless.has(thrown.type);
 
 /** Of these many parts may have failed, now more and now fewer. */

@@ -134,4 +134,17 @@ describe('a JSON record', () => {
     for (const stack of [[], [null, 7], [{ name: 'x' }], [['a']], 'a b', {}, [{ func: {}, line: [] }]])
       expect(understood({ message: 'order failed', stack, error: [stack] })).toMatchObject({ kind: 'plain' });
   });
+
+  it('tells errors apart by what stands beside the message in attributes', () => {
+    const masked = (attr: object): string => {
+      const understood = understand(JSON.stringify({ msg: 'request refused', attr }));
+      return understood.kind === 'plain' ? understood.keys.join('') : '';
+    };
+    expect(masked({ error: { code: 17, codeName: 'ProtocolError', errmsg: 'no such form' } })).toBe(
+      'request refused: ProtocolError: no such form',
+    );
+    expect(masked({ error: 'no such user', remote: 'x' })).toBe('request refused: no such user');
+    expect(masked({ error: 28, message: 'no space left' })).toBe('request refused: no space left');
+    expect(masked({ text: 'what somebody wrote', name: 'ann' })).toBe('request refused');
+  });
 });

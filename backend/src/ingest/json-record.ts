@@ -22,7 +22,18 @@ const stackKeys = [
 const frameKeys = ['frames', 'extendedStackTrace', 'backtrace', ...stackKeys];
 const errorKeys = ['err', 'error', 'exception', 'Exception', 'thrown', 'exc_info', 'cause'];
 /** Where some loggers put what the program gave them. */
-const nestKeys = ['context', 'fields', 'attributes', 'extra'];
+const nestKeys = [
+  'context',
+  'fields',
+  'attributes',
+  'attr',
+  'attrs',
+  'extra',
+  'data',
+  'details',
+  'meta',
+  'metadata',
+];
 const messageKeys = [
   '@mt',
   'MessageTemplate',
@@ -47,8 +58,19 @@ const typeKeys = [
   'exc_type',
   'exceptionType',
   'exception.type',
+  'codeName',
 ];
-const detailKeys = ['message', 'msg', 'exc_value', 'exception.message'];
+const detailKeys = [
+  'message',
+  'msg',
+  'errmsg',
+  'error_message',
+  'reason',
+  'description',
+  'detail',
+  'exc_value',
+  'exception.message',
+];
 const classKeys = ['class', 'className'];
 const functionKeys = ['method', 'function', 'func', 'name', 'methodName'];
 const fileKeys = ['file', 'filename', 'fileName', 'source'];
@@ -85,7 +107,8 @@ export function textOfJson(record: Fields): string | undefined {
   const detail = chain[0]
     ? firstString(chain[0], detailKeys)
     : (firstOf(holders, flatError) ??
-      firstOf(holders, (holder) => firstString(holder, ['error', 'err', 'exception', 'reason'])));
+      firstOf(holders, (holder) => firstString(holder, ['error', 'err', 'exception', 'reason'])) ??
+      firstOf(holders.slice(1), (holder) => firstString(holder, detailKeys)));
   const headline = together([said, chain[0] && firstString(chain[0], typeKeys), detail]);
   const thrown = chain.map((error, at) => {
     const type = firstString(error, typeKeys);

@@ -8,9 +8,9 @@ import { kindOfWord } from './words.ts';
 const durationUnit =
   /^ (?:ns|[uµμ]s|ms|s|secs?|seconds?|millis|milliseconds?|microseconds?|nanoseconds?|mins?|minutes?|hours?|hrs?|days?|ticks)$/i;
 const sizeUnit = /^ (?:[KkMGTP]i?B|[kmgt]b|B|[Bb]ytes?|k?bytes|octets?)$/;
-/** ISO 4217, those that most is paid in */
+/** ISO 4217, those that most is paid in, and their signs */
 const currency =
-  /^ (?:AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK|NZD|PHP|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)$/;
+  /^ (?:AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK|NZD|PHP|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR|[€£$¥₹₽₩₺₴]|zł|Kč|kr)$/;
 const monthOrDay = /^ ?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)$/;
 const zoneName = /^ (?:UTC|GMT|Z|AM|PM|[A-Z]{1,3}[SD]T|CET)$/;
 
@@ -34,18 +34,24 @@ function endOfList(keys: readonly string[], from: number): number {
   return -1;
 }
 
+const joinedWords = /^ ?[a-z]+(?:_[a-z]+)+$/;
+
 /** Where the list of three or more names without brackets that begins at `from` ends, or -1. */
 function endOfNames(keys: readonly string[], from: number): number {
   let at = from;
   while (isName(keys[at]) && keys[at + 1] === ',' && keys[at + 2]?.startsWith(' ') && isName(keys[at + 2]))
     at += 2;
-  return at - from >= 4 ? at : -1;
+  // Two are enough behind a colon: `lagging: orders, refunds`
+  const isAll = keys[from - 1] === ':' && at === keys.length - 1;
+  return at - from >= (isAll ? 2 : 4) ? at : -1;
 }
 
 function isName(key: string | undefined): boolean {
   if (key === undefined) return false;
   const kind = kindOfWord(key);
-  return kind === 'plain' || kind === 'name' || kind === 'mask';
+  return (
+    kind === 'plain' || kind === 'name' || kind === 'mask' || (kind === 'constant' && joinedWords.test(key))
+  );
 }
 
 const httpMethod = /^ ?(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE)$/;

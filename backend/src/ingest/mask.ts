@@ -31,8 +31,8 @@ export function joined(keys: readonly string[]): string {
 
 const gluedAnything = ' <*>';
 const separators = new Set('=:,;()[]{}<>"\'|!?');
-/** What stands before the path of a request, in a chunk of its own or behind a quote. */
-const methodBefore = /(?:^|[^\w])(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) $/;
+/** What stands before the path of a request, in a chunk of its own or behind a quote, or before a value. */
+const rootBefore = /(?:(?:^|[^\w])(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE)|:) $/;
 const httpRequest = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) \S/;
 const messageKey =
   /(?:^|[\s,{"'])(?:(?:[\w.-]{0,20}[_.-])?(?:msg|message|event|err|error|reason|cause|exception|detail|title|body|description|text)|(?:error|exception|fault|failure)(?:msg|message|description|reason|detail|text))["']?\s?[=:]\s?$/i;
@@ -56,6 +56,8 @@ const hostList = /^[\w.-]{0,60}\[\d+(?:[-,]\d+)+\]$/;
 /** A value after `=` that is an object written out: `ws=WorkSource{10113},` */
 const writtenObject =
   /^([\w.$-]{1,60}=)[A-Za-z_$][\w$.]{0,60}(?:\{[^{}]{1,80}\}|\([^()]{1,80}\)|\[[^[\]]{1,80}\])([,;.]?)$/;
+/** What stands before the name of a field in JSON. */
+const beginsField = /[{,]\s*$/;
 /** What follows a message that is in quotes: nothing, or a field. */
 const quotedMessage = /^(?:\s*$|\s+[\w.-]{1,60}=)/;
 const shownError = /(?:Error|Exception|Warning|Fault|Failure)\($/;
@@ -137,6 +139,11 @@ function maskChunk(chunk: string, first: boolean): Masked {
     keys.push(key);
   };
   const pushWord = (word: string, at: number): void => {
+    // `path=/`
+    if (word === '/' && at > 0) {
+      push('<path>', anything);
+      return;
+    }
     const isOutcome = lengthOfOutcome(core, at) === word.length;
     const isLast = at + word.length === core.length;
     const mask = isOutcome
@@ -274,26 +281,32 @@ function endOfBracketed(text: string, at: number): number {
   return text.length;
 }
 
+const quoted = /(?<![\w"'`\\])(["'`])((?:[^"'`\\\n]|\\.){0,200}?|(?:(?!\1)[^\\\n]|\\.){0,200}?)\1(?![\w])/g;
+
 /** Quoted text with up to three words becomes `"<str>"`; longer text is prose that tells errors apart, and stays. */
 function maskQuotes(text: string): string {
   if (text.indexOf('"') === -1 && text.indexOf("'") === -1 && text.indexOf('`') === -1) return text;
-  return text.replace(
-    /(?<![\w"'`\\])(["'`])((?:[^"'`\\\n]|\\.){0,200}?|(?:(?!\1)[^\\\n]|\\.){0,200}?)\1(?![\w])/g,
-    (whole, quote: string, inner: string, at: number) => {
-      if (inner === '') return `${quote}<str>${quote}`;
-      if (httpRequest.test(inner) || errorType.test(inner)) return whole;
-      const before = text.slice(Math.max(0, at - 24), at);
-      if (messageKey.test(before) || before.endsWith('instance of ')) return whole;
-      if (outcomeKey.test(before)) return whole;
-      // klog quotes the message, and fields follow; RuntimeError('no order') is how Python shows an exception.
-      if (at === 0 && quote === '"' && quotedMessage.test(text.slice(whole.length, whole.length + 64)))
-        return whole;
-      if (inner.includes(' ') && shownError.test(before)) return whole;
-      if (/^[A-Za-z_]\w*$/.test(inner) && text[at + whole.length] === ':') return whole; // a JSON key
-      const words = inner.split(/\s+/).filter((word) => /^[A-Za-z][a-z']{2,}[,.]?$/.test(word)).length;
-      return words >= 4 && !givenBefore.test(before) && !sql.test(inner) ? whole : `${quote}<str>${quote}`;
-    },
-  );
+  return text.replace(quoted, (whole: string, quote: string, inner: string, at: number) => {
+    const kept = isKept(text, whole, quote, inner, at);
+    if (!kept) return `${quote}<str>${quote}`;
+    // What is quoted within a sentence that stays: `error="no such user 'bob'"`
+    return quote === '"' && inner.includes("'") ? `"${maskQuotes(inner)}"` : whole;
+  });
+}
+
+/** Whether what is quoted tells errors apart. */
+function isKept(text: string, whole: string, quote: string, inner: string, at: number): boolean {
+  if (inner === '') return false;
+  if (httpRequest.test(inner) || errorType.test(inner)) return true;
+  const before = text.slice(Math.max(0, at - 24), at);
+  if (messageKey.test(before) || before.endsWith('instance of ') || outcomeKey.test(before)) return true;
+  const end = at + whole.length;
+  // klog quotes the message, and fields follow; RuntimeError('no order') is how Python shows an exception.
+  if (at === 0 && quote === '"' && quotedMessage.test(text.slice(end, end + 64))) return true;
+  if (inner.includes(' ') && shownError.test(before)) return true;
+  if (text[end] === ':' && /^[A-Za-z_]\w*$/.test(inner) && beginsField.test(before)) return true;
+  const words = inner.split(/\s+/).filter((word) => /^[A-Za-z][a-z']{2,}[,.]?$/.test(word)).length;
+  return words >= 4 && !givenBefore.test(before) && !sql.test(inner);
 }
 
 /**
@@ -398,17 +411,20 @@ function maskAll(message: string): Masked {
     }
     const length = at - from;
     // The root, which is a path only where one must stand.
-    if (length === 1 && initial === 47 && methodBefore.test(text.slice(Math.max(0, from - 9), from))) {
+    if (length === 1 && initial === 47 && rootBefore.test(text.slice(Math.max(0, from - 9), from))) {
       shown.push(' <path>');
       keys.push(gluedAnything);
       continue;
     }
-    const outcome = initial >= 49 && initial <= 57 ? lengthOfOutcome(text, from) : 0;
-    if (outcome > 0 && onlyMarks.test(text.slice(from + outcome, at))) {
-      const number = ` ${text.slice(from, from + outcome)}`;
-      const marks = text.slice(from + outcome, at);
-      shown.push(number, ...marks);
-      keys.push(number, ...marks);
+    const quote = initial === 34 || initial === 39 ? 1 : 0;
+    const mayBeOutcome = quote === 1 || (initial >= 49 && initial <= 57);
+    const outcome = mayBeOutcome ? lengthOfOutcome(text, from + quote) : 0;
+    if (outcome > 0 && onlyMarks.test(text.slice(from + quote + outcome, at))) {
+      const number = text.slice(from + quote, from + quote + outcome);
+      const pieces = [...(quote === 1 ? [` ${text[from]}`, number] : [` ${number}`])];
+      pieces.push(...text.slice(from + quote + outcome, at));
+      shown.push(...pieces);
+      keys.push(...pieces);
       continue;
     }
     if (digits) {

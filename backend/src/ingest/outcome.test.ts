@@ -27,6 +27,14 @@ describe('numbers that tell failures apart', () => {
     'unknown error 500 while at it',
     'refused with code 403',
     'upstream http_code=403 error_code: 502',
+    'got response 503 from it',
+    'cannot write (os error 28)',
+    'system call failed: error number 13 of it',
+    'login refused, error code: 1045',
+    'socket closed with code 1006',
+    'lost it, close code 1011',
+    "called it, Result: '429', Handled: no",
+    'answered {"status":"503"}',
   ])('keeps it: %s', (message) => {
     expect(maskText(message)).toBe(message);
   });
@@ -48,6 +56,10 @@ describe('numbers that tell failures apart', () => {
     ['unknown {"zip_code":417} zip-code=418', 'unknown {"zip_code":<num>} zip-code=<num>'],
     ['barcode 404', 'barcode <num>'],
     ['status 404.5', 'status <num>'],
+    ['error code 1234567', 'error code <num>'],
+    ['order number 1045, user number 13', 'order number <num>, user number <num>'],
+    ['response 404 rows long', 'response <num> rows long'],
+    ['result 404 of many', 'result <num> of many'],
     ['"GET /x HTTP/1.1" status: 404 len: 12', '"GET <path> HTTP/<num>" status: <num> len: <num>'],
     ['target not reached, status code 403', 'target not reached, status code <num>'],
   ])('masks what is none of them: %s', (message, masked) => {

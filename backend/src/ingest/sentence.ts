@@ -3,7 +3,7 @@
 // lengths. header.ts and mask.ts tell such words by their shape alone; what they know by heart (ports, hexadecimal, a time
 // that is ten digits and begins with 1) is in no such word. A number that tells failures apart (outcome.ts) keeps its digits.
 
-import { mayBeOutcome } from './outcome.ts';
+import { mayBeOutcome, mostDigits } from './outcome.ts';
 
 export interface Sentence {
   text: string;
@@ -47,7 +47,8 @@ export function sentenceOf(message: string): Sentence | undefined {
       hash = Math.imul(hash ^ code, 0x01000193);
     }
     if (digits > 0) {
-      const isKnown = (isShape && (digits > 3 || !mayBeOutcome(message, from))) || isUrl(message, from);
+      const isKnown =
+        (isShape && (digits > mostDigits || !mayBeOutcome(message, from))) || isUrl(message, from);
       for (let i = from; i < at; i += 1) {
         const code = scratch[i]!;
         if (code < 48 || code > 57) continue;

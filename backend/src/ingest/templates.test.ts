@@ -96,6 +96,67 @@ describe('template miner', () => {
     expect(new Set(ids.map((id) => miner.root(id))).size).toBe(1);
   });
 
+  /** How many issues these messages are by the end. */
+  const issues = (messages: readonly string[]): number => {
+    const miner = createTemplateMiner();
+    const ids = messages.map((message) => take(miner, message));
+    return new Set(ids.map((id) => miner.root(id))).size;
+  };
+
+  it('takes one thing and several of them for one message, with the verb', () => {
+    expect(issues(['skipped 1 row of the file', 'skipped 7 rows of the file'])).toBe(1);
+    expect(issues(['gave up after 3 tries: hang up', 'gave up after 1 try: hang up'])).toBe(1);
+    expect(issues(['1 batch was left behind', '4 batches were left behind'])).toBe(1);
+    expect(issues(['the row is locked by it', 'the rows is locked by it'])).toBe(2);
+    expect(issues(['4 rows were lost in it', '4 rows were kept in it'])).toBe(2);
+  });
+
+  it('takes a message for one whether or not it has a field more', () => {
+    const refused = 'cannot connect to it, client: 10.0.0.1';
+    expect(issues([refused, `${refused}, referrer: "https://example.com/a"`])).toBe(1);
+    expect(
+      issues(['job has failed: job=5 runner=12ab34', 'job has failed: took=3 job=5 runner=12ab34']),
+    ).toBe(1);
+    expect(issues(['job has failed: job=5 state=x9', 'job has failed: user=3 job=5 state=x9'])).toBe(1);
+    expect(issues(['msg="cannot read it now" job=5', 'msg="cannot read it now" job=5 took=3s'])).toBe(1);
+    // What names an outcome, says a word, ends another message, or is a part of an object
+    expect(issues([refused, `${refused}, code: 17`])).toBe(2);
+    expect(issues([refused, `${refused}, hint: expired`])).toBe(2);
+    expect(issues(['login has failed uid=5', 'login has failed uid=5 user=b7'])).toBe(2);
+    expect(
+      issues(['cannot start Intent { flg=7 cmp=a1 }', 'cannot start Intent { act=3 flg=7 cmp=a1 }']),
+    ).toBe(2);
+  });
+
+  it('keeps codes apart that are words joined, one of which says that something failed', () => {
+    const codes = ['NoSuchKey', 'SlowDown', 'AccessDenied', 'ExpiredToken', 'CrashLoopBackOff'];
+    expect(issues(codes.map((code) => `upload ended, ${code}: see there`))).toBe(codes.length);
+    const names = ['OrderPlaced', 'CartEmptied', 'UserCreated'];
+    expect(issues(names.map((name) => `could not send event ${name} there`))).toBe(1);
+  });
+
+  it('takes names that begin a message for values once some are such as people give themselves', () => {
+    const players = ['Notch', 'xX_Ann_Xx', 'Steve12', 'Alex', '__bob__', 'Mia77', 'Lena'];
+    expect(issues(players.map((name) => `${name} moved wrongly there`))).toBe(1);
+    const parts = ['Redis', 'Kafka', 'Postgres', 'Mongo', 'Rabbit', 'Etcd', 'Consul'];
+    expect(issues(parts.map((name) => `${name} moved wrongly there`))).toBe(parts.length);
+  });
+
+  it('takes names for values that have their states behind them', () => {
+    const topics = ['orders', 'shipments', 'refunds', 'parcels'];
+    expect(issues(topics.map((name) => `cannot read metadata {${name}=NOT_LEADER}`))).toBe(1);
+  });
+
+  it('takes masked words for one beside a word that may be an outcome', () => {
+    const messages = [
+      'lost the host unknown today',
+      'lost the host web-1 today',
+      'lost the host 10.0.0.1 today',
+    ];
+    expect(issues(messages)).toBe(2);
+    expect(issues(messages.toReversed())).toBeLessThan(3);
+  });
+
   it('never makes two exception types one', () => {
     const miner = createTemplateMiner();
     const ids = Array.from({ length: 40 }, (_, i) =>

@@ -104,6 +104,9 @@ const innerMark = /\w[./@]\w/;
 
 const valueName = /^[\w.-]+[=:(]/;
 
+/** `Steve<*>`, `__ann__`, `xX_ann_Xx` */
+const selfGiven = /^ ?(?:[A-Za-z_]+<\*>\w*|_\w+|\w+_|[a-z]+[A-Z]\w*_\w+)$/;
+
 /** Alike but for one or two words that are values in both, one of them masked. */
 function areOneSentence(a: readonly string[], b: readonly string[]): boolean {
   if (a.length !== b.length) return false;
@@ -124,6 +127,90 @@ function areOneSentence(a: readonly string[], b: readonly string[]): boolean {
   }
   return shared >= 3 && different <= 2;
 }
+
+/** The same word for one thing and for several: `1 row was`, `2 rows were`. */
+const numbered = new Map([
+  ['is', 'are'],
+  ['was', 'were'],
+  ['has', 'have'],
+  ['does', 'do'],
+]);
+
+function areOneWord(a: string, b: string): boolean {
+  const [one, many] = a.length < b.length ? [a.trim(), b.trim()] : [b.trim(), a.trim()];
+  if (one.length < 3 || !plainWord.test(many)) return false;
+  return (
+    many === `${one}s` || many === `${one}es` || (one.endsWith('y') && many === `${one.slice(0, -1)}ies`)
+  );
+}
+
+/** Alike but for a thing that was counted, as one and as several, perhaps with its verb. */
+function differInNumber(a: readonly string[], b: readonly string[]): boolean {
+  let counted = false;
+  for (let i = 0; i < a.length; i++) {
+    const one = a[i] as string;
+    const other = b[i] as string;
+    if (one === other) continue;
+    if (isValueKey(a[i - 1] ?? '') && areOneWord(one, other)) counted = true;
+    else if (numbered.get(one.trim()) !== other.trim() && numbered.get(other.trim()) !== one.trim())
+      return false;
+  }
+  return counted;
+}
+
+const fieldName = /^ ?[A-Za-z][\w.-]*$/;
+const isValueKey = (key: string): boolean => /^ ?["'`]?<[*?]>["'`]?$/.test(key);
+
+/** Where the field with a value that begins at `from` ends: `, referrer: "<*>"`, ` took=<*>`; or -1. One that names an outcome is none. */
+function endOfField(keys: readonly string[], from: number): number {
+  const hasComma = keys[from] === ',';
+  const at = hasComma ? from + 1 : from;
+  const [name = '', mark, value = ''] = keys.slice(at, at + 3);
+  if (!name.startsWith(' ') || !fieldName.test(name) || codeName.test(name) || !isValueKey(value)) return -1;
+  return mark === '=' || (mark === ':' && hasComma) ? at + 3 : -1;
+}
+
+/** Whether one is the other with further fields in one place, whose values are masked. */
+function hasMoreFields(longer: readonly string[], shorter: readonly string[]): boolean {
+  const isSame = (a: string, b: string): boolean => a === b || (isValueKey(a) && isValueKey(b));
+  let words = 0;
+  let head = 0;
+  while (head < shorter.length && isSame(longer[head] as string, shorter[head] as string))
+    if (plainWord.test((shorter[head++] as string).trim())) words++;
+  const more = longer.length - shorter.length;
+  for (let at = head; at < shorter.length; at++) {
+    if (!isSame(longer[at + more] as string, shorter[at] as string)) return false;
+    if (plainWord.test((shorter[at] as string).trim())) words++;
+  }
+  if (words < 2) return false;
+  // The fields may begin as what follows them does.
+  for (let from = head; from >= 0 && from > head - 4; from--) {
+    if (from < head && !isSame(longer[from + more] as string, shorter[from] as string)) return false;
+    let at = from;
+    while (at !== -1 && at < from + more) at = endOfField(longer, at);
+    if (at === from + more && isOptional(longer, from, at)) return true;
+  }
+  return false;
+}
+
+const opens = /^ ?[([{]$/;
+const closes = /^ ?[)\]}]$/;
+
+/** Not a part of an object, nor what `name=value` ends with, but for logfmt: these are how another message is told. */
+function isOptional(keys: readonly string[], from: number, to: number): boolean {
+  const before = keys.slice(0, from);
+  const depth =
+    before.filter((key) => opens.test(key)).length - before.filter((key) => closes.test(key)).length;
+  if (depth > 0) return false;
+  return (
+    to < keys.length ||
+    keys[from] === ',' ||
+    keys.some((key, at) => keys[at + 1] === '=' && /^ ?(?:msg|message)$/.test(key))
+  );
+}
+
+/** Pieces that one or two fields take. */
+const lengthsOfFields = [3, 4, 6, 7, 8];
 
 function addTo(index: Map<string, Set<Template>>, name: string, template: Template): void {
   const bucket = index.get(name);
@@ -376,6 +463,11 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     for (const group of sorted) {
       if (group.places.every((place) => varies(template, group.members, place, group.places.length)))
         return merge([template, ...group.members], group.places, changed);
+      // Those that are masked are one; the word that stands there in others may be an outcome.
+      const isMaskedThere = (each: Template): boolean =>
+        group.places.every((place) => kindOfWord(each.keys[place] as string) === 'mask');
+      if (isMaskedThere(template))
+        for (const member of group.members) if (isMaskedThere(member)) uniteBoth(template, member, changed);
     }
     return undefined;
   }
@@ -397,12 +489,16 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
     const { keys } = template;
     // What stands before an equals sign names a value.
     const after = keys[place + 1];
-    if (after === '=' || after === ' =') return words.size >= needed.sentence;
+    // But for `{orders=NOT_LEADER}`, where each has its state.
+    const hasState = keys[place - 1]?.trim() === '{' && stateName.test(keys[place + 2] ?? '');
+    if ((after === '=' || after === ' =') && !hasState) return words.size >= needed.sentence;
     const isFirst = place === 0 || (!masked && place === keys.findIndex(isWord));
     // A dotted name may begin a sentence as its subject: `a.b.c is deprecated, use …`
     const isSubject =
       keys.filter(isWord).length > 3 &&
       [...words].every((word) => innerMark.test(word) || word.includes('*'));
+    // Names that people gave themselves: `Steve<*> left`, `__ann__ left`
+    const madeUp = [...words].filter((word) => selfGiven.test(word)).length;
     const isValue = keys[place - 1]?.trim() === '=';
     const isCode = isNamedCode(keys, place);
     const areStates = [...words].every((word) => stateName.test(word));
@@ -417,7 +513,7 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
       // Beside unknown words, words_so_joined are names too: of tables, fields and queues.
       if (kind === 'constant' && !isState && (counts.plain ?? 0) > 1) need = needed.plain + 1;
       if (known > 0 && need > 2) need = Math.max(2, need - known);
-      if (isFirst) need = Math.max(need, kind === 'name' && isSubject ? 4 : 12);
+      if (isFirst) need = Math.max(need, kind === 'name' && isSubject ? 4 : madeUp > 1 ? 6 : 12);
       if (places > 1) need++;
       if (seen >= need) return true;
     }
@@ -465,13 +561,36 @@ export function createTemplateMiner(limits: MinerLimits = defaultLimits): Templa
           root(other.id) === root(template.id)
         )
           continue;
-        if (!areOneSentence(words, chunksOf(other.keys))) continue;
-        const [older, newer] = [rootTemplate(other), rootTemplate(template)].sort(
-          (a, b) => a.born - b.born,
-        ) as [Template, Template];
-        unite(newer, older, changed);
+        if (areOneSentence(words, chunksOf(other.keys))) uniteBoth(template, other, changed);
       }
     }
+    for (const other of siblings(template.keys))
+      if (other !== template && differInNumber(template.keys, other.keys))
+        uniteBoth(template, other, changed);
+    linkFields(template, changed);
+  }
+
+  /** A message may have a field more at times. */
+  function linkFields(template: Template, changed: Set<Template>): void {
+    const { keys } = template;
+    const first = keys.find(isWord)?.trim();
+    if (first === undefined) return;
+    for (const length of lengthsOfFields.flatMap((more) => [keys.length + more, keys.length - more])) {
+      let compared = 0;
+      for (const other of buckets.get(`${length}<${first}`) ?? []) {
+        if (++compared > limits.maxSiblings) break;
+        const [longer, shorter] = length > keys.length ? [other.keys, keys] : [keys, other.keys];
+        if (hasMoreFields(longer, shorter)) uniteBoth(template, other, changed);
+      }
+    }
+  }
+
+  function uniteBoth(one: Template, other: Template, changed: Set<Template>): void {
+    const [older, newer] = [rootTemplate(one), rootTemplate(other)].sort((a, b) => a.born - b.born) as [
+      Template,
+      Template,
+    ];
+    if (older !== newer) unite(newer, older, changed);
   }
 
   function rootTemplate(template: Template): Template {

@@ -44,7 +44,7 @@ const sentenceEnding =
 /**
  * - `mask`: masked already
  * - `name`: looks made up: dots, slashes, digits, several humps; or a number spelled out
- * - `constant`: ALL CAPITALS or words_so_joined, a state or a code
+ * - `constant`: ALL CAPITALS, words_so_joined or WordsThatFailed, a state or a code
  * - `plain`: letters that no list knows, a name as likely as a noun
  * - `sentence`: a word of the language
  * - `type`: an exception's type, a status, an exit code: two of them are never one error
@@ -54,7 +54,7 @@ export type WordKind = 'mask' | 'name' | 'constant' | 'plain' | 'sentence' | 'ty
 
 const spelledNumber = /^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)$/;
 const exceptionType =
-  /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$|^ ?(?:exception|instance of) \S|^ ?\d{1,3}$/;
+  /[\w$](?:Error|Exception|Warning|Fault|Failure|Throwable|Panic|Interrupt)$|^ ?(?:exception|instance of) \S|^ ?\d{1,5}$/;
 
 /** Of Chinese, Japanese, Korean or Thai: what is longer than a name is a part of the sentence. */
 const unspacedSentence = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{4}/;
@@ -68,6 +68,13 @@ export function isTypeWord(piece: string): boolean {
   return exceptionType.test(piece);
 }
 
+/** `NoSuchKey`, `SlowDown`: of several humps, one of which says that something failed. */
+const hump = /[A-Z]+(?![a-z])|[A-Z][a-z]+/g;
+const failureHump =
+  /^(?:No|Not|Non|Denied|Invalid|Fail|Failed|Expired|Exceeded|Exhausted|Unavailable|Timeout|Timed|Deadline|Unauthorized|Forbidden|Limit|Throttled|Throttling|Missing|Duplicate|Conflict|Mismatch|Too|Unreachable|Refused|Rejected|Lost|Closed|Unknown|Aborted|Canceled|Cancelled|Unsupported|Off|Down|Killed|Evicted|Already|Cannot|Unable|Bad|Broken|Illegal|Corrupt|Corrupted|Overloaded|Unexpected|Insufficient|Disconnected)$/;
+const isFailureCode = (word: string): boolean =>
+  /^[A-Z][A-Za-z]*$/.test(word) && (word.match(hump)?.some((part) => failureHump.test(part)) ?? false);
+
 /** What kind of word a piece is; a leading space does not count. */
 export function kindOfWord(piece: string): WordKind {
   if (piece.includes('<*>') || piece.includes('<?>') || piece.includes('<~>')) return 'mask';
@@ -80,7 +87,7 @@ export function kindOfWord(piece: string): WordKind {
   if (/^[A-Z]?[a-z]{1,13}(?:_[a-z]{1,13})+$/.test(word)) return 'constant';
   // x, y+, B: the axes and ranks of a system, not its users.
   if (/^[A-Za-z]\W?$/.test(word)) return 'constant';
-  if (nameShape.test(word)) return 'name';
+  if (nameShape.test(word)) return isFailureCode(word) ? 'constant' : 'name';
   if (unspacedSentence.test(word)) return 'sentence';
   const lower = word.toLowerCase();
   if (spelledNumber.test(lower)) return 'name';
