@@ -45,6 +45,8 @@ const deeperRest = (seen: Seen) => deeper(seen) && !(seen.lines - seen.waiting =
 /** What cockroachdb/errors prints at the margin. */
 const errorsMark = /^(?:\(1\) |Wraps: \(\d+\) |Error types: \(1\) )/;
 const perlAborted = /^(?:PHP )?BEGIN failed--|^Compilation failed in require/;
+/** Oracle lists the calls and causes of an error below it. */
+const oracleError = /^ORA-\d{5}: /;
 const didYouMean = /^Did you mean\? /;
 /** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
 const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
@@ -68,6 +70,7 @@ export const lines = {
     { when: /^\s+--> \S{1,400}:\d+:\d+$/, to: 'diagnostic', effect: 'proves' }, // Rust
     { when: and(rustPlace, (seen) => startsLog(seen.head)), to: 'block', effect: 'proves' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
+    { when: and(/^\s+\*\* \([A-Z]/, introduced), to: 'elixir', effect: 'proves' },
     { when: deeperRest, to: 'block', effect: 'proves' },
     { when: and(bullet, introduced), to: 'block', effect: 'proves' },
     { when: and(rCause, introduced), to: 'cause', effect: 'proves' },
@@ -119,12 +122,15 @@ export const lines = {
     },
     {
       when: and(perlAborted, (seen) => / at \S+ line \d+\.$/.test(seen.head)),
-      to: 'end',
+      to: 'frames',
       effect: 'proves',
     },
     { when: and(errorsMark, introduced), to: 'block', effect: 'proves' },
+    { when: and(oracleError, (seen) => /\bORA-\d{5}: /.test(seen.previous)), to: 'block', effect: 'proves' },
+    { when: and(/^Line \|$/, (seen) => /:\d+$/.test(seen.head)), to: 'diagnostic', effect: 'proves' }, // PowerShell
   ],
   block: [
+    { when: and(oracleError, (seen) => /\bORA-\d{5}: /.test(seen.previous)), to: 'block', effect: 'proves' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
     { when: deeper, to: 'block', effect: 'proves' },
     { when: closers, to: 'block', effect: 'proves' },
@@ -180,6 +186,7 @@ export const lines = {
     { when: ginFrame, to: 'gin', effect: 'proves' },
     { when: goroutine, to: 'go', effect: 'proves' },
     { when: /^<asynchronous suspension>/, to: 'hash', effect: 'proves' },
+    { when: and(/^\s+× \S/, (seen) => seen.indent > seen.headIndent), to: 'frames', effect: 'proves' }, // miette
     { when: and(/^at \S/, () => true), to: 'frames', effect: 'proves' },
     { when: /^0\. .{1,400} @ 0x[\da-f]+/, to: 'titled', effect: 'proves' }, // ClickHouse
     { when: perlAborted, to: 'wrap', effect: 'proves' },

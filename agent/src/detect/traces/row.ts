@@ -105,6 +105,7 @@ export type State =
   | 'jul'
   | 'json'
   | 'diagnostic'
+  | 'diagnostic-gap'
   | 'diagnostic-source'
   | 'diagnostic-place'
   | 'gdb'
@@ -114,6 +115,18 @@ export type State =
   | 'scheme'
   | 'scheme-frames'
   | 'rust-gap'
+  | 'npm'
+  | 'npm-end'
+  | 'minio'
+  | 'minio-fields'
+  | 'console'
+  | 'collision'
+  | 'collision-frames'
+  | 'webpack'
+  | 'clojure'
+  | 'clojure-report'
+  | 'kernel'
+  | 'kernel-rest'
   | 'end';
 
 /** Longest wait, in lines, for the proof that lines belong to one traceback: the lines of an exception's message. */
