@@ -49,6 +49,24 @@ describe('join, below an error of a stream whose lines begin with a time', () =>
   });
 });
 
+describe('join, below a line with a time that ends with a colon', () => {
+  it('keeps an object over several lines', () => {
+    const texts = [
+      '2026-01-05 10:00:00 ERROR the shop answered:',
+      '{',
+      '  "plan": 7,',
+      '  "tags": [',
+      '    2',
+      '  ]',
+      '}',
+      '2026-01-05 10:00:01 INFO next',
+    ];
+    expect(found(texts)).toEqual(['0-6', '7-7']);
+    const log = ['2026-01-05 10:00:00 INFO ready:', '{"level":"info","msg":"sold"}'];
+    expect(found(log)).toEqual(['0-0', '1-1']);
+  });
+});
+
 describe('join, for blank lines', () => {
   it('holds nothing that is indented for their rest', () => {
     const texts = ['  Shop 14', '  - http://localhost', '', ' ✓ Ready', ' ✓ Opened', ' ✓ Sold'];

@@ -320,7 +320,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       take(entry, line, now);
       return;
     }
-    const plain = (entry.state === 'line' || entry.state === 'block') && state === 'line';
+    const mayBeRest = state === 'line' || (state === 'json' && saysNothing(entry.head));
+    const plain = (entry.state === 'line' || entry.state === 'block') && mayBeRest;
     const stamped = hasTimeNearStart(text);
     if (plain && !blank && !stamped && !startsLog(text) && continuesStamped(entry, line, text)) {
       append(entry, line, text, 'loose', 'waits', now);

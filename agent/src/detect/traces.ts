@@ -149,6 +149,9 @@ export const beginnings: Beginning[] = [
 /** Behind what a logger was told: `recovered: … goroutine 7 [running]:` */
 const goroutineBehind = /[\s:="]goroutine \d+ \[[^\]]{1,80}\]:$/;
 
+/** `[8a4c-2e3f] Shop::Closed (message):`: Rails behind the tag of a request. */
+const taggedException = /^\[[\w-]{1,64}\] (?:[A-Z]\w*::)*[A-Z]\w* \(.*\):$/;
+
 /** The state a line opens that begins no traceback: an exception's name may have frames coming. */
 export function openingState(text: string): State {
   if (text.length < 48 && startsLog(text) && afterStamp(text).trim() === '') return 'stamp';
@@ -156,6 +159,7 @@ export function openingState(text: string): State {
   if ((first === 123 || (first === 91 && text.length < 4)) && bracketDepth(text) > 0) return 'json';
   if (text === 'Backtrace:') return 'scheme';
   if (goroutineBehind.test(text)) return 'go';
+  if (taggedException.test(text)) return 'wrap';
   if (diagnostic.test(text)) return 'diagnostic';
   if (diagnosticPlace.test(text)) return 'diagnostic-place';
   return namesException(text) || text.includes(': runtime error: ') ? 'wrap' : 'line';

@@ -45,6 +45,8 @@ const deeperRest = (seen: Seen) => deeper(seen) && !(seen.lines - seen.waiting =
 /** What cockroachdb/errors prints at the margin. */
 const errorsMark = /^(?:\(1\) |Wraps: \(\d+\) |Error types: \(1\) )/;
 const perlAborted = /^(?:PHP )?BEGIN failed--|^Compilation failed in require/;
+/** `[v4.0.1] System.IO.IOException: …`: Sonarr and its kin say which of them it was. */
+const versioned = /^\[v\d[\d.]*\] (?:\w+\.){0,12}\w+(?:Exception|Error): /;
 /** Oracle lists the calls and causes of an error below it. */
 const oracleError = /^ORA-\d{5}: /;
 const didYouMean = /^Did you mean\? /;
@@ -92,6 +94,13 @@ export const lines = {
     },
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: and(bareHashFrame, introduced), to: 'hash', effect: 'proves' },
+    {
+      when: and(/^#0\s+0x[\da-f]+\s+in\s/, (seen) => /\bsignal\b/i.test(seen.head)), // Fluent Bit
+      to: 'hash',
+      effect: 'proves',
+    },
+    { when: and(/^-{20,}$/, introduced), to: 'fields', effect: 'waits' },
+    { when: and(versioned, introduced), to: 'wrap', effect: 'waits' },
     { when: and(rubyHead, introduced), to: 'ruby-message', effect: 'proves' },
     { when: and(bareRubyFrame, introduced), to: 'ruby', effect: 'proves' },
     { when: and(requestField, introduced), to: 'detail', effect: 'waits' },
@@ -160,6 +169,7 @@ export const lines = {
     { when: and(stackTitle, introduced), to: 'titled', effect: 'proves' },
     { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
     { when: and(nodeTail, (seen) => isExceptionHead(seen.head)), to: 'frames', effect: 'proves' },
+    { when: and(versioned, introduced), to: 'wrap', effect: 'waits' },
     {
       when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
       to: 'wrap',
@@ -168,6 +178,12 @@ export const lines = {
   ],
   // Lines without a time below one with a time: see join.ts.
   loose: [],
+  // A ruled line, then names and values in columns: Flyway.
+  fields: [
+    { when: /^[A-Z]\w*(?: \w+)? *: \S/, to: 'fields', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < 1 && seen.lines > 2, to: 'fields', effect: 'waits' },
+    { when: /^Caused by: /, to: 'cause', effect: 'proves' },
+  ],
   // `future: <Task finished …>`, or Plug's `Request: GET /`, between an announcement and its traceback.
   detail: [
     { when: and(requestField, (seen) => seen.waiting < 6), to: 'detail', effect: 'waits' },

@@ -48,6 +48,7 @@ export type State =
   | 'gap'
   | 'loose'
   | 'detail'
+  | 'fields'
   | 'wrap'
   | 'frames'
   | 'frames-gap'
