@@ -80,6 +80,28 @@ describe('join, for blank lines', () => {
   });
 });
 
+describe('join, for ordinary lines that look like the begin of a report', () => {
+  it('leaves each alone', () => {
+    const texts = [
+      '2026-01-05 10:00:01 ERROR the shop cannot open',
+      '----------------------------------------',
+      'Total : 7',
+      'API: started()',
+      'Time: 10:00',
+      'ERROR in the cellar',
+      'order 7 accepted',
+      'Execution error at step 3 (db).',
+      'order 8 accepted',
+      'In users.php line 3: deprecated',
+      'CPU: 12%',
+      '   INFO  Server running',
+      '',
+      '  Press Ctrl+C to stop',
+    ];
+    expect(entriesOf(texts).every(({ lines }) => lines.filter((text) => text !== '').length <= 1)).toBe(true);
+  });
+});
+
 describe('join, for a statement of SQL over several lines', () => {
   it('takes no piece of it for an exception', () => {
     const texts = [

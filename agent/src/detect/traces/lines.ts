@@ -180,7 +180,12 @@ export const lines = {
   loose: [],
   // A ruled line, then names and values in columns: Flyway.
   fields: [
-    { when: /^[A-Z]\w*(?: \w+)? *: \S/, to: 'fields', effect: 'proves' },
+    { when: /^SQL State +: \S/, to: 'fields', effect: 'proves' },
+    {
+      when: and(/^[A-Z]\w*(?: \w+)? *: \S/, (seen) => seen.waiting === 0),
+      to: 'fields',
+      effect: 'proves',
+    },
     { when: (seen) => seen.blank && seen.waiting < 1 && seen.lines > 2, to: 'fields', effect: 'waits' },
     { when: /^Caused by: /, to: 'cause', effect: 'proves' },
   ],
