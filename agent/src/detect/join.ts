@@ -201,12 +201,11 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       append(entry, line, text, 'block', 'proves', now);
       return;
     }
-    const isColoured = line.text.charCodeAt(0) === 27;
     if (
       !isOrdinary(text) ||
+      tracebackPattern?.test(text) ||
       unwrapped?.ofKernel ||
-      (isColoured && diagnostic.test(text)) ||
-      tracebackPattern?.test(text)
+      (line.text.charCodeAt(0) === 27 && diagnostic.test(text))
     ) {
       step(entry, line, visible(text).slice(0, longestLooked), now);
       return;
@@ -268,7 +267,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     const state = beginning?.to ?? (blank ? 'line' : openingState(text));
     if (entry.held.length > 0 && gapMs(entry.held.at(-1)!, line) > longestGapMs) close(entry, now, true);
     // A blank line is nobody's head: what is indented below it belongs to nothing.
-    if (entry.held.length > 0 && !blank && entry.head.trim() === '') close(entry, now, true);
+    if (entry.held.length > 0 && !blank && isBlank(entry.head)) close(entry, now, true);
     if (entry.held.length === 0 && !entry.continued) {
       begin(entry, line, text, state, hasTimeNearStart(text));
       entry.trace ||= isWholeTrace(text);
@@ -452,7 +451,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
     entry.depth = state === 'json' ? bracketDepth(text) : 0;
     entry.prefixed = undefined;
-    if ((state === 'line' && text.trim() !== '') || stamped) {
+    if ((state === 'line' && !isBlank(text)) || stamped) {
       if (!stamped && entry.stamped >= stampedEnough) entry.learning = Math.max(entry.learning, relearnLines);
       entry.stamped = stamped ? entry.stamped + 1 : 0;
     }
@@ -584,6 +583,11 @@ function newOpen(stream: Stream): Open {
     from: '',
     lineIsEvent: false,
   };
+}
+
+/** Nearly every line begins with what tells that it is not. */
+function isBlank(text: string): boolean {
+  return !(text.charCodeAt(0) > 32) && text.trim() === '';
 }
 
 /** Whether a logger said in the entry's first line that it is an error. */
