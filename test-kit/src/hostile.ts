@@ -46,6 +46,13 @@ export const hostileLines: readonly [name: string, lines: readonly string[]][] =
   ['the edge of a box', [`+${'-'.repeat(longest)}`, `╭${'─'.repeat(longest)}`]],
   ['an announcement of errors', [`-- ${'error'.repeat(longest / 5)}`, 'Traceback (most recent call last):']],
   ['the trace in a JSON log', [JSON.stringify({ msg: 'hi', stack: `${' '.repeat(longest)}x\nx` })]],
+  ['a report of Clojure', repeated(4000, `Execution error ${'at ('.repeat(500)}`)],
+  ['a path of webpack', repeated(4000, `ERROR in ./${'a.b:1'.repeat(400)}`)],
+  ['a class of Rails', repeated(4000, ` ${'A::a'.repeat(500)}`)],
+  [
+    'a command of Symfony',
+    repeated(2000, `a ${' []'.repeat(600)}x`).flatMap((line) => ['In a.php line 1:', '', line]),
+  ],
   ['carriage returns', [`ERROR ${'\r'.repeat(longest)}x\r`]],
 ];
 

@@ -21,11 +21,12 @@
 import { ofStream } from '../streams.ts';
 import type { Entry, Line, Position, Stage, Stream } from '../types.ts';
 import { withoutReturns } from '../without-returns.ts';
-import { isCrash, type Level, readHeadLevel, readPlainLevel } from './level.ts';
+import { isCrash, readHeadLevel, readPlainLevel } from './level.ts';
 import { isOrdinary } from './ordinary.ts';
 import {
   bareRubyFrame,
   cause,
+  diagnostic,
   frame,
   goroutine,
   introduces,
@@ -179,7 +180,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       if (unwrapped.from !== entry.from && entry.from !== '') close(entry, now, true);
       entry.from = unwrapped.from;
       entry.lineIsEvent = unwrapped.lineIsEvent;
-    } else if (entry.from !== '') {
+    } else if (isKnown) {
       entry.from = '';
       entry.lineIsEvent = false;
     }
@@ -200,7 +201,12 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       append(entry, line, text, 'block', 'proves', now);
       return;
     }
-    if (!isOrdinary(text) || tracebackPattern?.test(text)) {
+    if (
+      !isOrdinary(text) ||
+      tracebackPattern?.test(text) ||
+      unwrapped?.ofKernel ||
+      (line.text.charCodeAt(0) === 27 && diagnostic.test(text))
+    ) {
       step(entry, line, visible(text).slice(0, longestLooked), now);
       return;
     }
@@ -238,7 +244,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     if (!isSoon(entry.held.at(-1)!, line)) return false;
     if (readPlainLevel(text) === 'unknown') return !needsRest || !startsLog(text);
     // What an error says below its own line may well speak of errors.
-    return needsRest && isError(readHeadLevel(entry.head)) && isRestOfError(text);
+    return saysError(entry) && (needsRest ? isRestOfError(text) : !startsLog(text) && !isExceptionHead(text));
   }
 
   function takeConfigured(entry: Open, line: Line, now: number): void {
@@ -260,6 +266,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     const beginning = bare ?? (blank ? undefined : beginningBehindPrefix(entry, text));
     const state = beginning?.to ?? (blank ? 'line' : openingState(text));
     if (entry.held.length > 0 && gapMs(entry.held.at(-1)!, line) > longestGapMs) close(entry, now, true);
+    // A blank line is nobody's head: what is indented below it belongs to nothing.
+    if (entry.held.length > 0 && !blank && isBlank(entry.head)) close(entry, now, true);
     if (entry.held.length === 0 && !entry.continued) {
       begin(entry, line, text, state, hasTimeNearStart(text));
       entry.trace ||= isWholeTrace(text);
@@ -298,7 +306,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     }
     if (
       entry.state === 'gap' &&
-      saysNothing(entry.head) &&
+      (saysNothing(entry.head) || saysError(entry)) &&
       isPlainRest(entry, text, state) &&
       continuesStamped(entry, line, text)
     ) {
@@ -311,7 +319,8 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
       take(entry, line, now);
       return;
     }
-    const plain = (entry.state === 'line' || entry.state === 'block') && state === 'line';
+    const mayBeRest = state === 'line' || (state === 'json' && saysNothing(entry.head));
+    const plain = (entry.state === 'line' || entry.state === 'block') && mayBeRest;
     const stamped = hasTimeNearStart(text);
     if (plain && !blank && !stamped && !startsLog(text) && continuesStamped(entry, line, text)) {
       append(entry, line, text, 'loose', 'waits', now);
@@ -331,6 +340,11 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
         append(entry, line, text, 'loose', 'waits', now);
         return;
       }
+    } else if (state === 'wrap' && saysError(entry) && !stamped && isSoon(entry.held.at(-1)!, line)) {
+      // The exception of an error that had more to say: its frames prove it.
+      entry.proven = entry.held.length;
+      append(entry, line, text, 'wrap', 'waits', now);
+      return;
     } else if (!stamped) {
       // No rest of an ordinary line goes on like this: the waiting lines are taken anew, without the habit of the stream.
       entry.state = 'gap';
@@ -344,7 +358,10 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
   /** Whether the line looks like the rest of a message, and like no piece of a traceback. */
   function isPlainRest(entry: Open, text: string, state: State): boolean {
     if (state !== 'line' || hasTimeNearStart(text) || startsLog(text)) return false;
-    return saysNothing(entry.head) ? !frame.test(text) : indentOf(text) === 0 && !isFrameLike(text);
+    if (saysNothing(entry.head)) return !frame.test(text);
+    return saysError(entry)
+      ? !frame.test(text) && !isFrameLike(text)
+      : indentOf(text) === 0 && !isFrameLike(text);
   }
 
   /**
@@ -434,7 +451,7 @@ export function createJoin(options: JoinOptions, emit: (entry: Entry, now: numbe
     entry.headIndent = text.charCodeAt(0) <= 32 ? indentOf(text) : 0;
     entry.depth = state === 'json' ? bracketDepth(text) : 0;
     entry.prefixed = undefined;
-    if (state === 'line' || stamped) {
+    if ((state === 'line' && !isBlank(text)) || stamped) {
       if (!stamped && entry.stamped >= stampedEnough) entry.learning = Math.max(entry.learning, relearnLines);
       entry.stamped = stamped ? entry.stamped + 1 : 0;
     }
@@ -568,7 +585,14 @@ function newOpen(stream: Stream): Open {
   };
 }
 
-function isError(level: Level): boolean {
+/** Nearly every line begins with what tells that it is not. */
+function isBlank(text: string): boolean {
+  return !(text.charCodeAt(0) > 32) && text.trim() === '';
+}
+
+/** Whether a logger said in the entry's first line that it is an error. */
+function saysError({ head }: Open): boolean {
+  const level = hasTimeNearStart(head) ? readHeadLevel(head) : 'unknown';
   return level === 'error' || level === 'fatal';
 }
 

@@ -285,6 +285,8 @@ function strengthOf(head: string, at: number, word: string, bodyAt: number): num
   const after = head[end] ?? '';
   // A quoted word is talked about; `level="ERROR"` was read before.
   if ((before === '"' || before === "'") && after === before) return 0;
+  // A call: `SYSTEM()`.
+  if (after === '(' && head[end + 1] === ')') return 0;
   const upper = word === word.toUpperCase();
   if (before === ' ' || before === '=') {
     const lead = head.slice(Math.max(0, at - 24), at);

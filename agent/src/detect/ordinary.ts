@@ -69,6 +69,14 @@ export const starts = [
   'Error types: (',
   'Program ',
   'Thread ',
+  'npm E',
+  'npm e',
+  'API: ',
+  'ERROR in ',
+  'Execution error ',
+  'Syntax error ',
+  'ORA-',
+  'Line |',
 ];
 const knownStarts: string[][] = Array.from({ length: 128 }, () => []);
 for (const start of starts) knownStarts[start.charCodeAt(0)]!.push(start);
@@ -139,11 +147,11 @@ function hasSpecialWord(text: string): boolean {
   return false;
 }
 
-/** Whether the first word is the whole line, or looks like `a.b.Type:`. */
+/** Whether the first word is the whole line, or looks like `a.b.Type:` or `A::Type:`. */
 function isOddWord(text: string): boolean {
   const space = text.indexOf(' ');
   if (space === -1) return true;
   if (text.charCodeAt(space - 1) !== 58) return false;
   const word = text.slice(0, space);
-  return word.includes('.') && !(text.charCodeAt(0) <= 57);
+  return (word.includes('.') || word.includes('::')) && !(text.charCodeAt(0) <= 57);
 }

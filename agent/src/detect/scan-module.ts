@@ -231,7 +231,7 @@ function isOrdinaryText(): Func {
         ),
         no,
       ),
-      // The first word: whether it is all there is, or looks like `a.b.Type:`.
+      // The first word: whether it is all there is, or looks like `a.b.Type:` or `A::Type:`.
       set(at, get(from)),
       block(
         loop(
@@ -253,6 +253,13 @@ function isOrdinaryText(): Func {
         set(at, subtract(get(at), get(from))),
         when(isMore(get(at), number(16)), no),
         when(isLess(lowestBit(bits(equalBytes(load16Bytes(get(from)), sixteen(code('.'))))), get(at)), no),
+        when(
+          isLess(
+            lowestBit(bits(equalBytes(load16Bytes(get(from)), sixteen(code(':'))))),
+            subtract(get(at), number(1)),
+          ),
+          no,
+        ),
       ),
       number(1),
     ],

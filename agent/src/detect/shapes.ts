@@ -94,7 +94,7 @@ export const elixirField =
 
 /** `a.c:2:28: error: …`, `A.java:1: error: …`: what a compiler has to say of a place. */
 export const diagnostic =
-  /^(?:[A-Za-z]:)?[^\s:]{1,400}\.[A-Za-z]\w{0,5}:\d+(?::\d+)?: (?:fatal error|error|warning|syntax error)\b|^File "[^"]{1,400}", lines? [\d-]+, characters [\d-]+:$/;
+  /^(?:[A-Za-z]:)?[^\s:]{1,400}\.[A-Za-z]\w{0,5}:\d+(?::\d+)?: (?:fatal error|error|warning|syntax error)\b|^[^\s:]{1,400}\.[A-Za-z]\w{0,5}:\d+:\d+ - (?:error|warning)\b|^File "[^"]{1,400}", lines? [\d-]+, characters [\d-]+:$/;
 /** `a.c: In function 'f':`, `In file included from a.h:3:`. */
 export const diagnosticPlace =
   /^(?:\S{1,400}: )?\S{1,400}: [Ii]n (?:[a-z]+ ){0,3}function .{1,400}:$|^In file included from \S{1,400}:\d+(?::\d+)?[,:]$/;

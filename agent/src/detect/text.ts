@@ -55,10 +55,12 @@ const zone = String.raw`(?: ?(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})(?![A-Za-z
 const stamp = String.raw`(?:${date}(?:[T :_,-]+${time})?(?: \d{4})?${zone}|${time}${zone})`;
 const level =
   '(?:TRACE|DEBUG|INFO|INFORMATION|NOTICE|LOG|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC|VERBOSE|CONFIG|FINE|FINER|FINEST)';
+/** `[Fatal]`, `[Error]`: NLog. */
+const capitalised = level.replace(/[A-Z]+/g, (word) => word[0] + word.slice(1).toLowerCase());
 
 const stampAtStart = new RegExp(String.raw`^\s*(?:[[(<]\s*)?${stamp}`);
 const levelAtStart = new RegExp(
-  String.raw`^\s*(?:\[\s*(?:${level}|${level.toLowerCase()})\s*\]|<${level}>|${level}(?=[\s:|\][(/-]|$))|^${level.toLowerCase()}: `,
+  String.raw`^\s*(?:\[\s*(?:${level}|${level.toLowerCase()}|${capitalised})\s*\]|<${level}>|${level}(?=[\s:|\][(/-]|$))|^${level.toLowerCase()}: `,
 );
 const syslogAtStart = /^<\d{1,3}>\S/;
 const klogAtStart = /^[IWEF]\d{4} \d{2}:\d{2}:\d{2}/;

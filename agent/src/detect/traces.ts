@@ -5,6 +5,7 @@ import { diagnostic, diagnosticPlace, goroutine, namesException } from './shapes
 import { afterStamp, bracketDepth, startsLog } from './text.ts';
 import { frames } from './traces/frames.ts';
 import { go } from './traces/go.ts';
+import { kernel, kernelFault } from './traces/kernel.ts';
 import { lines } from './traces/lines.ts';
 import { machines } from './traces/machines.ts';
 import { native } from './traces/native.ts';
@@ -19,6 +20,7 @@ export const table: Record<State, Row[]> = {
   ...python,
   ...go,
   ...native,
+  ...kernel,
   ...machines,
   ...servers,
   ...tools,
@@ -60,6 +62,11 @@ export const traceStates = new Set<State>([
   'gdb',
   'tcl',
   'scheme-frames',
+  'kernel',
+  'minio',
+  'console',
+  'collision-frames',
+  'clojure-report',
 ]);
 
 /** States whose waiting lines are a message's rest where all other lines begin with a time. */
@@ -76,7 +83,17 @@ export interface Beginning {
 export const beginnings: Beginning[] = [
   { when: groupTraceback, to: 'python-group', joins: true },
   { when: /^\s*[╭┌+].{0,3}[─-]+.*Traceback \(most recent call last\)/, to: 'box', joins: true },
-  { when: /^╷$/, to: 'note' },
+  { when: /^(?:╷$|┌ [A-Z][a-z]+: )/, to: 'note' },
+  { when: /^npm (?:ERR!|error)(?: |$)/, to: 'npm' },
+  { when: /^API: [\w.]+\(.*\)$/, to: 'minio-fields' },
+  { when: /^In \S+\.php line \d+:$/, to: 'console' },
+  { when: /^ {2,3}(?:(?:[A-Z]\w*\\)+[A-Z]\w*|[A-Z]\w*(?:Error|Exception)) ?$/, to: 'collision' },
+  { when: /^ERROR in (?:\.{1,2}\/|[\w@.-]{1,80}\/)\S{1,400}\.\w{1,6}(?:[ :]\d|$)/, to: 'webpack' },
+  {
+    when: /^(?:Execution|Syntax) error .{0,200}\bat (?:\S{1,200} )?\(\S{1,200}\)\.$/,
+    to: 'clojure',
+  },
+  { when: kernelFault, to: 'kernel' },
   { when: traceback, to: 'python', joins: true },
   { when: /^Stack \(most recent call last\):$/, to: 'python-stack', joins: true },
   { when: /^\s+File "[^"]+", line \d+$/, to: 'python' },
@@ -124,10 +141,16 @@ export const beginnings: Beginning[] = [
   { when: /^[A-Z][a-z]{2} \d{1,2}, \d{4},? \d{1,2}:\d{2}:\d{2} [AP]M [\w.$]+(?: \S+)?$/, to: 'jul' },
   // Rails and others print the head of an error indented by a blank or two.
   {
-    when: /^\s{1,2}(?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|NotFound|Invalid|Missing)? \(.*\):?$/,
+    when: /^ {1,2}(?=\S*[a-z])(?:[A-Z]\w*::)*[A-Z]\w* \(.*\):?$/,
     to: 'wrap',
   },
 ];
+
+/** Behind what a logger was told: `recovered: … goroutine 7 [running]:` */
+const goroutineBehind = /[\s:="]goroutine \d+ \[[^\]]{1,80}\]:$/;
+
+/** `[8a4c-2e3f] Shop::Closed (message):`: Rails behind the tag of a request. */
+const taggedException = /^\[[\w-]{1,64}\] (?:[A-Z]\w*::)*[A-Z]\w* \(.*\):$/;
 
 /** The state a line opens that begins no traceback: an exception's name may have frames coming. */
 export function openingState(text: string): State {
@@ -135,6 +158,8 @@ export function openingState(text: string): State {
   const first = text.charCodeAt(0);
   if ((first === 123 || (first === 91 && text.length < 4)) && bracketDepth(text) > 0) return 'json';
   if (text === 'Backtrace:') return 'scheme';
+  if (goroutineBehind.test(text)) return 'go';
+  if (taggedException.test(text)) return 'wrap';
   if (diagnostic.test(text)) return 'diagnostic';
   if (diagnosticPlace.test(text)) return 'diagnostic-place';
   return namesException(text) || text.includes(': runtime error: ') ? 'wrap' : 'line';

@@ -27,9 +27,12 @@ const prefixes: Prefix[] = [
     lineIsEvent: false,
     habit: 2,
   },
+  // Linux itself, as /dev/kmsg and dmesg have it
+  { shape: /^(?:<\d{1,3}>)?()\[ *\d+\.\d{6}\] ?/, lineIsEvent: true, habit: 2 },
   // syslog, RFC 3164 and RFC 5424
   {
-    shape: /^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} (\S+ [^\s:[]+(?:\[\d+\])?): ?/,
+    shape:
+      /^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} (\S+ [^\s:[]+(?:\[\d+\])?): ?(?:(?<= kernel: ?)\[ *\d+\.\d{6}\] ?)?/,
     lineIsEvent: true,
     habit: 2,
   },
@@ -50,7 +53,11 @@ export interface Unwrapped {
   /** Who wrote the line, as the prefix says. */
   from: string;
   lineIsEvent: boolean;
+  /** Linux wrote it: what it reports of a fault has lines that look like any. */
+  ofKernel: boolean;
 }
+
+const kernelTime = /\d\.\d{6}\] ?$/;
 
 /** Finds out whether a stream has a transport's prefix, and takes it off. One per stream. */
 export class Transport {
@@ -82,7 +89,9 @@ export class Transport {
     const found = this.#prefix.shape.exec(text);
     if (found) {
       this.#misses = 0;
-      return { text: text.slice(found[0].length), from: found[1]!, lineIsEvent: this.#prefix.lineIsEvent };
+      const { lineIsEvent } = this.#prefix;
+      const ofKernel = lineIsEvent && kernelTime.test(found[0]);
+      return { text: text.slice(found[0].length), from: found[1]!, lineIsEvent, ofKernel };
     }
     // Of a mark by one writer it must not matter which of the later lines were looked at.
     if (!isByOne(this.#prefix) && ++this.#misses > 4) this.#prefix = undefined;

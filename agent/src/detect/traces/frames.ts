@@ -70,6 +70,12 @@ export const frames = {
       to: 'frames',
       effect: 'proves',
     },
+    // Below the caret of a message that quotes a statement: a frame, not the head of the next exception.
+    {
+      when: (seen) => /^\S+:\d+:in [`'][^'`]+'$/.test(seen.text) && caret.test(seen.previous),
+      to: 'ruby',
+      effect: 'proves',
+    },
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: /^SUMMARY: \w+Sanitizer/, to: 'end', effect: 'proves' },
     {

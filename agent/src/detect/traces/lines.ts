@@ -45,6 +45,10 @@ const deeperRest = (seen: Seen) => deeper(seen) && !(seen.lines - seen.waiting =
 /** What cockroachdb/errors prints at the margin. */
 const errorsMark = /^(?:\(1\) |Wraps: \(\d+\) |Error types: \(1\) )/;
 const perlAborted = /^(?:PHP )?BEGIN failed--|^Compilation failed in require/;
+/** `[v4.0.1] System.IO.IOException: …`: Sonarr and its kin say which of them it was. */
+const versioned = /^\[v\d[\d.]*\] (?:\w+\.){0,12}\w+(?:Exception|Error): /;
+/** Oracle lists the calls and causes of an error below it. */
+const oracleError = /^ORA-\d{5}: /;
 const didYouMean = /^Did you mean\? /;
 /** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
 const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
@@ -68,6 +72,7 @@ export const lines = {
     { when: /^\s+--> \S{1,400}:\d+:\d+$/, to: 'diagnostic', effect: 'proves' }, // Rust
     { when: and(rustPlace, (seen) => startsLog(seen.head)), to: 'block', effect: 'proves' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
+    { when: and(/^\s+\*\* \([A-Z]/, introduced), to: 'elixir', effect: 'proves' },
     { when: deeperRest, to: 'block', effect: 'proves' },
     { when: and(bullet, introduced), to: 'block', effect: 'proves' },
     { when: and(rCause, introduced), to: 'cause', effect: 'proves' },
@@ -89,6 +94,13 @@ export const lines = {
     },
     { when: stackTitle, to: 'titled', effect: 'proves' },
     { when: and(bareHashFrame, introduced), to: 'hash', effect: 'proves' },
+    {
+      when: and(/^#0\s+0x[\da-f]+\s+in\s/, (seen) => /\bsignal\b/i.test(seen.head)), // Fluent Bit
+      to: 'hash',
+      effect: 'proves',
+    },
+    { when: and(/^-{20,}$/, introduced), to: 'fields', effect: 'waits' },
+    { when: and(versioned, introduced), to: 'wrap', effect: 'waits' },
     { when: and(rubyHead, introduced), to: 'ruby-message', effect: 'proves' },
     { when: and(bareRubyFrame, introduced), to: 'ruby', effect: 'proves' },
     { when: and(requestField, introduced), to: 'detail', effect: 'waits' },
@@ -119,12 +131,15 @@ export const lines = {
     },
     {
       when: and(perlAborted, (seen) => / at \S+ line \d+\.$/.test(seen.head)),
-      to: 'end',
+      to: 'frames',
       effect: 'proves',
     },
     { when: and(errorsMark, introduced), to: 'block', effect: 'proves' },
+    { when: and(oracleError, (seen) => /\bORA-\d{5}: /.test(seen.previous)), to: 'block', effect: 'proves' },
+    { when: and(/^Line \|$/, (seen) => /:\d+$/.test(seen.head)), to: 'diagnostic', effect: 'proves' }, // PowerShell
   ],
   block: [
+    { when: and(oracleError, (seen) => /\bORA-\d{5}: /.test(seen.previous)), to: 'block', effect: 'proves' },
     { when: deeperFrame, to: 'frames', effect: 'proves' },
     { when: deeper, to: 'block', effect: 'proves' },
     { when: closers, to: 'block', effect: 'proves' },
@@ -154,6 +169,7 @@ export const lines = {
     { when: and(stackTitle, introduced), to: 'titled', effect: 'proves' },
     { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
     { when: and(nodeTail, (seen) => isExceptionHead(seen.head)), to: 'frames', effect: 'proves' },
+    { when: and(versioned, introduced), to: 'wrap', effect: 'waits' },
     {
       when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
       to: 'wrap',
@@ -162,6 +178,17 @@ export const lines = {
   ],
   // Lines without a time below one with a time: see join.ts.
   loose: [],
+  // A ruled line, then names and values in columns: Flyway.
+  fields: [
+    { when: /^SQL State +: \S/, to: 'fields', effect: 'proves' },
+    {
+      when: and(/^[A-Z]\w*(?: \w+)? *: \S/, (seen) => seen.waiting === 0),
+      to: 'fields',
+      effect: 'proves',
+    },
+    { when: (seen) => seen.blank && seen.waiting < 1 && seen.lines > 2, to: 'fields', effect: 'waits' },
+    { when: /^Caused by: /, to: 'cause', effect: 'proves' },
+  ],
   // `future: <Task finished …>`, or Plug's `Request: GET /`, between an announcement and its traceback.
   detail: [
     { when: and(requestField, (seen) => seen.waiting < 6), to: 'detail', effect: 'waits' },
@@ -180,6 +207,7 @@ export const lines = {
     { when: ginFrame, to: 'gin', effect: 'proves' },
     { when: goroutine, to: 'go', effect: 'proves' },
     { when: /^<asynchronous suspension>/, to: 'hash', effect: 'proves' },
+    { when: and(/^\s+× \S/, (seen) => seen.indent > seen.headIndent), to: 'frames', effect: 'proves' }, // miette
     { when: and(/^at \S/, () => true), to: 'frames', effect: 'proves' },
     { when: /^0\. .{1,400} @ 0x[\da-f]+/, to: 'titled', effect: 'proves' }, // ClickHouse
     { when: perlAborted, to: 'wrap', effect: 'proves' },

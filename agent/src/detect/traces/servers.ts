@@ -1,7 +1,9 @@
 // Reports of servers and tools.
 
 import { startsLog } from '../text.ts';
-import { and, type Row, type State } from './row.ts';
+import { and, indented, longestWait, type Row, type Seen, type State } from './row.ts';
+
+const isBelowBlank = (seen: Seen) => seen.previous.trim() === '';
 
 export const servers = {
   // MySQL's slow query log: comments, then the statement up to its semicolon.
@@ -37,6 +39,32 @@ export const servers = {
   // What Terraform has to say, in a box of one side.
   note: [
     { when: /^│/, to: 'note', effect: 'proves' },
-    { when: /^╵$/, to: 'end', effect: 'proves' },
+    { when: /^(?:╵$|└)/, to: 'end', effect: 'proves' },
+  ],
+  // MinIO: what was asked, by whom, the error, and its frames.
+  'minio-fields': [
+    { when: /^Error: /, to: 'minio', effect: 'proves' },
+    { when: and(/^[A-Z]\w+: /, (seen) => seen.waiting < longestWait), to: 'minio-fields', effect: 'waits' },
+  ],
+  minio: [{ when: indented, to: 'minio', effect: 'proves' }],
+  // Symfony's console: each exception in a paragraph, frames perhaps, and how the command is called.
+  console: [
+    { when: indented, to: 'console', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < 4, to: 'console', effect: 'waits' },
+    { when: /^(?:Exception trace:|In \S+\.php line \d+:)$/, to: 'console', effect: 'proves' },
+    { when: and(/^[a-z][\w:-]* [[<].*[\]>]$/, isBelowBlank), to: 'end', effect: 'proves' },
+  ],
+  // Laravel's: the class, the message, and the place in its source, which proves it.
+  collision: [
+    { when: /^\s+at \S+:\d+$/, to: 'collision-frames', effect: 'proves' },
+    {
+      when: (seen) => (seen.blank || indented(seen)) && seen.waiting < longestWait,
+      to: 'collision',
+      effect: 'waits',
+    },
+  ],
+  'collision-frames': [
+    { when: indented, to: 'collision-frames', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < 3, to: 'collision-frames', effect: 'waits' },
   ],
 } satisfies Partial<Record<State, Row[]>>;

@@ -3,7 +3,17 @@
 import { bareHashFrame, diagnostic } from '../shapes.ts';
 import { startsLog } from '../text.ts';
 import { lines } from './lines.ts';
-import { blank, deeper, indented, longestWait, type Row, type Seen, type State } from './row.ts';
+import {
+  and,
+  blank,
+  deeper,
+  indented,
+  longestWait,
+  type Row,
+  type Seen,
+  type State,
+  waitable,
+} from './row.ts';
 
 /** Below the source: where in it. */
 const marks = /^\s*[\^~][\^~ -]*$/;
@@ -26,10 +36,48 @@ export const tools = {
     },
     ...lines.line.filter(({ to }) => to === 'frames' || to === 'titled'),
     { when: deeper, to: 'diagnostic', effect: 'proves' },
+    { when: blank, to: 'diagnostic-gap', effect: 'waits' },
     { when: isSource, to: 'diagnostic-source', effect: 'waits' },
   ],
+  // TypeScript puts a blank line above the source, and numbers its lines.
+  'diagnostic-gap': [
+    { when: /^\d+ /, to: 'diagnostic-source', effect: 'waits' },
+    { when: /^\s+\S+:\d+:\d+$/, to: 'diagnostic', effect: 'proves' },
+  ],
   // The line of the source, at the margin: the caret below it proves it.
-  'diagnostic-source': [{ when: marks, to: 'diagnostic', effect: 'proves' }],
+  'diagnostic-source': [
+    { when: marks, to: 'diagnostic', effect: 'proves' },
+    { when: and(/^(?:\d+ |\.{3}$)/, (seen) => seen.waiting < 8), to: 'diagnostic-source', effect: 'waits' },
+  ],
+  // npm, each line of it, down to where it says that it has written more.
+  npm: [
+    { when: /^npm (?:ERR!|error) A complete log of this run/, to: 'npm-end', effect: 'proves' },
+    { when: /^npm (?:ERR!|error)(?: |$)/, to: 'npm', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < 1, to: 'npm', effect: 'waits' },
+  ],
+  'npm-end': [{ when: /^npm (?:ERR!|error)\s{4}/, to: 'end', effect: 'proves' }],
+  // `ERROR in ./src/a.js 1:0-25`: paragraphs of one fault, the source among them.
+  webpack: [
+    { when: (seen) => seen.blank && seen.waiting < 1, to: 'webpack', effect: 'waits' },
+    {
+      when: (seen) => seen.waiting > 0 && /^(?:\s|> *\d+ \|| @ )/.test(seen.text),
+      to: 'webpack',
+      effect: 'proves',
+    },
+    {
+      when: (seen) =>
+        !seen.blank && seen.waiting === 0 && !seen.begins && !startsLog(seen.text) && seen.lines < 60,
+      to: 'webpack',
+      effect: 'proves',
+    },
+  ],
+  // Clojure's report of its end.
+  clojure: [
+    { when: /^Full report at:$/, to: 'clojure-report', effect: 'proves' },
+    { when: (seen) => seen.blank && seen.waiting < longestWait, to: 'clojure', effect: 'waits' },
+    { when: (seen) => waitable(seen) || deeper(seen), to: 'clojure', effect: 'waits' },
+  ],
+  'clojure-report': [{ when: /^\S+\.edn$/, to: 'end', effect: 'proves' }],
   // `a.c: In function 'f':`
   'diagnostic-place': [
     { when: diagnostic, to: 'diagnostic', effect: 'proves' },
