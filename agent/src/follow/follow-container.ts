@@ -34,6 +34,7 @@ import {
 import type { Sink } from './sink.ts';
 import { moved, nextInstant, stampOf } from './timestamps.ts';
 
+const journald = 'journald';
 /** A stream that does not end by itself this long after the container did is one that hangs. */
 const endGraceMs = 2000;
 /** A line this shortly before the container's end is taken for its last, when there is no better proof. */
@@ -46,6 +47,8 @@ const mostGrown = 10;
 const mostJumps = 20;
 /** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
 const fastestLog = 100_000;
+/** A file of the journal holds the lines of at least so long, in ms. */
+const journalFileMs = 100;
 
 /** How far the engine's clock may be ahead of this one's, in seconds, and nobody takes it for a step. */
 const skewSeconds = 3;
@@ -339,7 +342,8 @@ export function followContainer(options: FollowContainerOptions) {
       wasRead: newestOf(oldTime) && wasReadInOldTime,
       startedAt: seen.startedAt,
       tty: seen.tty,
-      jumpMs: follows && seen.rotatesAt !== undefined ? Math.ceil(seen.rotatesAt / fastestLog) : undefined,
+      jumpMs: follows ? shortestFileMs(seen) : undefined,
+      piecesHaveTimes: seen.driver === journald,
       onGap: isByOrder ? undefined : onGap,
       expects,
       async onLeftOut() {
@@ -520,7 +524,7 @@ export function followContainer(options: FollowContainerOptions) {
         (completeRun !== undefined && completeRun === last?.startedAt) ||
         endedByItself?.stopped === true ||
         (endedByItself !== undefined &&
-          (lastLogged ? lastLogged.at <= (known[lastLogged.stream]?.at ?? '') : gaveItsLast()) &&
+          (lastLogged ? hasRead(lastLogged) : gaveItsLast()) &&
           diedWithLosses === endedByItself.losses &&
           link.losses === endedByItself.losses));
     // What was read in this life of the agent was read of both streams, in the order of the log.
@@ -546,6 +550,10 @@ export function followContainer(options: FollowContainerOptions) {
     }
     log.info({ container: name }, 'removed before its log was read to the end');
     await endSink(to);
+  }
+
+  function hasRead({ stream, at }: Probed): boolean {
+    return at <= (known[stream]?.at ?? '') || at <= (reader?.begunAt(stream) ?? '');
   }
 
   /** The latest instant at which a container that was never looked at surely had printed nothing. */
@@ -800,6 +808,13 @@ interface Current {
   endTimer?: ReturnType<typeof setTimeout>;
   /** Jumps of the lines' time that are being looked into. */
   jumps: number;
+}
+
+/** The shortest time, in ms, of whose lines a file of the log may consist; undefined where none is ever thrown away. */
+function shortestFileMs({ driver, rotatesAt }: Inspected): number | undefined {
+  // The journal throws files away to make room for other programs' lines.
+  if (driver === journald) return journalFileMs;
+  return rotatesAt === undefined ? undefined : Math.ceil(rotatesAt / fastestLog);
 }
 
 /** Whether the line was read, or begun: it may be one that is not over. */
