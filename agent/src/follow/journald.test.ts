@@ -28,25 +28,25 @@ describe.skipIf(missing !== undefined)(
     const follow = () => startAgent(createEngineApi({ host: engine.host }));
     const printsMuch = 'head -c 40000 /dev/zero | tr "\\000" a; echo';
 
-    it.each([[], ['-t']])(
-      'reads long lines whole, though each of their pieces has its own time %j',
-      async (...tty) => {
-        const agent = follow();
-        await connected(agent);
-        await run('long', `${printsMuch}; echo next; ${printsMuch}; echo last`, ...tty);
-        await until('the last line', () => agent.texts('long').includes('last'));
-        expect(agent.texts('long').map((text) => text.replace(/^a+$/, (all) => `${all.length} a`))).toEqual([
-          '40000 a',
-          'next',
-          '40000 a',
-          'last',
-        ]);
-        await engine.docker('wait', 'long');
-        await engine.docker('rm', 'long');
-        await until('gone', () => agent.status().containers.length === 0);
-        expect(agent.holes).toEqual([]);
-      },
-    );
+    it.each([
+      ['two streams', []],
+      ['a terminal', ['-t']],
+    ])('reads long lines of %s whole, though each of their pieces has its own time', async (_of, tty) => {
+      const agent = follow();
+      await connected(agent);
+      await run('long', `${printsMuch}; echo next; ${printsMuch}; echo last`, ...tty);
+      await until('the last line', () => agent.texts('long').includes('last'));
+      expect(agent.texts('long').map((text) => text.replace(/^a+$/, (all) => `${all.length} a`))).toEqual([
+        '40000 a',
+        'next',
+        '40000 a',
+        'last',
+      ]);
+      await until('read to its end', () => agent.status().containers[0]?.state === 'waiting');
+      await engine.docker('rm', 'long');
+      await until('gone', () => agent.status().containers.length === 0);
+      expect(agent.holes).toEqual([]);
+    });
 
     it('declares what the journal threw away while nothing was taken', async () => {
       const agent = follow();
