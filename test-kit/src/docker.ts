@@ -190,7 +190,7 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
       await endDaemon('SIGTERM');
       await start();
     },
-    importBusybox: (name = 'busybox') => importBusybox(command, host, name),
+    importBusybox: (name = 'busybox') => importBusybox(command, ['--host', host], name),
     importDebianRoot: (name = 'debian-root') => importDebianRoot(command, host, name),
     importNodeBase: (name) => importNodeBase(command, host, name),
   };
@@ -202,7 +202,8 @@ function find(program: string): string | undefined {
   return folders.map((folder) => join(folder, program)).find(existsSync);
 }
 
-function startGuard(folder: string, cgroup: string, netPrefix: string): ChildProcess {
+/** What ends an engine with all it made, when its standard input closes. */
+export function startGuard(folder: string, cgroup: string, netPrefix: string): ChildProcess {
   const script = fileURLToPath(new URL('../bin/end-engine.sh', import.meta.url));
   const guard = spawn('/bin/sh', [script, folder, cgroup, netPrefix], {
     detached: true,
@@ -238,7 +239,7 @@ function isRunning(pid: number, folder: string): boolean {
   }
 }
 
-function answers(socketPath: string): Promise<boolean> {
+export function answers(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const call = request({ socketPath, path: '/_ping', timeout: 1000 }, (response) => {
       response.resume();

@@ -23,7 +23,7 @@ async function holesOf(
       label: 'an engine that no longer has it',
       inspect: () => Promise.reject(new EngineError('not-found', 'No such container')),
     } as unknown as FollowContainerOptions['engine'],
-    link: { losses: 0, stumbles: true, whenUp: () => Promise.resolve() },
+    link: { losses: 0, stumbles: true, wholeSeconds: false, whenUp: () => Promise.resolve() },
     limits: { short: createLimit(1), long: createLimit(1) },
     id: 'a1',
     name: 'api',

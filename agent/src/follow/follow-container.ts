@@ -32,7 +32,7 @@ import {
   sinceOf,
 } from './resume.ts';
 import type { Sink } from './sink.ts';
-import { moved, nextInstant, stampOf } from './timestamps.ts';
+import { moved, nextInstant, stampOf, wholeSecond } from './timestamps.ts';
 
 const journald = 'journald';
 /** A stream that does not end by itself this long after the container did is one that hangs. */
@@ -67,6 +67,8 @@ export interface Link {
    * whatever they hold.
    */
   readonly stumbles: boolean;
+  /** It tells a line's time by the second alone: other instants compare with lines only by their second, too. */
+  readonly wholeSeconds: boolean;
   /** Resolves when the engine answers (at once, when it does). */
   whenUp(signal: AbortSignal): Promise<void>;
 }
@@ -227,8 +229,9 @@ export function followContainer(options: FollowContainerOptions) {
   function cursorsFor(seen: Inspected): Cursors {
     const begin = { at: options.beginAt(seen), ordinal: -1 };
     const of = (stream: Stream) => {
-      const cursor = known[stream] ?? options.cursor(stream);
-      return cursor && isOfOldTime(cursor) ? inNewTime(cursor, seen) : (cursor ?? begin);
+      const cursor = known[stream] ?? options.cursor(stream) ?? begin;
+      const place = isOfOldTime(cursor) ? inNewTime(cursor, seen) : cursor;
+      return link.wholeSeconds && !isOwn(place) ? { ...place, at: wholeSecond(place.at) } : place;
     };
     return seen.tty ? { stdout: of('stdout') } : { stdout: of('stdout'), stderr: of('stderr') };
   }
@@ -342,7 +345,7 @@ export function followContainer(options: FollowContainerOptions) {
       wasRead: newestOf(oldTime) && wasReadInOldTime,
       startedAt: seen.startedAt,
       tty: seen.tty,
-      jumpMs: follows ? shortestFileMs(seen) : undefined,
+      jumpMs: follows ? shortestFileMs(seen, link.wholeSeconds) : undefined,
       piecesHaveTimes: seen.driver === journald,
       onGap: isByOrder ? undefined : onGap,
       expects,
@@ -465,7 +468,9 @@ export function followContainer(options: FollowContainerOptions) {
     await giveOpenLine();
     const newest = newestOf(known);
     // Where nothing was ever printed the cursor stays: the first line ever cannot be one that lines before are missing of.
-    if (newest && (newest.ordinal !== -1 || state === 'gone')) {
+    // By whole seconds, the lines of the next run would seem to be of before its end.
+    const mayMark = newest?.ordinal !== -1 && !link.wholeSeconds;
+    if (newest && (mayMark || state === 'gone')) {
       const end = nextInstant([newest.at, endedAt].sort()[1]!);
       known = { stdout: { at: end, ordinal: endOrdinal }, stderr: { at: end, ordinal: endOrdinal } };
       for (const stream of streams) sink.seen(stream, known[stream]!);
@@ -811,7 +816,9 @@ interface Current {
 }
 
 /** The shortest time, in ms, of whose lines a file of the log may consist; undefined where none is ever thrown away. */
-function shortestFileMs({ driver, rotatesAt }: Inspected): number | undefined {
+function shortestFileMs({ driver, rotatesAt }: Inspected, wholeSeconds: boolean): number | undefined {
+  // Podman does not say whether it rotates. By the second, a line may seem to be one after those before it.
+  if (wholeSeconds) return 2000;
   // The journal throws files away to make room for other programs' lines.
   if (driver === journald) return journalFileMs;
   return rotatesAt === undefined ? undefined : Math.ceil(rotatesAt / fastestLog);

@@ -93,6 +93,8 @@ export function createFollower(options: FollowerOptions) {
   let signal: AbortSignal;
   let losses = 0;
   let stumbles = false;
+  let wholeSeconds = false;
+  let wasPodman = false;
   /** Attempts to connect since the last that succeeded. */
   let failures = 0;
   let connected = false;
@@ -109,6 +111,9 @@ export function createFollower(options: FollowerOptions) {
     },
     get stumbles() {
       return stumbles;
+    },
+    get wholeSeconds() {
+      return wholeSeconds;
     },
     async whenUp(until: AbortSignal): Promise<void> {
       while (!connected && !until.aborted) await up.wait({ signal: until });
@@ -238,9 +243,10 @@ export function createFollower(options: FollowerOptions) {
 
   /** One connection to the engine, to its end. */
   async function session(): Promise<void> {
-    const { time, version } = await engine.connect(signal);
+    const { time, version, isPodman = false } = await engine.connect(signal);
     const [major = 1, minor = 0] = version.split('.').map(Number);
     stumbles = major === 1 && minor < 42;
+    wholeSeconds = isPodman;
     clock.told(time);
     since ??= time;
     if (!lookedForLost) clock.wasAt(newestKnown(), since);
@@ -265,7 +271,17 @@ export function createFollower(options: FollowerOptions) {
       connected = true;
       failures = 0;
       up.wake();
-      log.info({ engine: engine.label, api: version, containers: followed.size }, 'connected to Docker');
+      const podman = isPodman || undefined;
+      if (podman && !wasPodman)
+        log.warn(
+          { engine: engine.label },
+          'this is Podman: lines that it rotates away (max-size) within two seconds are lost untold; leave rotation off (docs/operations.md#podman)',
+        );
+      wasPodman = isPodman;
+      log.info(
+        { engine: engine.label, api: version, podman, containers: followed.size },
+        'connected to Docker',
+      );
       for (;;) {
         await pause(reconcileMs, given);
         if (signal.aborted) return;
