@@ -6,6 +6,7 @@
 //   look --stopped--> read to the end --> end of the sink --> wait
 //   look --not there--> gone (a hole, if it may have printed after the last read)
 
+import { isOutOfFiles } from '../out-of-files.ts';
 import { ofStream, streams } from '../streams.ts';
 import type { Container, Hole, Position, Stream } from '../types.ts';
 import { Wakeup } from '../wakeup.ts';
@@ -69,6 +70,8 @@ export interface Link {
   readonly stumbles: boolean;
   /** It tells a line's time by the second alone: other instants compare with lines only by their second, too. */
   readonly wholeSeconds: boolean;
+  /** A log waits to be read until there is room for another open file. */
+  outOfFiles(): void;
   /** Resolves when the engine answers (at once, when it does). */
   whenUp(signal: AbortSignal): Promise<void>;
 }
@@ -622,8 +625,11 @@ export function followContainer(options: FollowContainerOptions) {
   async function troubled(error: unknown): Promise<void> {
     const fields = { container: name, error: (error as Error).message, attempt: failures + 1 };
     const again = backoffMs(failures, options.retryMs, options.random());
-    // The connection's own failures are told once, by those who hold it.
-    const level = failures === 0 && (error as EngineError).kind !== 'unreachable' ? 'warn' : 'debug';
+    const isShort = isOutOfFiles(error);
+    if (isShort) link.outOfFiles();
+    // What all containers share is told once, by those who hold it.
+    const isShared = isShort || (error as EngineError).kind === 'unreachable';
+    const level = failures === 0 && !isShared ? 'warn' : 'debug';
     log[level](fields, `cannot read the log; retrying in ${(again / 1000).toFixed(1)} s`);
     failures++;
     await pause(again, signal);

@@ -3,6 +3,7 @@
 
 import { setMaxListeners } from 'node:events';
 import { everyAligned } from '../aligned.ts';
+import { outOfFiles } from '../out-of-files.ts';
 import { streams } from '../streams.ts';
 import type { Container, ContainerState, Hole, Position, Stream } from '../types.ts';
 import { Wakeup } from '../wakeup.ts';
@@ -58,6 +59,8 @@ export interface FollowerOptions {
   random?(): number;
 }
 
+/** What goes on for long is told again after this, in ms. */
+const untoldMs = 60_000;
 /** How long the cursors of a container outlive it. */
 const forgetMs = 60_000;
 
@@ -94,6 +97,7 @@ export function createFollower(options: FollowerOptions) {
   let losses = 0;
   let stumbles = false;
   let wholeSeconds = false;
+  let toldOfFilesAt = Number.NEGATIVE_INFINITY;
   let wasPodman = false;
   /** Attempts to connect since the last that succeeded. */
   let failures = 0;
@@ -114,6 +118,14 @@ export function createFollower(options: FollowerOptions) {
     },
     get wholeSeconds() {
       return wholeSeconds;
+    },
+    outOfFiles() {
+      if (now() - toldOfFilesAt < untoldMs) return;
+      toldOfFilesAt = now();
+      log.error(
+        { following: followed.size },
+        `logs wait to be read, and may be rotated away before they are: ${outOfFiles}`,
+      );
     },
     async whenUp(until: AbortSignal): Promise<void> {
       while (!connected && !until.aborted) await up.wait({ signal: until });
