@@ -15,7 +15,7 @@ pids() {
   for process in /proc/[0-9]*; do
     read -r name <"$process/comm" || continue
     case $name in
-      dockerd | containerd* | runc* | docker)
+      dockerd | containerd* | runc* | docker | systemd-journal* | podman | conmon)
         tr '\0' '\n' <"$process/cmdline" | grep -qF "$folder/" && echo "${process#/proc/}"
         ;;
     esac

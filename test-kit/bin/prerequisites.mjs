@@ -53,6 +53,12 @@ export const prerequisites = [
     there: () => findChromium() !== undefined,
     why: 'mails are looked at, and their buttons pressed, in a real browser',
   },
+  {
+    package: 'systemd',
+    there: () => existsSync('/lib/systemd/systemd-journald'),
+    why: 'the logging driver journald is tested with a journal of its own',
+  },
+  { package: 'podman', there: program('podman'), why: 'its Docker-compatible API is followed' },
   { package: 'git', there: program('git'), why: 'npm start is tried on a fresh clone' },
   { package: 'procps', there: program('ps'), why: 'tests look for processes left behind' },
   { package: 'openssl', there: program('openssl'), why: 'Docker is spoken to behind TLS' },

@@ -7,8 +7,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from './run.ts';
 
-/** Busybox with every applet linked in /bin. */
-export async function importBusybox(docker: string, host: string, name: string): Promise<string> {
+/** Busybox with every applet linked in /bin. `common`: what stands before each of the command's verbs. */
+export async function importBusybox(
+  docker: string,
+  common: readonly string[],
+  name: string,
+): Promise<string> {
   return inFolder(async (root) => {
     mkdirSync(join(root, 'bin'));
     await cp('/usr/bin/busybox', join(root, 'bin/busybox'), { dereference: true }).catch(() =>
@@ -18,7 +22,7 @@ export async function importBusybox(docker: string, host: string, name: string):
       if (applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet));
     }
     writeBasics(root);
-    await importTar(docker, host, name, ['-C', root, '.'], ['ENV PATH=/bin']);
+    await importTar(docker, common, name, ['-C', root, '.'], ['ENV PATH=/bin']);
     return name;
   });
 }
@@ -32,7 +36,7 @@ export async function importDebianRoot(docker: string, host: string, name: strin
     for (const link of ['bin', 'sbin', 'lib', 'lib64']) symlinkSync(`usr/${link}`, join(root, link));
     mkdirSync(join(root, 'usr'));
     writeBasics(root);
-    await importTar(docker, host, name, ['-C', root, '.'], ['ENV PATH=/usr/bin:/usr/sbin']);
+    await importTar(docker, ['--host', host], name, ['-C', root, '.'], ['ENV PATH=/usr/bin:/usr/sbin']);
   });
   const shared = ['/usr', '/etc/alternatives', '/etc/ld.so.cache', '/etc/php', '/etc/java-17-openjdk'];
   return [
@@ -82,7 +86,7 @@ export async function importNodeBase(
       'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt',
       'CMD ["node"]',
     ];
-    await importTar(docker, host, name, ['-C', root, '.'], changes);
+    await importTar(docker, ['--host', host], name, ['-C', root, '.'], changes);
     return name;
   });
 }
@@ -103,7 +107,7 @@ function writeBasics(root: string): void {
 
 async function importTar(
   docker: string,
-  host: string,
+  common: readonly string[],
   name: string,
   tarArgs: readonly string[],
   changes: readonly string[],
@@ -114,7 +118,7 @@ async function importTar(
   tar.stderr.resume();
   const ended = new Promise<number | null>((resolve) => tar.once('close', resolve));
   const changeArgs = changes.flatMap((change) => ['--change', change]);
-  await run(docker, ['--host', host, 'import', ...changeArgs, '-', name], { input: tar.stdout });
+  await run(docker, [...common, 'import', ...changeArgs, '-', name], { input: tar.stdout });
   if ((await ended) !== 0) throw new Error(`tar failed while making the image ${name}`);
 }
 

@@ -19,6 +19,8 @@ export interface DockerEngineOptions {
   network?: boolean;
   /** Containers go on when the daemon is killed or restarted (`live-restore`). */
   liveRestore?: boolean;
+  /** A systemd-journald beside it, which the logging driver `journald` writes to: `requires.journald()`. */
+  journald?: boolean;
   /** More arguments for dockerd, for example `['--log-opt', 'max-size=1m']`. */
   args?: readonly string[];
 }
@@ -41,6 +43,8 @@ export interface DockerEngine {
   start(): Promise<void>;
   /** Ends the daemon and its containers, unmounts, removes the folder. May be called twice. */
   stop(): Promise<void>;
+  /** Runs a program, such as journalctl, where the engine's journald is seen. Gives its standard output, trimmed. */
+  inside(program: string, ...args: string[]): Promise<string>;
   /** An image with busybox and its applets, entry point none. Gives its name. */
   importBusybox(name?: string): Promise<string>;
   /** An image without files of its own that borrows the machine's /usr. Gives what `docker run` needs: mounts, then the image. */
@@ -62,6 +66,11 @@ export const requires = {
     if (!find('busybox')) return 'busybox is not installed; apt-get install busybox-static';
     return undefined;
   },
+  journald(): string | undefined {
+    if (!existsSync('/lib/systemd/systemd-journald'))
+      return "systemd-journald is not installed; apt-get install systemd, or let 'npm test' do it";
+    return requires.docker();
+  },
 };
 
 /**
@@ -80,6 +89,7 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
   const host = `unix://${socketPath}`;
   const logFile = join(folder, 'dockerd.log');
   const command = find('docker')!;
+  const journal = ['/bin/sh', fileURLToPath(new URL('../bin/with-journald.sh', import.meta.url)), folder];
   let daemon: ChildProcess | undefined;
   let stopped: Promise<void> | undefined;
 
@@ -97,7 +107,9 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
 
   async function launch(storageDriver: string): Promise<void> {
     const log = openSync(logFile, 'a');
-    const child = spawn(find('dockerd')!, daemonArgs(storageDriver), {
+    const command = [find('dockerd')!, ...daemonArgs(storageDriver)];
+    if (options.journald) command.unshift(...['unshare', '--mount', '--propagation', 'private'], ...journal);
+    const child = spawn(command[0]!, command.slice(1), {
       // Detached: Ctrl-C on the test run must reach the guard's orderly end, not the daemon in the middle of its work.
       detached: true,
       stdio: ['ignore', log, log],
@@ -169,6 +181,8 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
     gateway: net && `${net.prefix}1`,
     folder,
     docker,
+    inside: (program, ...args) =>
+      run('nsenter', ['--mount', '--target', String(daemon!.pid), program, ...args]),
     start,
     stop,
     kill9: () => endDaemon('SIGKILL'),
@@ -176,7 +190,7 @@ export async function startDockerEngine(options: DockerEngineOptions = {}): Prom
       await endDaemon('SIGTERM');
       await start();
     },
-    importBusybox: (name = 'busybox') => importBusybox(command, host, name),
+    importBusybox: (name = 'busybox') => importBusybox(command, ['--host', host], name),
     importDebianRoot: (name = 'debian-root') => importDebianRoot(command, host, name),
     importNodeBase: (name) => importNodeBase(command, host, name),
   };
@@ -188,7 +202,8 @@ function find(program: string): string | undefined {
   return folders.map((folder) => join(folder, program)).find(existsSync);
 }
 
-function startGuard(folder: string, cgroup: string, netPrefix: string): ChildProcess {
+/** What ends an engine with all it made, when its standard input closes. */
+export function startGuard(folder: string, cgroup: string, netPrefix: string): ChildProcess {
   const script = fileURLToPath(new URL('../bin/end-engine.sh', import.meta.url));
   const guard = spawn('/bin/sh', [script, folder, cgroup, netPrefix], {
     detached: true,
@@ -224,7 +239,7 @@ function isRunning(pid: number, folder: string): boolean {
   }
 }
 
-function answers(socketPath: string): Promise<boolean> {
+export function answers(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const call = request({ socketPath, path: '/_ping', timeout: 1000 }, (response) => {
       response.resume();

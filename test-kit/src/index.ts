@@ -3,6 +3,7 @@
 export * from './docker.ts';
 export * from './free-port.ts';
 export * from './hostile.ts';
+export * from './podman.ts';
 export * from './postgres.ts';
 export * from './postgres15.ts';
 export * from './run.ts';

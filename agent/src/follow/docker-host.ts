@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { outOfFiles } from '../out-of-files.ts';
 import { EngineError } from './engine.ts';
 
 export const defaultDockerHost = 'unix:///var/run/docker.sock';
@@ -85,6 +86,8 @@ export function unreachable(label: string, error: unknown): EngineError {
       'there is no such socket; start Docker, mount its socket into the agent, or set DOCKER_HOST (docs/operations.md#socket)',
     ECONNREFUSED: 'nobody listens there; start Docker, or set DOCKER_HOST',
     ENOTFOUND: 'there is no such host; check DOCKER_HOST',
+    EMFILE: outOfFiles,
+    ENFILE: outOfFiles,
     ETIMEDOUT: 'no answer in time; is the engine busy, or behind a firewall?',
   };
   return new EngineError('unreachable', `cannot reach Docker at ${label}: ${why[code ?? ''] ?? message}`, {

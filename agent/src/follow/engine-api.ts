@@ -7,6 +7,7 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import { http } from '../node-http.ts';
 import { type DockerHost, type DockerHostSettings, readDockerHost, unreachable } from './docker-host.ts';
 import {
+  type Connected,
   type Engine,
   EngineError,
   type InspectJson,
@@ -94,7 +95,7 @@ export function createEngineApi({ connectTimeoutMs = 2000, ...settings }: Engine
     return `/v${version}${path}`;
   }
 
-  async function negotiate(signal: AbortSignal): Promise<{ version: string; time: string }> {
+  async function negotiate(signal: AbortSignal): Promise<Connected> {
     const incoming = await call('/_ping', signal);
     incoming.resume();
     if (incoming.statusCode !== 200) {
@@ -108,7 +109,11 @@ export function createEngineApi({ connectTimeoutMs = 2000, ...settings }: Engine
       .map(Number);
     const older = major < newestVersion[0] || (major === newestVersion[0] && minor <= newestVersion[1]);
     version = older ? `${major}.${minor}` : newestVersion.join('.');
-    return { version, time: stampOf(engineTime(incoming.headers.date)) };
+    return {
+      version,
+      time: stampOf(engineTime(incoming.headers.date)),
+      isPodman: incoming.headers['libpod-api-version'] !== undefined,
+    };
   }
 
   return {

@@ -269,6 +269,12 @@ describe('a body in chunks', () => {
 describe("the engine's answers", () => {
   it('tell kinds of failure apart', () => {
     expect(kindOf('configured logging driver does not support reading', 501)).toBe('unreadable');
+    expect(
+      kindOf(
+        "this container is using the 'passthrough' log driver, cannot read logs: this container is not logging output",
+        500,
+      ),
+    ).toBe('unreadable');
     expect(kindOf('Error: No such container: x')).toBe('not-found');
     expect(kindOf('can not get logs from container which is dead or marked for removal', 409)).toBe('gone');
     expect(kindOf('Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?')).toBe(

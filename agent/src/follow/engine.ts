@@ -53,11 +53,18 @@ export interface LogRequest {
  */
 export type LogEnd = 'all' | 'ended' | 'cut';
 
+export interface Connected {
+  version: string;
+  time: string;
+  /** It is Podman, which tells the times of lines by the second alone. */
+  isPodman?: boolean;
+}
+
 export interface Engine {
   /** Where it is, for messages. */
   readonly label: string;
   /** Asks whether the engine answers and agrees on a version. @throws EngineError */
-  connect(signal: AbortSignal): Promise<{ version: string; time: string }>;
+  connect(signal: AbortSignal): Promise<Connected>;
   /** All containers, stopped ones too. @throws EngineError */
   list(signal: AbortSignal): Promise<Listed[]>;
   /** @throws EngineError, with kind `not-found` */
@@ -98,7 +105,7 @@ export class EngineError extends Error {
 
 /** Which kind of failure the engine's own words tell of. */
 export function kindOf(message: string, status?: number): EngineErrorKind {
-  if (/does not support reading|cache-disabled/i.test(message)) return 'unreadable';
+  if (/does not support reading|cache-disabled|is not logging output/i.test(message)) return 'unreadable';
   if (/dead or marked for removal|removal of container .* is already in progress/i.test(message))
     return 'gone';
   if (status === 404 || /no such (container|object)/i.test(message)) return 'not-found';
@@ -143,7 +150,7 @@ const never = '0001-01-01T00:00:00.000000000Z';
 export function readInspected(json: InspectJson): Inspected {
   const state = json.State ?? {};
   const log = json.HostConfig?.LogConfig ?? {};
-  const driver = log.Type ?? '';
+  const driver = driverOf(json);
   const size = log.Config?.['max-size'] ?? (driver === 'local' ? localDefault : undefined);
   return {
     id: json.Id,
@@ -169,6 +176,12 @@ export function readInspected(json: InspectJson): Inspected {
     healthOutput: state.Health?.Log?.at(-1)?.Output ?? '',
     logPath: json.LogPath ?? '',
   };
+}
+
+/** Podman calls its own `k8s-file` by the name of Docker's, and writes it elsewhere, in another form. */
+function driverOf({ HostConfig, LogPath = '' }: InspectJson): string {
+  const driver = HostConfig?.LogConfig?.Type ?? '';
+  return driver === 'json-file' && LogPath.endsWith('/ctr.log') ? 'k8s-file' : driver;
 }
 
 /** Whether its restart policy has another try left. */
@@ -202,7 +215,9 @@ export interface EventJson {
 export function readEvent(line: string): ContainerEvent | undefined {
   const json = JSON.parse(line) as EventJson;
   const id = json.Actor?.ID ?? json.id;
-  const action = json.Action ?? json.status;
+  const told = json.Action ?? json.status;
+  // As Podman tells it.
+  const action = told === 'remove' ? 'destroy' : told;
   if ((json.Type ?? 'container') !== 'container' || !id || !action) return undefined;
   const attributes = json.Actor?.Attributes ?? {};
   // More digits than a JSON number keeps, so they are read from the text.

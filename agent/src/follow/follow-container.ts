@@ -6,6 +6,7 @@
 //   look --stopped--> read to the end --> end of the sink --> wait
 //   look --not there--> gone (a hole, if it may have printed after the last read)
 
+import { isOutOfFiles } from '../out-of-files.ts';
 import { ofStream, streams } from '../streams.ts';
 import type { Container, Hole, Position, Stream } from '../types.ts';
 import { Wakeup } from '../wakeup.ts';
@@ -32,8 +33,9 @@ import {
   sinceOf,
 } from './resume.ts';
 import type { Sink } from './sink.ts';
-import { moved, nextInstant, stampOf } from './timestamps.ts';
+import { moved, nextInstant, stampOf, wholeSecond } from './timestamps.ts';
 
+const journald = 'journald';
 /** A stream that does not end by itself this long after the container did is one that hangs. */
 const endGraceMs = 2000;
 /** A line this shortly before the container's end is taken for its last, when there is no better proof. */
@@ -46,6 +48,8 @@ const mostGrown = 10;
 const mostJumps = 20;
 /** The engine writes no log faster than this, in bytes a millisecond: a missed file takes at least its size over this. */
 const fastestLog = 100_000;
+/** A file of the journal holds the lines of at least so long, in ms. */
+const journalFileMs = 100;
 
 /** How far the engine's clock may be ahead of this one's, in seconds, and nobody takes it for a step. */
 const skewSeconds = 3;
@@ -64,6 +68,10 @@ export interface Link {
    * whatever they hold.
    */
   readonly stumbles: boolean;
+  /** It tells a line's time by the second alone: other instants compare with lines only by their second, too. */
+  readonly wholeSeconds: boolean;
+  /** A log waits to be read until there is room for another open file. */
+  outOfFiles(): void;
   /** Resolves when the engine answers (at once, when it does). */
   whenUp(signal: AbortSignal): Promise<void>;
 }
@@ -224,8 +232,9 @@ export function followContainer(options: FollowContainerOptions) {
   function cursorsFor(seen: Inspected): Cursors {
     const begin = { at: options.beginAt(seen), ordinal: -1 };
     const of = (stream: Stream) => {
-      const cursor = known[stream] ?? options.cursor(stream);
-      return cursor && isOfOldTime(cursor) ? inNewTime(cursor, seen) : (cursor ?? begin);
+      const cursor = known[stream] ?? options.cursor(stream) ?? begin;
+      const place = isOfOldTime(cursor) ? inNewTime(cursor, seen) : cursor;
+      return link.wholeSeconds && !isOwn(place) ? { ...place, at: wholeSecond(place.at) } : place;
     };
     return seen.tty ? { stdout: of('stdout') } : { stdout: of('stdout'), stderr: of('stderr') };
   }
@@ -339,7 +348,8 @@ export function followContainer(options: FollowContainerOptions) {
       wasRead: newestOf(oldTime) && wasReadInOldTime,
       startedAt: seen.startedAt,
       tty: seen.tty,
-      jumpMs: follows && seen.rotatesAt !== undefined ? Math.ceil(seen.rotatesAt / fastestLog) : undefined,
+      jumpMs: follows ? shortestFileMs(seen, link.wholeSeconds) : undefined,
+      piecesHaveTimes: seen.driver === journald,
       onGap: isByOrder ? undefined : onGap,
       expects,
       async onLeftOut() {
@@ -461,7 +471,9 @@ export function followContainer(options: FollowContainerOptions) {
     await giveOpenLine();
     const newest = newestOf(known);
     // Where nothing was ever printed the cursor stays: the first line ever cannot be one that lines before are missing of.
-    if (newest && (newest.ordinal !== -1 || state === 'gone')) {
+    // By whole seconds, the lines of the next run would seem to be of before its end.
+    const mayMark = newest?.ordinal !== -1 && !link.wholeSeconds;
+    if (newest && (mayMark || state === 'gone')) {
       const end = nextInstant([newest.at, endedAt].sort()[1]!);
       known = { stdout: { at: end, ordinal: endOrdinal }, stderr: { at: end, ordinal: endOrdinal } };
       for (const stream of streams) sink.seen(stream, known[stream]!);
@@ -520,7 +532,7 @@ export function followContainer(options: FollowContainerOptions) {
         (completeRun !== undefined && completeRun === last?.startedAt) ||
         endedByItself?.stopped === true ||
         (endedByItself !== undefined &&
-          (lastLogged ? lastLogged.at <= (known[lastLogged.stream]?.at ?? '') : gaveItsLast()) &&
+          (lastLogged ? hasRead(lastLogged) : gaveItsLast()) &&
           diedWithLosses === endedByItself.losses &&
           link.losses === endedByItself.losses));
     // What was read in this life of the agent was read of both streams, in the order of the log.
@@ -546,6 +558,10 @@ export function followContainer(options: FollowContainerOptions) {
     }
     log.info({ container: name }, 'removed before its log was read to the end');
     await endSink(to);
+  }
+
+  function hasRead({ stream, at }: Probed): boolean {
+    return at <= (known[stream]?.at ?? '') || at <= (reader?.begunAt(stream) ?? '');
   }
 
   /** The latest instant at which a container that was never looked at surely had printed nothing. */
@@ -609,8 +625,11 @@ export function followContainer(options: FollowContainerOptions) {
   async function troubled(error: unknown): Promise<void> {
     const fields = { container: name, error: (error as Error).message, attempt: failures + 1 };
     const again = backoffMs(failures, options.retryMs, options.random());
-    // The connection's own failures are told once, by those who hold it.
-    const level = failures === 0 && (error as EngineError).kind !== 'unreachable' ? 'warn' : 'debug';
+    const isShort = isOutOfFiles(error);
+    if (isShort) link.outOfFiles();
+    // What all containers share is told once, by those who hold it.
+    const isShared = isShort || (error as EngineError).kind === 'unreachable';
+    const level = failures === 0 && !isShared ? 'warn' : 'debug';
     log[level](fields, `cannot read the log; retrying in ${(again / 1000).toFixed(1)} s`);
     failures++;
     await pause(again, signal);
@@ -800,6 +819,15 @@ interface Current {
   endTimer?: ReturnType<typeof setTimeout>;
   /** Jumps of the lines' time that are being looked into. */
   jumps: number;
+}
+
+/** The shortest time, in ms, of whose lines a file of the log may consist; undefined where none is ever thrown away. */
+function shortestFileMs({ driver, rotatesAt }: Inspected, wholeSeconds: boolean): number | undefined {
+  // Podman does not say whether it rotates. By the second, a line may seem to be one after those before it.
+  if (wholeSeconds) return 2000;
+  // The journal throws files away to make room for other programs' lines.
+  if (driver === journald) return journalFileMs;
+  return rotatesAt === undefined ? undefined : Math.ceil(rotatesAt / fastestLog);
 }
 
 /** Whether the line was read, or begun: it may be one that is not over. */

@@ -2,105 +2,17 @@ import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { type DockerEngine, requires, startDockerEngine } from '@log-detector/test-kit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Container, Hole, Line, Position, Stream } from '../types.ts';
+import type { Stream } from '../types.ts';
 import { pause } from './backoff.ts';
-import type { ContainerEvent, Engine } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { createEngineApi } from './engine-api.ts';
 import { createEngineCommand } from './engine-command.ts';
 import { createFileEngine } from './file/file-engine.ts';
-import { createFollower, type FollowerOptions } from './follow.ts';
 import { silentLog } from './log.ts';
-import { type CollectingSink, collectingSink } from './testing.ts';
+import { collectingSink } from './testing.ts';
+import { type Agent, connected, type Past, running, startAgent, until } from './testing-follower.ts';
 
 const missing = requires.docker();
-
-/** A follower at work, what came of it, and the cursors as a disk would keep them. */
-interface Agent {
-  lines: { container: string; id: string; line: Line }[];
-  holes: Hole[];
-  events: ContainerEvent[];
-  cursors: Map<string, Position>;
-  names: Map<string, string>;
-  watchedUntil: string | undefined;
-  texts(name: string): string[];
-  status(): ReturnType<ReturnType<typeof createFollower>['status']>;
-  stop(): Promise<void>;
-}
-
-interface Past {
-  cursors: Map<string, Position>;
-  names: Map<string, string>;
-  watchedUntil: string | undefined;
-}
-
-const running = new Set<Agent>();
-
-function startAgent(
-  engine: Engine,
-  { past, ...more }: Partial<FollowerOptions> & { past?: Past } = {},
-): Agent {
-  const stop = new AbortController();
-  const sinks: { sink: CollectingSink; container: Container }[] = [];
-  const agent: Agent = {
-    lines: [],
-    holes: [],
-    events: [],
-    cursors: new Map(past?.cursors),
-    names: new Map(past?.names),
-    watchedUntil: past?.watchedUntil,
-    texts: (name) => agent.lines.filter(({ container }) => container === name).map(({ line }) => line.text),
-    status: () => follower.status(),
-    async stop() {
-      agent.watchedUntil = follower.status().watchedUntil ?? agent.watchedUntil;
-      stop.abort();
-      await done;
-      running.delete(agent);
-    },
-  };
-  const follower = createFollower({
-    engine,
-    selection: { containers: [] },
-    cursor: (id, stream) => agent.cursors.get(`${id} ${stream}`),
-    known: () => [...agent.names].map(([containerId, container]) => ({ containerId, container })),
-    forget(id) {
-      agent.names.delete(id);
-      for (const stream of ['stdout', 'stderr']) agent.cursors.delete(`${id} ${stream}`);
-    },
-    knownSince: () => past?.watchedUntil,
-    open(opened) {
-      const sink = collectingSink();
-      const place = { sink, container: opened };
-      sinks.push(place);
-      agent.names.set(opened.id, opened.name);
-      const key = (stream: Stream) => `${opened.id} ${stream}`;
-      sink.push = (line) => {
-        agent.lines.push({ container: place.container.name, id: opened.id, line });
-        agent.cursors.set(key(line.stream), line.position);
-      };
-      sink.seen = (stream, position) => agent.cursors.set(key(stream), position);
-      sink.update = (container) => {
-        place.container = container;
-      };
-      return sink;
-    },
-    hole: (hole) => agent.holes.push(hole),
-    event: (event) => agent.events.push(event),
-    log: silentLog,
-    retryMs: 500,
-    ...more,
-  });
-  const done = follower.run(stop.signal);
-  running.add(agent);
-  return agent;
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
-  for (const end = Date.now() + ms; !(await holds()); await pause(20)) {
-    if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);
-  }
-}
-
-const connected = (agent: Agent) => until('connection', () => agent.status().connected);
 
 /** Between the agent and the engine: `stall` leaves every log stream open that follows, and passes nothing on. */
 async function startStallingProxy(socketPath: string) {

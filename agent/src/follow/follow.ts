@@ -3,6 +3,7 @@
 
 import { setMaxListeners } from 'node:events';
 import { everyAligned } from '../aligned.ts';
+import { outOfFiles } from '../out-of-files.ts';
 import { streams } from '../streams.ts';
 import type { Container, ContainerState, Hole, Position, Stream } from '../types.ts';
 import { Wakeup } from '../wakeup.ts';
@@ -58,6 +59,8 @@ export interface FollowerOptions {
   random?(): number;
 }
 
+/** What goes on for long is told again after this, in ms. */
+const untoldMs = 60_000;
 /** How long the cursors of a container outlive it. */
 const forgetMs = 60_000;
 
@@ -93,6 +96,9 @@ export function createFollower(options: FollowerOptions) {
   let signal: AbortSignal;
   let losses = 0;
   let stumbles = false;
+  let wholeSeconds = false;
+  let toldOfFilesAt = Number.NEGATIVE_INFINITY;
+  let wasPodman = false;
   /** Attempts to connect since the last that succeeded. */
   let failures = 0;
   let connected = false;
@@ -109,6 +115,17 @@ export function createFollower(options: FollowerOptions) {
     },
     get stumbles() {
       return stumbles;
+    },
+    get wholeSeconds() {
+      return wholeSeconds;
+    },
+    outOfFiles() {
+      if (now() - toldOfFilesAt < untoldMs) return;
+      toldOfFilesAt = now();
+      log.error(
+        { following: followed.size },
+        `logs wait to be read, and may be rotated away before they are: ${outOfFiles}`,
+      );
     },
     async whenUp(until: AbortSignal): Promise<void> {
       while (!connected && !until.aborted) await up.wait({ signal: until });
@@ -238,9 +255,10 @@ export function createFollower(options: FollowerOptions) {
 
   /** One connection to the engine, to its end. */
   async function session(): Promise<void> {
-    const { time, version } = await engine.connect(signal);
+    const { time, version, isPodman = false } = await engine.connect(signal);
     const [major = 1, minor = 0] = version.split('.').map(Number);
     stumbles = major === 1 && minor < 42;
+    wholeSeconds = isPodman;
     clock.told(time);
     since ??= time;
     if (!lookedForLost) clock.wasAt(newestKnown(), since);
@@ -265,7 +283,17 @@ export function createFollower(options: FollowerOptions) {
       connected = true;
       failures = 0;
       up.wake();
-      log.info({ engine: engine.label, api: version, containers: followed.size }, 'connected to Docker');
+      const podman = isPodman || undefined;
+      if (podman && !wasPodman)
+        log.warn(
+          { engine: engine.label },
+          'this is Podman: lines that it rotates away (max-size) within two seconds are lost untold; leave rotation off (docs/operations.md#podman)',
+        );
+      wasPodman = isPodman;
+      log.info(
+        { engine: engine.label, api: version, podman, containers: followed.size },
+        'connected to Docker',
+      );
       for (;;) {
         await pause(reconcileMs, given);
         if (signal.aborted) return;

@@ -1,7 +1,8 @@
 // Frames, or a TTY's raw bytes -> lines with their positions. Docker cuts a long line into pieces of 16 KiB, repeats the
 // timestamp in front of each, and may put the other stream's pieces between them, so the open piece is kept per
 // stream. A piece that follows with the same timestamp goes on; another timestamp shows that the line has ended (the
-// `local` driver of 20.10 forgets the newline, and so does a program that ends without one).
+// `local` driver of 20.10 forgets the newline, and so does a program that ends without one). But the journal stamps each
+// piece when it takes it: there one that follows a piece of full length goes on, too.
 
 import { ofStream, streams } from '../streams.ts';
 import type { Position, Stream } from '../types.ts';
@@ -50,6 +51,8 @@ interface Track {
   stampFrom: number;
   own: Buffer;
   ordinal: number;
+  /** The timestamp of the line's last piece, where that has one of its own. */
+  lastPieceAt: string | undefined;
   open: OpenLine | undefined;
   /** Raw bytes without their newline yet. */
   carried: Buffer;
@@ -72,6 +75,7 @@ export function createLines(options: LinesOptions) {
   const { maxLineBytes, wanted, emit, mayPassOver, passedOver, unstamped, onRegion, onRegionEnd } = options;
   const tracks: Record<Stream, Track> = { stdout: newTrack('stdout'), stderr: newTrack('stderr') };
   let startedAt = '';
+  let piecesHaveTimes = false;
   let now = 0;
 
   function position(track: Track): Position | undefined {
@@ -85,6 +89,7 @@ export function createLines(options: LinesOptions) {
     const isSame = at === undefined ? sameStamp(stamp, stampFrom, bytes, from) : isText(at, bytes, from);
     track.ordinal = isSame ? track.ordinal + 1 : 0;
     track.at = undefined;
+    track.lastPieceAt = undefined;
     track.stamp = bytes;
     track.stampFrom = from;
   }
@@ -92,6 +97,12 @@ export function createLines(options: LinesOptions) {
   function countText(track: Track, at: string): void {
     track.ordinal = stampText(track) === at ? track.ordinal + 1 : 0;
     track.at = at;
+    track.lastPieceAt = undefined;
+  }
+
+  /** Whether a piece with another timestamp goes on with the line. One of an earlier run ended there. */
+  function goesOn({ position, lastPiece }: OpenLine, at: string): boolean {
+    return piecesHaveTimes && lastPiece >= pieceBytes && !(position.at < startedAt && at >= startedAt);
   }
 
   /** One message: a whole line, or a piece of one. Its text is `from` to `to`, newline excluded. */
@@ -106,8 +117,11 @@ export function createLines(options: LinesOptions) {
   ): void {
     let { open } = track;
     if (open && open.position.at !== at) {
-      close(track);
-      open = undefined;
+      if (goesOn(open, at)) track.lastPieceAt = at;
+      else {
+        close(track);
+        open = undefined;
+      }
     }
     if (!open) {
       const before = whole ? undefined : latest(track);
@@ -179,9 +193,17 @@ export function createLines(options: LinesOptions) {
         return;
       }
       track.gaveOutUnfinished = false;
-      const { at } = stamp;
+      let { at } = stamp;
       let piece = stamp.text;
       let pieces = 0;
+      while (piecesHaveTimes && to - piece > pieceBytes) {
+        const next = readStamp(bytes, piece + pieceBytes, to);
+        if (!next) break;
+        message(track, at, bytes, piece, piece + pieceBytes, false, false);
+        at = next.at;
+        piece = next.text;
+        pieces++;
+      }
       const again = bytes.subarray(from, stamp.text);
       while (to - piece > pieceBytes) {
         const next = bytes.indexOf(again, piece + pieceBytes);
@@ -291,11 +313,11 @@ export function createLines(options: LinesOptions) {
     /** The last whole line of the stream, given out or passed over. */
     position: (stream: Stream) => position(ofStream(tracks, stream)),
 
-    /** The timestamp of the line of the stream that was begun last, whole or not. */
+    /** The timestamp of the line of the stream that was begun last, whole or not, or of its last piece. */
     begunAt(stream: Stream): string | undefined {
       const track = ofStream(tracks, stream);
       const { carried } = track;
-      return readStamp(carried, 0, carried.length)?.at ?? latest(track)?.at;
+      return readStamp(carried, 0, carried.length)?.at ?? track.lastPieceAt ?? latest(track)?.at;
     },
 
     /** Whether the stream has a line whose end has not come. */
@@ -342,8 +364,8 @@ export function createLines(options: LinesOptions) {
     },
 
     /** A new connection: what was open is read again from its beginning, and positions are counted anew from its overlap. */
-    begin(options: { startedAt: string; now: number }): void {
-      ({ startedAt, now } = options);
+    begin(options: { startedAt: string; piecesHaveTimes?: boolean; now: number }): void {
+      ({ startedAt, piecesHaveTimes = false, now } = options);
       for (const stream of streams) tracks[stream] = newTrack(stream);
     },
 
@@ -365,6 +387,7 @@ function newTrack(stream: Stream): Track {
     stampFrom: 0,
     own,
     ordinal: -1,
+    lastPieceAt: undefined,
     open: undefined,
     carried: nothing,
     carriedAt: 0,

@@ -33,9 +33,11 @@ export interface Reading {
   startedAt: string;
   /** A terminal's log is one stream. */
   tty: boolean;
+  /** Each piece of a long line has a timestamp of its own. */
+  piecesHaveTimes?: boolean;
   /**
-   * The log rotates: when the lines' time runs ahead of the clock by more than this, in ms, the engine's follower may have
-   * missed a whole file (Docker 20.10 does so, silently, when it falls behind).
+   * The log rotates, or is thrown away by others: when the lines' time runs ahead of the clock by more than this, in ms, the
+   * engine's follower may have missed a whole file (Docker 20.10 does so, silently, when it falls behind).
    */
   jumpMs?: number;
   /**
@@ -418,7 +420,7 @@ export function createReader(options: ReaderOptions) {
       isPaused = false;
       silentTicks = 0;
       resume = createResume(next.cursors, { strict: next.strict });
-      lines.begin({ startedAt: next.startedAt, now });
+      lines.begin({ startedAt: next.startedAt, piecesHaveTimes: next.piecesHaveTimes, now });
       frames = makeFrames();
       jsonLines = makeJsonLines();
       quiet = {};
@@ -497,7 +499,7 @@ export function createReader(options: ReaderOptions) {
         .sort()[0];
     },
 
-    /** The timestamp of the line that was begun last, whether it was new or not. */
+    /** The timestamp of the line that was begun last, whether it was new or not, or of its last piece. */
     begunAt: (stream: Stream) => lines.begunAt(stream),
 
     /** Whether a cursor's line has not come yet. */

@@ -76,6 +76,11 @@ export function moved(at: string, seconds: number): string {
   return new Date(Math.max(0, ms)).toISOString().slice(0, 19) + at.slice(19);
 }
 
+/** The begin of its second. */
+export function wholeSecond(at: string): string {
+  return `${at.slice(0, 19)}.000000000Z`;
+}
+
 /** The next nanosecond. */
 export function nextInstant(at: string): string {
   const nanos = Number(at.slice(20, 29)) + 1;

@@ -1,5 +1,6 @@
 // A try that failed -> what the log says of it: which address, what went wrong, and what to do.
 
+import { outOfFiles } from '../out-of-files.ts';
 import type { Verdict } from './judge.ts';
 import { codeOf, reasonOf } from './log.ts';
 
@@ -43,6 +44,7 @@ export function unreachable(error: unknown): Failure {
 }
 
 function remedyOf(code: string): string | undefined {
+  if (code === 'EMFILE' || code === 'ENFILE') return outOfFiles;
   if (code === 'ENOTFOUND' || code.startsWith('EAI_'))
     return 'no such host is known here; check the host in BACKEND_URL, and DNS';
   if (code === 'ECONNREFUSED')
