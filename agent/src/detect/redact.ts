@@ -2,7 +2,7 @@
 // a command (secret-commands.ts), by the name before them (secret-names.ts), and here those in addresses, PEM blocks, schemes
 // and numbers of cards. Each pass is linear: what strangers write into a log must not make the agent slow.
 
-import { type Glance, longNumber } from './glance.ts';
+import { type Glance, longNumber, longWord } from './glance.ts';
 import type { Pattern } from './patterns.ts';
 import { redactCommands, redactLogins } from './secret-commands.ts';
 import { redactNamed } from './secret-names.ts';
@@ -26,7 +26,7 @@ export function createRedact({
     let redacted = text;
     if (seen & sights.key) redacted = redactKeys(redacted);
     if (seen & sights.url) redacted = redactUrls(redacted);
-    if (seen & sights.word) redacted = redactWords(redacted, mark);
+    if (seen & (sights.word | longWord)) redacted = redactWords(redacted, mark);
     if (seen & sights.hook) redacted = redactHooks(redacted, mark);
     if (seen & sights.login) redacted = redactLogins(redacted, mark('password'), isPlaceholder);
     if (seen & sights.option) redacted = redactCommands(redacted, mark('password'), isPlaceholder);

@@ -4,8 +4,9 @@
 /** How a value was announced. In prose only what no word looks like is a secret. */
 type Manner = 'stated' | 'named' | 'option' | 'listed' | 'prose';
 
+// What must stand before a short name is asked last: each alternative begins with a letter, so most places are passed at once.
 const names =
-  /(?:pass[_-]?(?:word|wd|phrase|code)|pass|pwd|passwort|kennwort|mot[_-]de[_-]passe|contrase(?:ñ|n)a|senha|wachtwoord|secret|token|api[_ -]?key|access[_-]?key(?:[_-]?id)?|secret[_-]?(?:access[_-]?)?key(?:[_-]?base)?|account[_-]?key|private[_-]?key|auth[_-]?key|encryption[_.-]?key|signing[_-]?key|credentials?|authorization|cookie|sas|signature(?:-256)?|requirepass|masterauth|identified (?:with [\w']{1,40} )?by|otp|cvv|cvc|pin|(?<=[a-z0-9][_-])(?:pw|pat|key)|(?<=[?&])(?:sig|code|key|appid)|(?<=[_"'?&-])auth)(?=["'`\])>\\\s=:%(,&]|\\[nt])/gi;
+  /(?:pass[_-]?(?:word|wd|phrase|code)|pass|pwd|passwort|kennwort|mot[_-]de[_-]passe|contrase(?:ñ|n)a|senha|wachtwoord|secret|token|api[_ -]?key|access[_-]?key(?:[_-]?id)?|secret[_-]?(?:access[_-]?)?key(?:[_-]?base)?|account[_-]?key|private[_-]?key|auth[_-]?key|encryption[_.-]?key|signing[_-]?key|credentials?|authorization|cookie|sas|signature(?:-256)?|requirepass|masterauth|identified (?:with [\w']{1,40} )?by|otp|cvv|(?:pw|key)(?<=[a-z0-9][_-](?:pw|key))|pat(?<=[a-z0-9]_pat)(?=[=:"'])|(?:sig|code|key|appid)(?<=[?&](?:sig|code|key|appid))|auth(?<=[_"'?&-]auth))(?=["'`\])>\\\s=:%(,&]|\\[nt])/gi;
 
 /** What ends a name and what begins a value: a quote, with backslashes where a text in JSON is itself in JSON. */
 const nameEnd = `(?:\\\\{0,7}["'\`]|&quot;|%22)?\\]?`;
@@ -57,9 +58,9 @@ const path =
 /** After these names nearly anything is a secret; after the others only what looks like one. */
 const certain =
   /^(?:pass|pwd|pw$|kennwort|mot|contrase|senha|wachtwoord|secret|api[_ -]?key|sig$|account[_-]?key|identified|requirepass|masterauth)/i;
-/** Short names that other words end with: `bypass=`, `spin:`, `monkey=`. */
-const short = /^(?:pass|pwd|pw|pat|pin|otp|cvv|cvc|sas|key|auth|token)$/i;
-const digits = /^(?:pin|otp|cvv|cvc)$/i;
+/** Short names that other words end with: `bypass=`, `laptop=`, `monkey=`. */
+const short = /^(?:pass|pwd|pw|pat|otp|cvv|sas|key|auth|token)$/i;
+const digits = /^(?:otp|cvv)$/i;
 const notSecret =
   /^(?:true|false|null|none|nil|undefined|yes|no|on|off|\d|\?|missing|invalid|incorrect|required|optional|empty|blank|unset|expired|changed|mismatch|wrong|denied|failed|disabled|enabled|string|str|text|varchar|int(?:eger)?|bool(?:ean)?)$/i;
 /** What a check said of it, as `{"password": "must have a digit"}`. */

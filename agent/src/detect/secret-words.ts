@@ -50,12 +50,19 @@ const words = new RegExp(
   'g',
 );
 
+/** All between two blanks or quotes that may have one. */
+const longRuns = /[\w.~+/=:\\%-]{20,}/g;
+
 /** The text with `mark` of its kind for each. Each begin is looked at once, and no farther than its own run of characters. */
 export function redactWords(text: string, mark: (kind: string) => string): string {
-  return text.replace(words, (whole: string, ...groups: unknown[]) => {
-    const kind = shapes[groups.findIndex((group) => group !== undefined)]?.[0];
-    return kind === undefined ? whole : mark(kind);
-  });
+  return text.replace(longRuns, (run) =>
+    /\d/.test(run)
+      ? run.replace(words, (whole: string, ...groups: unknown[]) => {
+          const kind = shapes[groups.findIndex((group) => group !== undefined)]?.[0];
+          return kind === undefined ? whole : mark(kind);
+        })
+      : run,
+  );
 }
 
 const hooks = /hooks?(?:b2)?(?:\.[\w.-]{1,100})?\/[\w/@.~-]{16,512}/gi;
