@@ -187,6 +187,8 @@ describe('redact', () => {
     'a:b@tcp(',
     'a.',
     'mysql -p',
+    'curl ',
+    'docker login ',
     'curl -u a:',
     "curl ['-u', '",
     "ftp_login('a',",

@@ -41,7 +41,7 @@ const anyProgram = new RegExp(
   'g',
 );
 /** A command ends with its line, or where the next one begins. */
-const endOfCommand = /[\n|;]|&&|\]|$/g;
+const endOfCommand = /[\n|;]|&&|\]|$/;
 const longestCommand = 1024;
 /** Ports of a container and its host. */
 const ports = /^[\d.]+(?::[\d.]+)+(?:\/tcp|\/udp)?$/;
@@ -60,8 +60,8 @@ export function redactCommands(
   anyProgram.lastIndex = 0;
   for (let match = anyProgram.exec(text); match; match = anyProgram.exec(text)) {
     const begin = anyProgram.lastIndex;
-    endOfCommand.lastIndex = begin;
-    const end = Math.min(endOfCommand.exec(text)?.index ?? text.length, begin + longestCommand);
+    const rest = text.slice(begin, begin + longestCommand);
+    const end = begin + rest.search(endOfCommand);
     const secrets = programs[match.slice(1).findIndex((group) => group !== undefined)]![1];
     let command = text.slice(begin, end);
     for (const secret of secrets)
