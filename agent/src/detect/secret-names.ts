@@ -26,6 +26,9 @@ const spoken = / (?=["'])|\((?=["'])/y;
 const option = /["'],\s{0,3}(?=["'])|\s{1,3}/y;
 /** `("password", "…")`, `{<<"password">>,<<"…">>}`, `s:8:"password";s:7:"…"`. */
 const listed = /["'](?:>>)?(?:,\s?|;s:\d{1,6}:)(?:<<|b)?(?=["'])|,(?=")/y;
+/** Options that do something with a secret, or are for none: `--remove-signature FILE`, `--no-password`. */
+const aboutSecrets =
+  /-(?:no|without|skip|show|print|list|remove|delete|reset|verify|check)-\w*$|(?:signature|cookie|sas)$/i;
 /** Of a list of pairs: `"name":"DB_PASSWORD","value":"…"`, `key="ApiKey" value="…"`; and of a form. */
 const pairedValue =
   /\\{0,7}["']?(?:,?\s{0,3}|\s{1,20})\\{0,7}["']?value\\{0,7}["']?\s?[:=]\s{0,3}|["'](?:\r?\n){2}/iy;
@@ -174,11 +177,12 @@ function partedAt(
   at = ends(pairedValue);
   if (at && /(?:name|key)\\{0,7}["']?\s?[:=]\s?\\{0,7}["']?[\w.-]{0,32}$/i.test(lead))
     return { manner: 'stated', at };
-  if (/^(?:pass.*|identified.*)$/i.test(name)) {
+  if (/^(?:password|passwd|passwort|passphrase|identified.*)$/i.test(name)) {
     at = ends(spoken);
-    if (at) return { manner: 'stated', at };
+    // Of SQL; `password("…")` is a call.
+    if (at && (text[end] !== '(' || name === 'PASSWORD')) return { manner: 'stated', at };
   }
-  if (/(?:^|[\s"'`[(,=])--?(?:[a-z][\w-]{0,32}[_-])?$/.test(lead)) {
+  if (/(?:^|[\s"'`[(,=])--?(?:[a-z][\w-]{0,32}[_-])?$/.test(lead) && !aboutSecrets.test(lead + name)) {
     at = ends(option);
     if (at) return { manner: 'option', at };
   }
@@ -245,18 +249,23 @@ function isSecret(
 ): boolean {
   const { value, manner, ofEnvironment } = found;
   if (value === '' || isPlaceholder(value) || verdict.test(value)) return false;
+  // What closes a prompt in a program's source: `ask('Password: ')`.
+  if (/^[)\]},;\s]+$/.test(value)) return false;
+  // A comparison in a program's source, and a place where more is to be read.
+  if (!found.quoted && /^(?:[=~]|https?:\/\/)/.test(value)) return false;
   if (isCookie(name, found)) return true;
   if (digits.test(name)) return manner !== 'prose' && /^\d{3,8}$/.test(value);
   if (/^(?:authorization|cookie)$/i.test(name) && /^(?:Bearer|Basic|Digest|Token)$/i.test(value))
     return false;
   if (manner === 'prose')
     return (
-      isRandom(value) ||
-      (certain.test(name) && isMixed(value) && / is: $/.test(text.slice(found.start - 5, found.start)))
+      !/^pass$/i.test(name) &&
+      (isRandom(value) ||
+        (certain.test(name) && isMixed(value) && / is: $/.test(text.slice(found.start - 5, found.start))))
     );
   if (manner === 'option')
     return !/^[-<[$|=]/.test(value) && !ofSentence.test(value) && !notSecret.test(value);
-  if (manner === 'listed') return !/^[a-z_ ]*$/i.test(value);
+  if (manner === 'listed') return !/^[a-z_. -]*$/i.test(value);
   if (/^(?:key|auth|code|appid)$/i.test(name)) return isRandom(value) || isCredentials(value);
   if (certain.test(name) && (manner === 'stated' || ofEnvironment))
     return !notSecret.test(value) && !(/^pass$/i.test(name) && count.test(value));
@@ -273,7 +282,7 @@ const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /** Whether it was made by chance: digits, small and capital letters follow each other as in no word, name or path. */
 function isRandom(value: string): boolean {
-  if (value.length < 16 || uuid.test(value) || !/^[\w+/=.~-]+$/.test(value) || !isMixed(value)) return false;
+  if (value.length < 16 || uuid.test(value) || !/^[\w+/=~-]+$/.test(value) || !isMixed(value)) return false;
   if (!/[A-Za-z0-9]{12}/.test(value)) return false;
   const kinds = value
     .replace(/[^A-Za-z0-9]/g, '')

@@ -46,7 +46,7 @@ const shapes: [kind: string, shape: string][] = [
 
 /** Not within a word; but an escaped line feed, an escaped character of a URL and Telegram's `/bot` stand before one. */
 const words = new RegExp(
-  `(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}|\\\\[nrt]|/bot))(?:${shapes.map(([, shape]) => `(${shape})`).join('|')})`,
+  `(?:(?<!\\w)|(?<=%[0-9A-Fa-f]{2}|\\\\[nrt]|/bot))(?:${shapes.map(([, shape]) => `(${shape})`).join('|')})`,
   'g',
 );
 
