@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createGlance, longNumber, notBare } from './glance.ts';
+import { createGlance, longNumber, longWord, notBare } from './glance.ts';
 
 const glance = createGlance([
   { text: 'secret', value: 1 },
@@ -37,13 +37,26 @@ describe('glance', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 14, max: 40 }), (before, length) => {
         const digits = '4111 1111-2222 3333'.repeat(3);
-        expect(glance(`${'x'.repeat(before)}${digits.slice(0, length)}x`)).toBe(longNumber);
-        expect(glance(`${'x'.repeat(before)}${digits.slice(0, 13)}x`)).toBe(0);
+        expect(glance(`${'x.'.repeat(before)}${digits.slice(0, length)}x`)).toBe(longNumber);
+        expect(glance(`${'x.'.repeat(before)}${digits.slice(0, 13)}x`)).toBe(0);
         // Not across what stands between them.
-        expect(glance(`${'x'.repeat(before)}${digits.slice(0, 13)}.${digits.slice(0, 13)}x`)).toBe(0);
+        expect(glance(`${'x.'.repeat(before)}${digits.slice(0, 13)}.${digits.slice(0, 13)}x`)).toBe(0);
       }),
     );
     expect(glance('2026-11-22T10:00:00.000Z at 10.10.10.10')).toBe(0);
+  });
+
+  it('tells of twenty letters and digits in a row, dashes and underscores among them', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 20, max: 60 }), (before, length) => {
+        const token = 'ghp_aZ09-'.repeat(8);
+        expect(glance(`${'.'.repeat(before)}${token.slice(0, length)}`)).toBe(longWord);
+        expect(glance(`${'.'.repeat(before)}${token.slice(0, 19)}`)).toBe(0);
+        // Not across what stands between them.
+        for (const between of '@[`{/:')
+          expect(glance(`${'.'.repeat(before)}${token.slice(0, 19)}${between}${token.slice(0, 19)}`)).toBe(0);
+      }),
+    );
   });
 
   it('tells whether a text stands in JSON as it is', () => {

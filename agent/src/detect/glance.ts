@@ -1,5 +1,5 @@
 // One look over a text, sixteen bytes at a time, that spares the regular expressions that need not run over it: which kinds of
-// texts stand in it, in any case, and whether a number as long as a card's may. Like scan-module.ts it only ever sorts out.
+// texts stand in it, in any case, and whether a number as long as a card's may, or a word as long as a token. Like scan-module.ts it only ever sorts out.
 
 import { fillTexts, holdsText, pass, type TextLayout, textBytes, type WantedText } from './teddy.ts';
 import {
@@ -45,8 +45,13 @@ export const longNumber = 1 << 30;
 /** It has a quote, a backslash, a control character or one that is not ASCII: in JSON it may not stand as it is. */
 export const notBare = 1 << 29;
 
+/** A word as long as a token: letters, digits, `_` and `-`. */
+export const longWord = 1 << 28;
+
 /** Digits, and the blanks and dashes between them, so many in a row: no card has fewer. */
 const fewestOfCard = 14;
+/** No token that is known by its begin alone is shorter. More than sixteen: such a run goes on from one look to the next. */
+const fewestOfToken = 20;
 /** In UTF-16 units. A longer text is not looked at: all may be in it. */
 const maxLength = 8192;
 const layout: TextLayout & { data: number } = { sets: 0, texts: 256, data: 16 * 1024 };
@@ -56,14 +61,23 @@ const pages = 1;
 /** What is in the text of so many bytes at `layout.data`. */
 function look(): Func {
   const [length, from, to, found, told, inRun, mask] = [0, 1, 2, 3, 4, 5, 6];
-  const [place, raw, odd] = [7, 8, 9];
-  const { locals, begin, blocks, setsAt } = pass(10, layout, { inAnyCase: true });
+  const [place, inWord, raw, odd] = [7, 8, 9, 10];
+  const { locals, begin, blocks, setsAt } = pass(11, layout, { inAnyCase: true });
   const { find, places, keepSets } = blocks[0]!;
   const longer = set(told, or(get(told), number(longNumber)));
+  const asToken = set(told, or(get(told), number(longWord)));
+  const isDigit = atMostBytes(subtractBytes(get(raw), sixteen(code('0'))), sixteen(9));
+  const ofWord = eitherBytes(
+    eitherBytes(
+      isDigit,
+      atMostBytes(subtractBytes(eitherBytes(get(raw), sixteen(0x20)), sixteen(code('a'))), sixteen(25)),
+    ),
+    eitherBytes(equalBytes(get(raw), sixteen(code('_'))), equalBytes(get(raw), sixteen(code('-')))),
+  );
   return {
     name: 'look',
     parameters: 1,
-    locals: [i32, i32, i32, i32, i32, i32, i32, v128, v128, ...locals],
+    locals: [i32, i32, i32, i32, i32, i32, i32, i32, v128, v128, ...locals],
     body: [
       begin,
       set(from, number(layout.data)),
@@ -82,7 +96,7 @@ function look(): Func {
             xor(
               bits(
                 eitherBytes(
-                  atMostBytes(subtractBytes(get(raw), sixteen(code('0'))), sixteen(9)),
+                  isDigit,
                   eitherBytes(
                     equalBytes(get(raw), sixteen(code(' '))),
                     equalBytes(get(raw), sixteen(code('-'))),
@@ -107,6 +121,20 @@ function look(): Func {
             [
               set(inRun, add(get(inRun), number(16))),
               when(isAtLeast(get(inRun), number(fewestOfCard)), longer),
+            ],
+          ),
+          // A 1 for each that ends a word.
+          set(mask, xor(bits(ofWord), number(0xffff))),
+          either(
+            get(mask),
+            [
+              when(isAtLeast(add(get(inWord), lowestBit(get(mask))), number(fewestOfToken)), asToken),
+              set(inWord, highestBit(shiftLeft(get(mask), 16))),
+            ],
+            [
+              set(inWord, add(get(inWord), number(16))),
+              // The text may end here.
+              when(isAtLeast(get(inWord), number(fewestOfToken)), asToken),
             ],
           ),
           find(get(from)),
@@ -135,7 +163,7 @@ function look(): Func {
 export type Glance = (text: string) => number;
 
 /**
- * @param wanted texts, and the bit that each is told by. No value may have `longNumber` or `notBare`.
+ * @param wanted texts, and the bit that each is told by. No value may have `longNumber`, `notBare` or `longWord`.
  */
 export function createGlance(wanted: readonly WantedText[]): Glance {
   const bytes = assemble([holdsText(layout, true), look()], pages);

@@ -2,7 +2,7 @@
 // program wrote it, and as it stands in Docker's own JSON, where each quote has a backslash before it.
 
 const key =
-  '(?:@?level|LEVEL|lvl|@?l|s|@?severity(?:_?[Tt]ext)?|log_severity|level_?name|log[._]?level|_level|@?Level|Severity(?:Text)?|LogLevel|logLevel)';
+  '(?:@?level|LEVEL|lvl|@?l|s|@?severity(?:_?[Tt]ext)?|log_severity|(?:logL|l)evel_?[nN]ame|log[._]?level|_level|@?Level|Severity(?:Text)?|LogLevel|logLevel)';
 const anyCase = (word: string) => [word, word.charAt(0).toUpperCase() + word.slice(1), word.toUpperCase()];
 const words = [
   ...['error', 'fatal', 'panic', 'critical', 'err', 'eror', 'crit', 'severe', 'dpanic'],
@@ -15,9 +15,11 @@ const numbers = ['50', '60'];
 const quote = '\\\\?"';
 
 const stating = (values: readonly string[]) =>
-  `${quote}${key}${quote}\\s{0,4}:\\s{0,4}${quote}(?:${values.join('|')})${quote}`;
+  `${quote}${key}${quote}\\s{0,4}:\\s{0,4}(?:\\{${quote}name${quote}\\s{0,4}:\\s{0,4})?${quote}(?:${values.join('|')})(?:\\+\\d{1,2})?${quote}`;
+/** OpenTelemetry's numbers of errors, 17 to 24. */
+const ofTelemetry = `everity_?[nN]umber${quote}:(?:1[789]|2[0-4])(?=[,}])`;
 const statesError = new RegExp(
-  `${stating([...words, ...letters])}|${quote}level${quote}:(?:${numbers.join('|')})(?=[,}])`,
+  `${stating([...words, ...letters])}|${quote}level${quote}:\\s?(?:${numbers.join('|')})(?=[,}])|${ofTelemetry}`,
 );
 const statesInWords = new RegExp(stating(words));
 /** One letter for a name and one for a value may be of anything: a size, a sex, a direction. */
@@ -34,7 +36,8 @@ export const errorTexts: readonly string[] = [
     .flatMap(anyCase)
     .map((word) => `"${word}`),
   ...letters.flatMap((letter) => [`"${letter}"`, `"${letter}\\"`]),
-  ...numbers.flatMap((level) => [`level":${level}`, `level\\":${level}`]),
+  ...numbers.flatMap((level) => [`level":${level}`, `level\\":${level}`, `level": ${level}`]),
+  ...['17', '18', '19', '2'].flatMap((begin) => [`umber":${begin}`, `umber\\":${begin}`]),
   gelf,
 ];
 
@@ -44,5 +47,5 @@ export function mayStateError(line: string): boolean {
   const found = statesError.exec(line);
   if (found === null) return line.includes(gelf) && gelfError.test(line);
   if (letterOnly.test(found[0])) return hasMessage.test(line) || statesInWords.test(line);
-  return !/\d$/.test(found[0]) || /"(?:time|pid|hostname)\\?":/.test(line);
+  return !/level\\?":\s?\d+$/.test(found[0]) || /"(?:time|pid|hostname)\\?":/.test(line);
 }

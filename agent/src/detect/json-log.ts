@@ -28,6 +28,8 @@ const innerLevelKeys = [
   'SeverityText',
   'levelname',
   'level_name',
+  'levelName',
+  'logLevelName',
   'log.level',
   'loglevel',
   'logLevel',
@@ -132,7 +134,7 @@ function readJsonLevel(json: Json): Level {
   }
   if (typeof json.levelno === 'number') return levelOfNumber(json.levelno + 10);
   if (typeof json.level_value === 'number') return levelOfNumber(json.level_value);
-  for (const outer of ['log', 'fields', 'record', 'entry', 'attributes', 'meta']) {
+  for (const outer of ['log', 'fields', 'record', 'entry', 'attributes', 'meta', '_meta']) {
     const inner = json[outer];
     if (!isObject(inner)) continue;
     for (const key of innerLevelKeys) {
@@ -166,7 +168,7 @@ function levelOfValue(said: unknown, key: string): Level {
   if (key === 's' || key === 'l') return levelOfWord(value);
   return /^\d+$/.test(value)
     ? levelOfNumber(Number(value))
-    : levelOfWord(value.replace(/^severity_|\d$/i, ''));
+    : levelOfWord(value.replace(/^severity_|\+?\d{1,2}$/i, ''));
 }
 
 /** Google Cloud's severity numbers: hundreds, from debug to emergency. */

@@ -69,6 +69,22 @@ const lines: [level: string, line: string][] = [
   ['error', `Can't locate A.pm in @INC (@INC contains:${' /usr/share/perl5'.repeat(30)}) at a.pl line 1.`],
   ['unknown', 'request done status=200 error=null'],
   ['unknown', 'Trace of the request'],
+  // Severities of servers that speak other languages.
+  ['error', '2024-01-01 10:00:00 CET [1] FEHLER:  Relation »x« existiert nicht'],
+  ['error', '2024-01-01 10:00:00 CET [1] ERREUR:  la relation « x » n’existe pas'],
+  ['error', '2024-01-01 10:00:00 MSK [1] ОШИБКА:  отношение "x" не существует'],
+  ['error', '2024-01-01 10:00:00 CST [1] 错误:  关系 "x" 不存在'],
+  ['warn', '2024-01-01 10:00:00 CET [1] WARNUNG:  es gibt keine Transaktion, FEHLER folgen'],
+  ['error', 'SCHWERWIEGEND: Servlet.service() warf eine Ausnahme'],
+  ['error', 'GRAVE: Servlet.service() a lancé une exception'],
+  ['unknown', 'a grave accent, no Fehler found'],
+  // Telegraf.
+  ['error', '2024-01-01T10:00:00Z E! [outputs.influxdb] it failed'],
+  ['info', '2024-01-01T10:00:00Z I! Loaded outputs: errors'],
+  ['unknown', 'I! said so'.slice(1)],
+  ['error', '=CRASH REPORT==== 1-Jan-2024::10:00:00.000 ==='],
+  ['error', '=SUPERVISOR REPORT==== 1-Jan-2024::10:00:00.000 ==='],
+  ['info', '2024-01-01 10:00:00 UTC [1] STATEMENT:  select * from log where kind = ERROR'],
   ['unknown', ''],
 ];
 
@@ -97,6 +113,10 @@ const jsonLines: [level: string, line: string][] = [
   ['unknown', '{"status":500,"message":"x"}'],
   ['unknown', '{"type":"system","message":"x"}'],
   ['error', '{"message":"ERROR in the message alone"}'],
+  ['error', '{"level":"ERROR+2","msg":"slog"}'],
+  ['info', '{"level":"INFO+1","msg":"slog"}'],
+  ['error', '{"levelName":"ERROR","message":"x"}'],
+  ['error', '{"0":"tslog","_meta":{"logLevelId":5,"logLevelName":"ERROR"}}'],
 ];
 
 describe('readLevel', () => {

@@ -34,6 +34,19 @@ const levelByWord: Record<string, Level> = {
   wrn: 'warn',
   warning: 'warn',
   error: 'error',
+  // Of PostgreSQL and Java in other languages.
+  fehler: 'error',
+  erreur: 'error',
+  errore: 'error',
+  ошибка: 'error',
+  错误: 'error',
+  エラー: 'error',
+  schwerwiegend: 'error',
+  grave: 'error',
+  warnung: 'warn',
+  advertencia: 'warn',
+  предупреждение: 'warn',
+  警告: 'warn',
   err: 'error',
   eror: 'error',
   erro: 'error',
@@ -100,8 +113,8 @@ const syslog = /^<(\d{1,3})>/;
 const klog = /^([IWEF])\d{4}(?:\d{4})? \d{2}:?\d{2}:?\d{2}/;
 const logcat = /^\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d+ +\d+ +\d+ ([VDIWEF]) /;
 const bracketedLetter = /(?:^|[\s\]|])[[(<]([TVDIWEFC])[\])>]/;
-// logcat, MongoDB before 4.4, Ruby's Logger, tornado's [E 240101 10:00:00 …].
-const bareLetter = /^(?:\d+ +\d+ +)?([TVDIWEFC])(?:, \[|\/\S|\d? +\S)/;
+// logcat, MongoDB before 4.4, Telegraf, Ruby's Logger, tornado's [E 240101 10:00:00 …].
+const bareLetter = /^(?:\d+ +\d+ +)?([TVDIWEFC])(?:, \[|\/\S|! \S|\d? +\S)/;
 const tornado = /^\[([DIWEC]) \d{2,}/;
 const redis = /^\d+:[A-Z] \d{1,2} [A-Z][a-z]{2}(?: \d{4})? \d{2}:\d{2}:\d{2}[.\d]* ([.\-*#])/;
 const redisLevels: Record<string, Level> = { '.': 'debug', '-': 'info', '*': 'info', '#': 'warn' };
@@ -112,6 +125,8 @@ const crash =
 const ended =
   /^(?:(?:(?:NOTICE: )?PHP message: )?PHP (?:Fatal|Parse) error: |(?:Fatal|Parse) error: .* in \S+ on line \d+$|panic: (?!(?:[\d.]+|true|false|on|off|yes|no)$)|fatal error: (?!too many)|Segmentation fault(?: \(core dumped\))?$|(?:Terminating due to |Exception: )?java\.lang\.OutOfMemoryError(?=:|$| thrown))/;
 const php = /^(?:(?:NOTICE: )?PHP message: )?PHP (Notice|Warning|Deprecated|Strict Standards): /;
+/** What Erlang prints below the report of the error. */
+const erlang = /^=(?:CRASH|SUPERVISOR) REPORT={4}/;
 /** What PostgreSQL adds to an error. */
 const postgres = /\] (?:HINT|DETAIL|CONTEXT|STATEMENT|QUERY|LOCATION): {2}/;
 const warningType = /(?:^|[\s:])[A-Z]\w*Warning: /;
@@ -175,11 +190,12 @@ function readText(text: string, weakest: number, mayNameLevel: boolean): Level {
   if (found) return found[1] === 'Notice' ? 'info' : 'warn';
   found = heroku.exec(body);
   if (found) return levelOfWord(found[1]!);
+  if (postgres.test(head)) return 'info';
   if (strong.strength > 2) return strong.level;
   found = bracketedLetter.exec(head) ?? tornado.exec(head) ?? bareLetter.exec(body);
   if (found && !/^[A-Z] [a-z]/.test(body)) return levelByLetter[found[1]!]!;
   if (strong.strength >= weakest) return strong.level;
-  if (postgres.test(head)) return 'info';
+  if (erlang.test(body)) return 'error';
   if (warningType.test(head)) return 'warn';
   if (weakest > 1) return 'unknown';
   return exception.test(head) || perlEnd.test(text.slice(-longest)) ? 'error' : 'unknown';
@@ -273,6 +289,7 @@ const everydayWords = new Set([
   'alert',
   'notice',
   'cri',
+  'grave',
   'inf',
   'verbose',
   'trace',

@@ -153,6 +153,13 @@ describe('match', () => {
       '{"severityNumber":17,"severityText":"ERROR","body":"db is gone"}',
       '{"LEVEL":"Error","message":"db is gone"}',
       '{"version":"1.1","host":"web-1","short_message":"db is gone","level":3}',
+      '{"severityNumber":17,"body":"db is gone"}',
+      '{"SeverityNumber":21,"Body":"db is gone"}',
+      '{"level": 50, "time": 1, "msg": "db is gone"}',
+      '{"levelName":"ERROR","message":"db is gone"}',
+      '{"message":"db is gone","_meta":{"logLevelId":5,"logLevelName":"ERROR"}}',
+      '{"level":"ERROR+2","msg":"db is gone"}',
+      '{"level":{"name":"error"},"msg":"db is gone"}',
     ];
     const others = [
       '{"s":"W",  "c":"STORAGE",  "msg":"slow","attr":{"level":"E"}}',
@@ -166,6 +173,11 @@ describe('match', () => {
       '{"level":"info","rule":{"level":"error"},"msg":"loaded"}',
       '{"kind":"error","msg":"no level"}',
       '{"msg":"tank","level":60}',
+      '{"msg": "tank", "level": 60}',
+      '{"severityNumber":9,"body":"errors: 0"}',
+      '{"severityNumber":13,"body":"slow"}',
+      '{"number":17,"message":"a ticket"}',
+      '{"levelName":"Lost forest","msg":"loaded"}',
       '{"msg":"Error: none","filter":{"level":"error"}}',
     ];
     const messages = (options: { jsonErrors?: boolean }) =>

@@ -70,6 +70,29 @@ const piece = fc.oneof(
     'Error: ',
     '(WARN)',
   ),
+  fc.constantFrom(
+    'mysql -p',
+    'curl -u a:',
+    ' --token ',
+    ' -p x1',
+    'sshpass',
+    "ftp_login('a', 'b', 'c')",
+    'auth',
+    'pin',
+  ),
+  fc.constantFrom(
+    `hooks/${'a1'.repeat(12)}`,
+    `glsa_${'a1'.repeat(15)}`,
+    `/services/T${'1'.repeat(9)}/B${'1'.repeat(9)}/`,
+  ),
+  fc.constantFrom(
+    'jdbc:oracle:thin:a/b@',
+    '?code=',
+    `1234567890:AA${'a1'.repeat(16)}b`,
+    'value: ',
+    '%3D',
+    'x_key=',
+  ),
   fc.string({ unit: 'grapheme', maxLength: 6 }),
 );
 const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
