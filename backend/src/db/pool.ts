@@ -137,6 +137,14 @@ export async function inTransactionDespiteDeadlocks<Result>(
   }
 }
 
+/**
+ * The server is a standby, or became one: a new connection to the same address may find the one that took over. `pg` itself
+ * throws away each connection whose `pool.query` failed.
+ */
+function isReadOnly(error: unknown): boolean {
+  return (error as { code?: string }).code === '25006';
+}
+
 /** Runs `work`, which begins and commits by itself, on one connection. On an error it is rolled back as in `inTransaction`. */
 export async function onConnection<Result>(
   pool: Pool,
@@ -152,6 +160,7 @@ export async function onConnection<Result>(
     return await work(client);
   } catch (error) {
     await client.query('rollback').catch(noteBroken);
+    if (isReadOnly(error)) noteBroken(error as Error);
     throw error;
   } finally {
     client.off('error', noteBroken);
