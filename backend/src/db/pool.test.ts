@@ -56,6 +56,25 @@ describe('createPool', () => {
     await database.drop();
   });
 
+  it('works as ever whatever the database or the role sets for those who connect', async () => {
+    const database = await createTestDatabase({ empty: true });
+    const name = new URL(database.url).pathname.slice(1);
+    for (const theirs of [
+      `default_transaction_isolation = 'serializable'`,
+      `lock_timeout = '50ms'`,
+      'standard_conforming_strings = off',
+    ])
+      await database.pool.query(`alter database ${name} set ${theirs}`);
+    const pool = createPool({ connectionString: database.url });
+    const { rows } = await pool.query(
+      `select current_setting('transaction_isolation') as isolation, current_setting('lock_timeout') as "limit",
+        length('\\') as backslashes`,
+    );
+    expect(rows).toEqual([{ isolation: 'read committed', limit: '0', backslashes: 1 }]);
+    await pool.end();
+    await database.drop();
+  });
+
   it('connects anew where a server turned out to be read-only, as one does that gave over to another', async () => {
     const database = await createTestDatabase({ empty: true });
     const pool = createPool({ connectionString: database.url, max: 1 });
