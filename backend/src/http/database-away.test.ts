@@ -176,6 +176,21 @@ describe.skipIf(process.platform !== 'linux')(
 const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 
 describe.skipIf(!canMount)('a disk that is full', () => {
+  it('keeps the embedded server from starting, which says what to do, and then it starts', async () => {
+    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=0755', 'tmpfs', folder]);
+    if (status !== 0) return; // no right to mount here
+    const dataDir = join(folder, 'data');
+    server = await startEmbedded({ dataDir, settings: { fsync: 'off' } });
+    await server.stop();
+    const ballast = join(folder, 'ballast');
+    spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4096'], { stdio: 'ignore' });
+    await expect(startEmbedded({ dataDir, settings: { fsync: 'off' } })).rejects.toThrow(
+      /No space left on device; make room for \S+data/,
+    );
+    rmSync(ballast);
+    server = await startEmbedded({ dataDir, settings: { fsync: 'off' } });
+  }, 120_000);
+
   it('makes ingest answer 503, and goes on by itself when there is room', async () => {
     const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=0755', 'tmpfs', folder]);
     if (status !== 0) return; // no right to mount here
