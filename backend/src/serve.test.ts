@@ -359,7 +359,7 @@ describe('serve', { timeout: 120_000 }, () => {
 
   it('says at once, and loudly enough for npm start, why it waits for the database', async () => {
     const { said } = run({ DATABASE_URL: 'postgresql://nobody:secretword@127.0.0.1:1/x', LOG_LEVEL: 'warn' });
-    await until(async () => said().includes('cannot reach the database'), 'it is said');
+    await until(async () => said().includes('cannot use the database'), 'it is said');
     expect(said()).toMatch(
       /at 127\.0\.0\.1:1\/x \(connect ECONNREFUSED .*\); trying again for about a minute/,
     );

@@ -354,7 +354,7 @@ async function waitForDatabase(
       // At this level `npm start` shows it too.
       onAway: (error) =>
         logger.warn(
-          `cannot reach the database at ${place} (${reasonOf(error)}); trying again for about a minute`,
+          `cannot use the database at ${place} (${reasonOf(error)}); trying again for about a minute`,
         ),
     });
     return connectionString;

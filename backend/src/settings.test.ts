@@ -52,6 +52,21 @@ describe('readBackendSettings', () => {
     expect(() => readBackendSettings({ ...mails, SMTP_URL })).toThrow(message);
   });
 
+  it.each([
+    'postgresql://log_detector@db-1,db-2/log_detector',
+    'postgresql://log_detector:p%40ss@db-1:5432,db-2:5433/log_detector?target_session_attrs=read-write',
+    'postgresql:///log_detector?application_name=x&host=db-1,db-2',
+  ])('refuses a DATABASE_URL of several hosts, with what to do: %s', (url) => {
+    expect(() => readBackendSettings({ DATABASE_URL: url })).toThrow(
+      /DATABASE_URL names several hosts, .* one address that leads to the primary/,
+    );
+  });
+
+  it('takes a comma in the user, the password and the name of the database', () => {
+    const url = 'postgresql://us,er:pass,word@db-1/log,detector?options=-c%20search_path=a,b';
+    expect(readBackendSettings({ DATABASE_URL: url }).databaseUrl).toBe(url);
+  });
+
   it('reads a secret from the file that X_FILE names', () => {
     const folder = mkdtempSync(join(tmpdir(), 'settings-'));
     writeFileSync(join(folder, 'key'), 'from the file\n');

@@ -83,7 +83,7 @@ export function readBackendSettings(env: Environment): BackendSettings {
   const read: BackendSettings = {
     host: reader.string('HOST', { default: '127.0.0.1' }).trim(),
     port,
-    databaseUrl: reader.url('DATABASE_URL', { protocols: ['postgresql:', 'postgres:'] }),
+    databaseUrl: databaseUrl(reader),
     dataDir: reader.string('DATA_DIR', { default: './data' }),
     apiKey: reader.raw('API_KEY')?.trim(),
     dedupeWindowMs:
@@ -238,6 +238,19 @@ export function readBackendSettings(env: Environment): BackendSettings {
 }
 
 /** What a schema cannot tell: whether an address is one. Nothing connects. */
+/** `pg` would take several hosts for the name of one. */
+function databaseUrl(reader: ReturnType<typeof settings>): string | undefined {
+  const isOfSeveral =
+    /^postgres(ql)?:\/\/(([^/?#]*@)?[^/?#@]*,[^/?#@]*([/?#]|$)|[^?#]*\?([^#]*&)?host=[^&#]*(,|%2c))/i;
+  if (!isOfSeveral.test(reader.raw('DATABASE_URL')?.trim() ?? ''))
+    return reader.url('DATABASE_URL', { protocols: ['postgresql:', 'postgres:'] });
+  reader.problem(
+    'DATABASE_URL',
+    'names several hosts, and they are not tried in turn; name one address that leads to the primary (docs/operations.md#standby)',
+  );
+  return undefined;
+}
+
 function canMake(name: string, type: string, options: Readonly<Record<string, unknown>>): boolean {
   try {
     channelTypes[type]?.make(options, { name, from: '', allowPrivate: false }).close();

@@ -369,13 +369,18 @@ class Server implements EmbeddedPostgres {
     // Each look makes the server start a process, which is not to hold up its recovery.
     for (let pauseMs = 20; ; pauseMs = Math.min(200, pauseMs * 1.3)) {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined)
-        throw new StartError(`the embedded PostgreSQL did not start: ${this.#lastWords.slice(-6).join(' ')}`);
+        throw new StartError(`the embedded PostgreSQL did not start: ${this.#whyItEnded()}`);
       const answer = await this.#tryConnect();
       if (answer === 'ready') return;
       if (answer instanceof Error || Date.now() - started > startTimeoutMs)
         throw new StartError(`the embedded PostgreSQL started but does not answer`, { cause: answer });
       await sleep(pauseMs, undefined, { signal: this.#stopping.signal });
     }
+  }
+
+  #whyItEnded(): string {
+    const full = this.#lastWords.find((line) => /No space left on device/.test(line));
+    return full ? `${full}; make room for ${this.#folder}` : this.#lastWords.slice(-6).join(' ');
   }
 
   async #tryConnect(): Promise<'ready' | 'starting' | Error> {

@@ -64,6 +64,10 @@ export async function migrate(
   try {
     // Of the role or the database: a migration, or waiting for another backend's, takes as long as it takes.
     await client.query('set statement_timeout = 0; set lock_timeout = 0');
+    // What is written in a migration means the same everywhere, and each sees what was applied while it waited.
+    await client.query(
+      `set standard_conforming_strings = on; set default_transaction_isolation = 'read committed'`,
+    );
     await refuseUnfit(client);
     // Waits for another backend that is at it; released when the connection ends, however it ends.
     await client.query('select pg_advisory_lock($1)', [advisoryLocks.migrate]);
@@ -141,9 +145,11 @@ async function apply(client: pg.Client, { version, name, sql }: Migration): Prom
     await client.query('rollback').catch(() => {});
     // The migration is not to blame, and whoever waits for the database must see that.
     if (comesBackByItself(cause)) throw cause;
-    throw new StartError(
-      `migration ${name} failed and changed nothing: ${(cause as Error).message}; the database's user must own its schema`,
-      { cause },
-    );
+    const { message, code } = cause as { message: string; code?: string };
+    const remedy =
+      code === '42501'
+        ? "the database's user must own its schema"
+        : 'report this; the version before goes on working';
+    throw new StartError(`migration ${name} failed and changed nothing: ${message}; ${remedy}`, { cause });
   }
 }

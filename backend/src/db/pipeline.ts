@@ -90,6 +90,11 @@ export function justRun(...steps: readonly Step[]): Ask<void> {
 
 export const begin: Step = { name: 'begin', text: 'begin' };
 export const commit: Step = { name: 'commit', text: 'commit' };
+/**
+ * Writes a mark to the server's log and nothing else. A commit waits for synchronous standbys only when its transaction wrote
+ * something; and what it read may have been committed by a server that died before a standby had it.
+ */
+export const mark: Step = { name: 'mark', text: `select pg_logical_emit_message(true, 'log-detector', '')` };
 
 interface Column {
   name: string;

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createTestDatabase } from '../../../test-kit/src/postgres.ts';
-import { createPool } from './pool.ts';
+import { createPool, inTransaction } from './pool.ts';
 
 let server: Server | undefined;
 afterEach(() => server?.close());
@@ -52,6 +52,36 @@ describe('createPool', () => {
     expect(rows).toEqual([
       { path: 'audit,public', limit: '7s', name: 'log detector & co', at: '2026-11-22T10:00:00.000000Z' },
     ]);
+    await pool.end();
+    await database.drop();
+  });
+
+  it('works as ever whatever the database or the role sets for those who connect', async () => {
+    const database = await createTestDatabase({ empty: true });
+    const name = new URL(database.url).pathname.slice(1);
+    for (const theirs of [
+      `default_transaction_isolation = 'serializable'`,
+      `lock_timeout = '50ms'`,
+      'standard_conforming_strings = off',
+    ])
+      await database.pool.query(`alter database ${name} set ${theirs}`);
+    const pool = createPool({ connectionString: database.url });
+    const { rows } = await pool.query(
+      `select current_setting('transaction_isolation') as isolation, current_setting('lock_timeout') as "limit",
+        length('\\') as backslashes`,
+    );
+    expect(rows).toEqual([{ isolation: 'read committed', limit: '0', backslashes: 1 }]);
+    await pool.end();
+    await database.drop();
+  });
+
+  it('connects anew where a server turned out to be read-only, as one does that gave over to another', async () => {
+    const database = await createTestDatabase({ empty: true });
+    const pool = createPool({ connectionString: database.url, max: 1 });
+    const write = () => inTransaction(pool, (client) => client.query('create table if not exists notes ()'));
+    await pool.query('set session characteristics as transaction read only');
+    await expect(write()).rejects.toThrow(/read-only/);
+    await write();
     await pool.end();
     await database.drop();
   });

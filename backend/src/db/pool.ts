@@ -66,10 +66,17 @@ class NotingPool extends pg.Pool {
   }
 }
 
+/**
+ * What the role or the database may set otherwise, and our statements and what we read count on: above all that a transaction
+ * sees what others committed since it began, and waits for those under way as long as a statement may take.
+ */
+const sameRules =
+  '-c timezone=UTC -c datestyle=ISO -c default_transaction_isolation=read\\ committed -c lock_timeout=0 -c standard_conforming_strings=on';
+
 /** A pool of connections in UTC. Nothing connects until the first query. */
 export function createPool(options: PoolOptions): Pool {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
-  const ours = `-c timezone=UTC -c datestyle=ISO -c statement_timeout=${statementTimeoutMs}`;
+  const ours = `${sameRules} -c statement_timeout=${statementTimeoutMs}`;
   const { url, theirs } = takeOptions(options.connectionString);
   const pool = new NotingPool({
     connectionString: url,
@@ -137,6 +144,14 @@ export async function inTransactionDespiteDeadlocks<Result>(
   }
 }
 
+/**
+ * The server is a standby, or became one: a new connection to the same address may find the one that took over. `pg` itself
+ * throws away each connection whose `pool.query` failed.
+ */
+function isReadOnly(error: unknown): boolean {
+  return (error as { code?: string }).code === '25006';
+}
+
 /** Runs `work`, which begins and commits by itself, on one connection. On an error it is rolled back as in `inTransaction`. */
 export async function onConnection<Result>(
   pool: Pool,
@@ -152,6 +167,7 @@ export async function onConnection<Result>(
     return await work(client);
   } catch (error) {
     await client.query('rollback').catch(noteBroken);
+    if (isReadOnly(error)) noteBroken(error as Error);
     throw error;
   } finally {
     client.off('error', noteBroken);

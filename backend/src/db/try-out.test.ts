@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test-kit/src/postgres.ts';
+import { comesBackByItself } from '../http/errors.ts';
 import { tryOut } from './try-out.ts';
 
 let database: TestDatabase;
@@ -49,6 +50,14 @@ describe('tryOut', () => {
     await database.pool.query(`alter database ${name} set timezone = 'Asia/Kolkata'`);
     await database.pool.query(`alter database ${name} set statement_timeout = 0`);
     await tryOut(database.url, 'here');
+  });
+
+  it('says that nothing can be written there, which may pass', async () => {
+    const name = new URL(database.url).pathname.slice(1);
+    await database.pool.query(`alter database ${name} set default_transaction_read_only = on`);
+    const error = await tryOut(database.url, 'here').catch((error: Error) => error);
+    expect(error).toMatchObject({ message: expect.stringMatching(/default_transaction_read_only is on/) });
+    expect(comesBackByItself(error)).toBe(true);
   });
 
   it('refuses a pooler that drops what a connection asks for, with what to do', async () => {

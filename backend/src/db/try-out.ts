@@ -6,16 +6,25 @@ import { createPool } from './pool.ts';
 
 const limitMs = 30_000;
 
-/** @throws {StartError} when its certificate is not trusted, or a connection is not as it was asked for; else what connecting throws. */
+/**
+ * @throws {StartError} when its certificate is not trusted, or a connection is not as it was asked for; else what connecting
+ * throws, or that it is read-only.
+ */
 export async function tryOut(connectionString: string, place: string): Promise<void> {
   const pool = createPool({ connectionString, max: 1, statementTimeoutMs: limitMs });
   try {
-    const { rows } = await pool.query<{ zone: string; limit: string }>(
-      `select current_setting('timezone') as zone, current_setting('statement_timeout') as "limit"`,
+    const { rows } = await pool.query<{ zone: string; limit: string; standby: boolean; readonly: string }>(
+      `select current_setting('timezone') as zone, current_setting('statement_timeout') as "limit",
+        pg_is_in_recovery() as standby, current_setting('transaction_read_only') as readonly`,
     );
-    const { zone, limit } = rows[0]!;
+    const { zone, limit, standby, readonly } = rows[0]!;
     if (zone !== 'UTC' || limit !== `${limitMs / 1000}s`)
       throw dropsSettings(place, `timezone is ${zone}, statement_timeout ${limit}`);
+    if (standby) throw readOnly('it is a standby, where nothing can be written until it is promoted');
+    if (readonly === 'on')
+      throw readOnly(
+        'nothing may be written there: default_transaction_read_only is on for it, or for this user',
+      );
   } catch (error) {
     const { message, code = '' } = error as { message: string; code?: string };
     // As PgBouncer says it unless it was told to ignore them.
@@ -26,6 +35,11 @@ export async function tryOut(connectionString: string, place: string): Promise<v
   } finally {
     await pool.end();
   }
+}
+
+/** With the SQLSTATE of whoever tries to write there: it may pass. */
+function readOnly(why: string): Error {
+  return Object.assign(new Error(why), { code: '25006' });
 }
 
 function dropsSettings(place: string, what: string): StartError {

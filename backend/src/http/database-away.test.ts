@@ -126,9 +126,71 @@ describe.skipIf(process.platform !== 'linux')('a database that is killed', () =>
   }, 240_000);
 });
 
+describe.skipIf(process.platform !== 'linux')(
+  'a standby that every commit waits for, and that is away',
+  () => {
+    it('keeps what it does not have from being acknowledged, also when it is sent again and stored already', async () => {
+      await startBackend({ fsync: 'off' });
+      const { host, container } = aRecord;
+      const hole = {
+        host,
+        container,
+        from: '2026-11-22T10:00:00Z',
+        to: '2026-11-22T10:00:01Z',
+        reason: 'rotated',
+      };
+      const declare = (payload: object) => app.inject({ method: 'POST', url: '/api/coverage', payload });
+      const asks = [
+        [post, { ...aRecord, event_id: randomUUID() }],
+        [declare, { ...hole, event_id: randomUUID() }],
+      ] as const;
+      const standby = async (name: string) => {
+        await pool.query(`alter system set synchronous_standby_names = '${name}'`);
+        await pool.query('select pg_reload_conf()');
+        // Whoever writes knows of it once it read its configuration.
+        await until(async () => {
+          const { rows } = await pool.query<{ name: string }>('show synchronous_standby_names');
+          return Object.values(rows[0]!)[0] === name;
+        }, 'the server knows of the standby');
+      };
+      for (const [send, payload] of asks) expect((await send(payload)).statusCode).toBe(200);
+      await standby('elsewhere');
+      const answers: number[] = [];
+      const sent = asks.map(([send, payload]) =>
+        send(payload).then(({ statusCode }) => answers.push(statusCode)),
+      );
+      await until(async () => {
+        const { rows } = await pool.query<{ n: number }>(
+          `select count(*) as n from pg_stat_activity where wait_event = 'SyncRep'`,
+        );
+        return rows[0]!.n === asks.length || answers.length > 0;
+      }, 'both wait for the standby');
+      expect(answers).toEqual([]);
+      await standby('');
+      await Promise.all(sent);
+      expect(answers).toEqual([200, 200]);
+    }, 120_000);
+  },
+);
+
 const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 
 describe.skipIf(!canMount)('a disk that is full', () => {
+  it('keeps the embedded server from starting, which says what to do, and then it starts', async () => {
+    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=0755', 'tmpfs', folder]);
+    if (status !== 0) return; // no right to mount here
+    const dataDir = join(folder, 'data');
+    server = await startEmbedded({ dataDir, settings: { fsync: 'off' } });
+    await server.stop();
+    const ballast = join(folder, 'ballast');
+    spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4096'], { stdio: 'ignore' });
+    await expect(startEmbedded({ dataDir, settings: { fsync: 'off' } })).rejects.toThrow(
+      /No space left on device; make room for \S+data/,
+    );
+    rmSync(ballast);
+    server = await startEmbedded({ dataDir, settings: { fsync: 'off' } });
+  }, 120_000);
+
   it('makes ingest answer 503, and goes on by itself when there is room', async () => {
     const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=0755', 'tmpfs', folder]);
     if (status !== 0) return; // no right to mount here

@@ -75,7 +75,11 @@ function isShut(error: unknown): boolean {
 export function comesBackByItself(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   if (code !== undefined) {
-    if (/^(08|53|57|58)...$/.test(code) || ['40001', '40P01', '55P03', '25006', 'XX000'].includes(code))
+    if (
+      /^(08|53|57|58)...$/.test(code) ||
+      // 25P03, 25P04: the server ended a transaction that took longer than it allows.
+      ['40001', '40P01', '55P03', '25006', '25P03', '25P04', 'XX000'].includes(code)
+    )
       return true;
     if (
       /^E(CONN\w+|PIPE|NOENT|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN|ACCES)$/.test(code) ||

@@ -5,7 +5,7 @@
 import type { LogRecord } from '@log-detector/contract';
 import { keepAlerts } from '../alerting/keep-alerts.ts';
 import type { LinkKey } from '../alerting/links/token.ts';
-import { type Ask, askTogether, begin, commit, justRun, pipeline, together } from '../db/pipeline.ts';
+import { type Ask, askTogether, begin, commit, justRun, mark, pipeline, together } from '../db/pipeline.ts';
 import { onConnection, type Pool, type PoolClient } from '../db/pool.ts';
 import { timeOfId } from '../db/record-id.ts';
 import { textArray } from '../db/values.ts';
@@ -146,7 +146,7 @@ async function storeWhatIsFresh(
   if (fresh.length > 0) {
     const [known] = await askTogether(client, [askKnown(parts, fresh)] as const);
     stored = await storeFresh(parts, client, fresh, known, mayBeStored);
-  } else await pipeline(client, [commit]);
+  } else await pipeline(client, [mark, commit]);
   return answerEach(client, drafts, firstIds, stored);
 }
 

@@ -1,6 +1,7 @@
 // Holes that agents declare -> rows of coverage_holes. Sent again, a hole is not stored again.
 
 import type { WireHole } from '@log-detector/contract';
+import { mark } from '../db/pipeline.ts';
 import type { Pool } from '../db/pool.ts';
 import { newId } from '../db/record-id.ts';
 import { byText } from '../db/values.ts';
@@ -23,7 +24,7 @@ export async function storeHoles(
   if (holes.length === 0) return [];
   const sorted = [...holes].sort((a, b) => byText(a.event_id, b.event_id));
   const now = Date.parse(receivedAt);
-  await pool.query(
+  const { rowCount } = await pool.query(
     `insert into coverage_holes (
        id, event_id, host, container, container_id, stream, from_at, to_at, reason, detail, records, received_at)
      select h.*, $12::timestamptz
@@ -45,6 +46,7 @@ export async function storeHoles(
       receivedAt,
     ],
   );
+  if (rowCount !== holes.length) await pool.query(mark.text);
   const { rows } = await pool.query<HoleAnswer>(
     `select ${columns} from coverage_holes where event_id = any($1::uuid[])`,
     [holes.map((hole) => hole.event_id)],

@@ -110,6 +110,8 @@ describe('GroupCommit', () => {
     '53300',
     'ECONNREFUSED',
     '57P03',
+    '25P03',
+    '25P04',
     '28P01',
     '3D000',
   ])('says come again when %s does not end', async (code) => {

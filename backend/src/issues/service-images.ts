@@ -1,7 +1,7 @@
 // Records -> which images each service ran from, and since when: "did it change lately?". Beside the ingest transaction,
 // and rare: this process remembers what it has written.
 
-import type { Pool, PoolClient } from '../db/pool.ts';
+import { onConnection, type Pool, type PoolClient } from '../db/pool.ts';
 import { byText, upsert } from '../db/values.ts';
 import type { IncomingRecord } from '../ingest/types.ts';
 
@@ -71,19 +71,16 @@ function isSameImage(a: Imaged, b: Imaged): boolean {
 }
 
 async function writeImages(pool: Pool, rows: ReadonlyMap<string, unknown[]>): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await upsert(
+  await onConnection(pool, (client) =>
+    upsert(
       client,
       [...rows].sort(([a], [b]) => byText(a, b)).map(([, row]) => row),
       (values) => `
         insert into service_images as s (service, image, image_id, first_seen)
         values ${values}
         on conflict (service, image, image_id) do nothing`,
-    );
-  } finally {
-    client.release();
-  }
+    ),
+  );
 }
 
 /** The images that the service ran from, the latest first. */
