@@ -1,5 +1,5 @@
 -- What tells duplicates, by a key of 20 bytes in place of two names and a hash: each record looks for its place there, and
--- more of it stays in memory. Copies what is remembered, of a day at least: a second or so for each 100,000 messages.
+-- more of it stays in memory. Copies what is remembered, of a day at least: a few seconds for each 100,000 messages.
 
 -- Latest record of each (host, container, message), and the one before it: says whether the next is a duplicate.
 create table latest_messages (

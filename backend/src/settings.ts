@@ -237,7 +237,6 @@ export function readBackendSettings(env: Environment): BackendSettings {
   return read;
 }
 
-/** What a schema cannot tell: whether an address is one. Nothing connects. */
 /** `pg` would take several hosts for the name of one. */
 function databaseUrl(reader: ReturnType<typeof settings>): string | undefined {
   const isOfSeveral =
@@ -251,6 +250,7 @@ function databaseUrl(reader: ReturnType<typeof settings>): string | undefined {
   return undefined;
 }
 
+/** What a schema cannot tell: whether an address is one. Nothing connects. */
 function canMake(name: string, type: string, options: Readonly<Record<string, unknown>>): boolean {
   try {
     channelTypes[type]?.make(options, { name, from: '', allowPrivate: false }).close();
