@@ -347,6 +347,8 @@ export function followContainer(options: FollowContainerOptions) {
       strict,
       wasRead: newestOf(oldTime) && wasReadInOldTime,
       startedAt: seen.startedAt,
+      // Of one that runs, Docker still tells the end of the run before.
+      pausedAt: seen.finishedAt < seen.startedAt ? seen.finishedAt : undefined,
       tty: seen.tty,
       jumpMs: follows ? shortestFileMs(seen, link.wholeSeconds) : undefined,
       piecesHaveTimes: seen.driver === journald,

@@ -27,6 +27,21 @@ describe('lines from frames', () => {
     ]);
   });
 
+  it('glues pieces that have each their own time, also where Docker says that the container started in between', () => {
+    const a = 'a'.repeat(16384);
+    const bytes = Buffer.concat([
+      frame('stdout', stamped(at(1), a)),
+      frame('stdout', stamped(at(3), 'end\n')),
+      frame('stdout', stamped(at(4), 'next\n')),
+    ]);
+    const textsOf = (pausedAt?: string) =>
+      readAll(bytes, { startedAt: at(2), pausedAt, piecesHaveTimes: true }).map(({ text }) => text);
+    expect(textsOf()).toEqual([`${a}end`, 'next']);
+    expect(textsOf('0001-01-01T00:00:00.000000000Z')).toEqual([`${a}end`, 'next']);
+    // The run before ended with a line that has no end.
+    expect(textsOf(at(2))).toEqual([a, 'end', 'next']);
+  });
+
   it('ends a line without a newline when the timestamp changes, as the local driver of 20.10 needs', () => {
     const a = 'a'.repeat(16384);
     const bytes = Buffer.concat([

@@ -31,6 +31,8 @@ export interface Reading {
   wasRead?: ((stream: Stream, at: string) => boolean) | undefined;
   /** When the container was last started. */
   startedAt: string;
+  /** When the run before ended, where it is known. */
+  pausedAt?: string;
   /** A terminal's log is one stream. */
   tty: boolean;
   /** Each piece of a long line has a timestamp of its own. */
@@ -420,7 +422,8 @@ export function createReader(options: ReaderOptions) {
       isPaused = false;
       silentTicks = 0;
       resume = createResume(next.cursors, { strict: next.strict });
-      lines.begin({ startedAt: next.startedAt, piecesHaveTimes: next.piecesHaveTimes, now });
+      const { startedAt, pausedAt, piecesHaveTimes } = next;
+      lines.begin({ startedAt, pausedAt, piecesHaveTimes, now });
       frames = makeFrames();
       jsonLines = makeJsonLines();
       quiet = {};
