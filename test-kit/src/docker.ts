@@ -4,11 +4,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { importBusybox, importDebianRoot, importNodeBase } from './docker-images.ts';
+import { answers, startGuard } from './engine-parts.ts';
 import { run } from './run.ts';
 
 export interface DockerEngineOptions {
@@ -69,6 +69,11 @@ export const requires = {
   journald(): string | undefined {
     if (!existsSync('/lib/systemd/systemd-journald'))
       return "systemd-journald is not installed; apt-get install systemd, or let 'npm test' do it";
+    return requires.docker();
+  },
+  podman(): string | undefined {
+    if (!find('podman')) return "podman is not installed; apt-get install podman, or let 'npm test' do it";
+    // Its containers are run by Docker's runc.
     return requires.docker();
   },
 };
@@ -202,18 +207,6 @@ function find(program: string): string | undefined {
   return folders.map((folder) => join(folder, program)).find(existsSync);
 }
 
-/** What ends an engine with all it made, when its standard input closes. */
-export function startGuard(folder: string, cgroup: string, netPrefix: string): ChildProcess {
-  const script = fileURLToPath(new URL('../bin/end-engine.sh', import.meta.url));
-  const guard = spawn('/bin/sh', [script, folder, cgroup, netPrefix], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  guard.unref();
-  (guard.stdin as unknown as { unref(): void }).unref();
-  return guard;
-}
-
 /** A bridge that no other engine has: making a link is atomic, so its name is the claim to its addresses. */
 function claimNetwork(): { bridge: string; prefix: string } {
   const ip = (...args: string[]) => spawnSync('ip', args, { encoding: 'utf8' });
@@ -237,18 +230,6 @@ function isRunning(pid: number, folder: string): boolean {
   } catch {
     return false;
   }
-}
-
-export function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const call = request({ socketPath, path: '/_ping', timeout: 1000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    call.on('timeout', () => call.destroy());
-    call.on('error', () => resolve(false));
-    call.end();
-  });
 }
 
 function tail(file: string): string {

@@ -3,11 +3,11 @@
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answers, startGuard } from './docker.ts';
 import { importBusybox } from './docker-images.ts';
+import { answers, startGuard } from './engine-parts.ts';
 import { run } from './run.ts';
 
 export interface PodmanEngine {
@@ -21,15 +21,7 @@ export interface PodmanEngine {
   stop(): Promise<void>;
 }
 
-/** The reason why there can be no Podman here, or undefined. */
-export function needsPodman(): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'starting Podman needs Linux and root';
-  if (!existsSync('/usr/bin/podman'))
-    return "podman is not installed; apt-get install podman, or let 'npm test' do it";
-  return undefined;
-}
-
-/** Starts Podman's API service, and waits until it answers. */
+/** Starts Podman's API service, and waits until it answers: `requires.podman()`. */
 export async function startPodman(): Promise<PodmanEngine> {
   const folder = mkdtempSync('/tmp/ld-engine-');
   const cgroup = `ld-engine-${randomBytes(4).toString('hex')}`;

@@ -1,5 +1,6 @@
 // One look over a text, sixteen bytes at a time, that spares the regular expressions that need not run over it: which kinds of
-// texts stand in it, in any case, and whether a number as long as a card's may, or a word as long as a token. Like scan-module.ts it only ever sorts out.
+// texts stand in it, in any case, and whether a number as long as a card's may, or a word as long as a token. Like
+// scan-module.ts it only ever sorts out.
 
 import { fillTexts, holdsText, pass, type TextLayout, textBytes, type WantedText } from './teddy.ts';
 import {

@@ -2,7 +2,7 @@
 // off, a traceback looks as its program printed it.
 
 interface Prefix {
-  /** Matches the whole prefix; the group is who wrote the line. */
+  /** Matches the whole prefix; the first group is who wrote the line, the second one the time of Linux itself. */
   shape: RegExp;
   /** The transport takes each line for an event: indentation alone joins nothing. */
   lineIsEvent: boolean;
@@ -28,11 +28,11 @@ const prefixes: Prefix[] = [
     habit: 2,
   },
   // Linux itself, as /dev/kmsg and dmesg have it
-  { shape: /^(?:<\d{1,3}>)?()\[ *\d+\.\d{6}\] ?/, lineIsEvent: true, habit: 2 },
+  { shape: /^(?:<\d{1,3}>)?()(\[ *\d+\.\d{6}\]) ?/, lineIsEvent: true, habit: 2 },
   // syslog, RFC 3164 and RFC 5424
   {
     shape:
-      /^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} (\S+ [^\s:[]+(?:\[\d+\])?): ?(?:(?<= kernel: ?)\[ *\d+\.\d{6}\] ?)?/,
+      /^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} (\S+ [^\s:[]+(?:\[\d+\])?): ?(?:(?<= kernel: ?)(\[ *\d+\.\d{6}\]) ?)?/,
     lineIsEvent: true,
     habit: 2,
   },
@@ -56,8 +56,6 @@ export interface Unwrapped {
   /** Linux wrote it: what it reports of a fault has lines that look like any. */
   ofKernel: boolean;
 }
-
-const kernelTime = /\d\.\d{6}\] ?$/;
 
 /** Finds out whether a stream has a transport's prefix, and takes it off. One per stream. */
 export class Transport {
@@ -90,8 +88,8 @@ export class Transport {
     if (found) {
       this.#misses = 0;
       const { lineIsEvent } = this.#prefix;
-      const ofKernel = lineIsEvent && kernelTime.test(found[0]);
-      return { text: text.slice(found[0].length), from: found[1]!, lineIsEvent, ofKernel };
+      const [whole, from, kernelTime] = found;
+      return { text: text.slice(whole.length), from: from!, lineIsEvent, ofKernel: kernelTime !== undefined };
     }
     // Of a mark by one writer it must not matter which of the later lines were looked at.
     if (!isByOne(this.#prefix) && ++this.#misses > 4) this.#prefix = undefined;

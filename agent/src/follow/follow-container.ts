@@ -348,7 +348,7 @@ export function followContainer(options: FollowContainerOptions) {
       wasRead: newestOf(oldTime) && wasReadInOldTime,
       startedAt: seen.startedAt,
       // Of one that runs, Docker still tells the end of the run before.
-      pausedAt: seen.finishedAt < seen.startedAt ? seen.finishedAt : undefined,
+      previousRunEndedAt: seen.finishedAt < seen.startedAt ? seen.finishedAt : undefined,
       tty: seen.tty,
       jumpMs: follows ? shortestFileMs(seen, link.wholeSeconds) : undefined,
       piecesHaveTimes: seen.driver === journald,
@@ -562,8 +562,9 @@ export function followContainer(options: FollowContainerOptions) {
     await endSink(to);
   }
 
-  function hasRead({ stream, at }: Probed): boolean {
-    return at <= (known[stream]?.at ?? '') || at <= (reader?.begunAt(stream) ?? '');
+  /** In this life of the agent or, as the cursors tell, before. */
+  function hasRead(line: Probed): boolean {
+    return line.at <= (known[line.stream]?.at ?? '') || (reader !== undefined && hasReached(reader, line));
   }
 
   /** The latest instant at which a container that was never looked at surely had printed nothing. */

@@ -10,7 +10,7 @@ import { createEngineCommand } from './engine-command.ts';
 import { createFileEngine } from './file/file-engine.ts';
 import { silentLog } from './log.ts';
 import { collectingSink } from './testing.ts';
-import { type Agent, connected, type Past, running, startAgent, until } from './testing-follower.ts';
+import { type Agent, cleanUp, connected, type Past, startAgent, until } from './testing-follower.ts';
 
 const missing = requires.docker();
 
@@ -57,11 +57,7 @@ describe.skipIf(missing !== undefined)(
       api = createEngineApi({ host: engine.host });
     });
     afterAll(() => engine?.stop());
-    afterEach(async () => {
-      for (const agent of running) await agent.stop();
-      const ids = (await engine.docker('ps', '-aq')).split('\n').filter(Boolean);
-      if (ids.length > 0) await engine.docker('rm', '-f', ...ids);
-    });
+    afterEach(() => cleanUp(engine));
 
     const run = (name: string, script: string, ...args: string[]) =>
       engine.docker('run', '-d', '--name', name, ...args, 'busybox', 'sh', '-c', script);

@@ -4,7 +4,7 @@
 import { type DockerEngine, requires, startDockerEngine } from '@log-detector/test-kit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createEngineApi } from './engine-api.ts';
-import { connected, running, startAgent, until } from './testing-follower.ts';
+import { cleanUp, connected, startAgent, until } from './testing-follower.ts';
 
 const missing = requires.journald();
 
@@ -17,11 +17,7 @@ describe.skipIf(missing !== undefined)(
       await engine.importBusybox('busybox');
     });
     afterAll(() => engine?.stop());
-    afterEach(async () => {
-      for (const agent of running) await agent.stop();
-      const ids = (await engine.docker('ps', '-aq')).split('\n').filter(Boolean);
-      if (ids.length > 0) await engine.docker('rm', '-f', ...ids);
-    });
+    afterEach(() => cleanUp(engine));
 
     const run = (name: string, script: string, ...args: string[]) =>
       engine.docker('run', '-d', '--name', name, ...args, 'busybox', 'sh', '-c', script);

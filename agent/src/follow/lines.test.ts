@@ -34,8 +34,8 @@ describe('lines from frames', () => {
       frame('stdout', stamped(at(3), 'end\n')),
       frame('stdout', stamped(at(4), 'next\n')),
     ]);
-    const textsOf = (pausedAt?: string) =>
-      readAll(bytes, { startedAt: at(2), pausedAt, piecesHaveTimes: true }).map(({ text }) => text);
+    const textsOf = (previousRunEndedAt?: string) =>
+      readAll(bytes, { startedAt: at(2), previousRunEndedAt, piecesHaveTimes: true }).map(({ text }) => text);
     expect(textsOf()).toEqual([`${a}end`, 'next']);
     expect(textsOf('0001-01-01T00:00:00.000000000Z')).toEqual([`${a}end`, 'next']);
     // The run before ended with a line that has no end.

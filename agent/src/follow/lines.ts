@@ -69,14 +69,14 @@ export type Lines = ReturnType<typeof createLines>;
  * Makes the assembler for one connection of one container. `frame` takes whole frames, `raw` any bytes of a stream
  * without frames (a TTY, or a pipe of the docker command). Call `settle` when the memory of the bytes is about to be
  * used again, `tick` about once a second, `flush` when the log has ended. `now` is milliseconds since the epoch.
- * `startedAt` is when the container was last started: an older line without its newline ended there. `pausedAt` is when the
- * run before that ended, where that is known: what is printed at once may be older than `startedAt`.
+ * `startedAt` is when the container was last started: an older line without its newline ended there. Where
+ * `previousRunEndedAt` is known it tells that better: what is printed at once may be older than `startedAt`.
  */
 export function createLines(options: LinesOptions) {
   const { maxLineBytes, wanted, emit, mayPassOver, passedOver, unstamped, onRegion, onRegionEnd } = options;
   const tracks: Record<Stream, Track> = { stdout: newTrack('stdout'), stderr: newTrack('stderr') };
   let startedAt = '';
-  let pausedAt = '';
+  let previousRunEndedAt = '';
   let piecesHaveTimes = false;
   let now = 0;
 
@@ -104,7 +104,11 @@ export function createLines(options: LinesOptions) {
 
   /** Whether a piece with another timestamp goes on with the line. One of an earlier run ended there. */
   function goesOn({ position, lastPiece }: OpenLine, at: string): boolean {
-    return piecesHaveTimes && lastPiece >= pieceBytes && !(position.at < pausedAt && at >= pausedAt);
+    return (
+      piecesHaveTimes &&
+      lastPiece >= pieceBytes &&
+      !(position.at < previousRunEndedAt && at >= previousRunEndedAt)
+    );
   }
 
   /** One message: a whole line, or a piece of one. Its text is `from` to `to`, newline excluded. */
@@ -366,8 +370,13 @@ export function createLines(options: LinesOptions) {
     },
 
     /** A new connection: what was open is read again from its beginning, and positions are counted anew from its overlap. */
-    begin(options: { startedAt: string; pausedAt?: string; piecesHaveTimes?: boolean; now: number }): void {
-      ({ startedAt, pausedAt = '', piecesHaveTimes = false, now } = options);
+    begin(options: {
+      startedAt: string;
+      previousRunEndedAt?: string;
+      piecesHaveTimes?: boolean;
+      now: number;
+    }): void {
+      ({ startedAt, previousRunEndedAt = '', piecesHaveTimes = false, now } = options);
       for (const stream of streams) tracks[stream] = newTrack(stream);
     },
 

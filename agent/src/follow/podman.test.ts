@@ -1,7 +1,7 @@
 // Podman's Docker-compatible API: log files that are none of Docker's under the name of Docker's driver, and times of lines
 // by the second.
 
-import { needsPodman, type PodmanEngine, startPodman } from '@log-detector/test-kit';
+import { type PodmanEngine, requires, startPodman } from '@log-detector/test-kit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from './engine.ts';
 import { createEngineApi } from './engine-api.ts';
@@ -9,7 +9,7 @@ import { createFileEngine } from './file/file-engine.ts';
 import { silentLog } from './log.ts';
 import { connected, type Past, running, startAgent, until } from './testing-follower.ts';
 
-const missing = needsPodman();
+const missing = requires.podman();
 
 describe.skipIf(missing !== undefined)(
   `following a real Podman${missing === undefined ? '' : ` (skipped: ${missing})`}`,

@@ -32,7 +32,7 @@ export interface Reading {
   /** When the container was last started. */
   startedAt: string;
   /** When the run before ended, where it is known. */
-  pausedAt?: string;
+  previousRunEndedAt?: string;
   /** A terminal's log is one stream. */
   tty: boolean;
   /** Each piece of a long line has a timestamp of its own. */
@@ -422,8 +422,8 @@ export function createReader(options: ReaderOptions) {
       isPaused = false;
       silentTicks = 0;
       resume = createResume(next.cursors, { strict: next.strict });
-      const { startedAt, pausedAt, piecesHaveTimes } = next;
-      lines.begin({ startedAt, pausedAt, piecesHaveTimes, now });
+      const { startedAt, previousRunEndedAt, piecesHaveTimes } = next;
+      lines.begin({ startedAt, previousRunEndedAt, piecesHaveTimes, now });
       frames = makeFrames();
       jsonLines = makeJsonLines();
       quiet = {};

@@ -97,6 +97,13 @@ export function startAgent(
   return agent;
 }
 
+/** Stops all agents, and takes away all containers. */
+export async function cleanUp({ docker }: { docker(...args: string[]): Promise<string> }): Promise<void> {
+  for (const agent of running) await agent.stop();
+  const ids = (await docker('ps', '-aq')).split('\n').filter(Boolean);
+  if (ids.length > 0) await docker('rm', '-f', ...ids);
+}
+
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

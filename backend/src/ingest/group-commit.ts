@@ -18,7 +18,6 @@ import { Faults } from './faults.ts';
 import { instantOf } from './instant.ts';
 import type { Draft } from './store.ts';
 import type { IncomingRecord } from './types.ts';
-import { understandAhead } from './understand-ahead.ts';
 
 /** The answer to a record: as stored, or why it never can be. */
 export type Outcome = { record: LogRecord } | { refusedBecause: string };
@@ -107,7 +106,6 @@ export class GroupCommit {
       this.#waiting.push({ records, answer, fail });
       this.#waitingRecords += records.length;
       this.#startNext();
-      if (this.#waiting.length > 0) for (const record of records) understandAhead(record);
     });
   }
 

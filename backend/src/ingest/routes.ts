@@ -54,6 +54,7 @@ export function ingestRoutes({ commits, metrics, budget }: IngestRoutesOptions):
       records.add(1, { outcome: 'refused' });
       throw new HttpError(422, validated.misfits);
     }
+    understandAhead(validated.record);
     const [outcome] = await commits.submit([validated.record]);
     if ('record' in outcome!) {
       records.add(1, { outcome: 'stored' });

@@ -1,5 +1,5 @@
-// Messages of requests that wait for a transaction -> what they are instances of, found out while the database is busy with
-// the transaction before. A cache of this process, by the hash of the message: what is missing is found out later.
+// Messages of requests -> what they are instances of, found out before their transaction, while the database is busy with the
+// one before. A cache of this process, by the hash of the message: what is missing is found out later.
 
 import { type Understood, understand } from './fingerprint.ts';
 import type { IncomingRecord } from './types.ts';

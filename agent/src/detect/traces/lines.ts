@@ -46,9 +46,17 @@ const deeperRest = (seen: Seen) => deeper(seen) && !(seen.lines - seen.waiting =
 const errorsMark = /^(?:\(1\) |Wraps: \(\d+\) |Error types: \(1\) )/;
 const perlAborted = /^(?:PHP )?BEGIN failed--|^Compilation failed in require/;
 /** `[v4.0.1] System.IO.IOException: …`: Sonarr and its kin say which of them it was. */
-const versioned = /^\[v\d[\d.]*\] (?:\w+\.){0,12}\w+(?:Exception|Error): /;
+const versionedException: Row = {
+  when: and(/^\[v\d[\d.]*\] (?:\w+\.){0,12}\w+(?:Exception|Error): /, introduced),
+  to: 'wrap',
+  effect: 'waits',
+};
 /** Oracle lists the calls and causes of an error below it. */
-const oracleError = /^ORA-\d{5}: /;
+const oracleList: Row = {
+  when: and(/^ORA-\d{5}: /, (seen) => /\bORA-\d{5}: /.test(seen.previous)),
+  to: 'block',
+  effect: 'proves',
+};
 const didYouMean = /^Did you mean\? /;
 /** `client_session: <aiohttp.client.ClientSession object at 0x7f…>` */
 const pythonObject = /^[a-z_]{3,24}: <[\w.]+ .*\bat 0x[\da-f]+\b.*>$/;
@@ -100,7 +108,7 @@ export const lines = {
       effect: 'proves',
     },
     { when: and(/^-{20,}$/, introduced), to: 'fields', effect: 'waits' },
-    { when: and(versioned, introduced), to: 'wrap', effect: 'waits' },
+    versionedException,
     { when: and(rubyHead, introduced), to: 'ruby-message', effect: 'proves' },
     { when: and(bareRubyFrame, introduced), to: 'ruby', effect: 'proves' },
     { when: and(requestField, introduced), to: 'detail', effect: 'waits' },
@@ -135,11 +143,11 @@ export const lines = {
       effect: 'proves',
     },
     { when: and(errorsMark, introduced), to: 'block', effect: 'proves' },
-    { when: and(oracleError, (seen) => /\bORA-\d{5}: /.test(seen.previous)), to: 'block', effect: 'proves' },
+    oracleList,
     { when: and(/^Line \|$/, (seen) => /:\d+$/.test(seen.head)), to: 'diagnostic', effect: 'proves' }, // PowerShell
   ],
   block: [
-    { when: and(oracleError, (seen) => /\bORA-\d{5}: /.test(seen.previous)), to: 'block', effect: 'proves' },
+    oracleList,
     { when: deeperFrame, to: 'frames', effect: 'proves' },
     { when: deeper, to: 'block', effect: 'proves' },
     { when: closers, to: 'block', effect: 'proves' },
@@ -169,7 +177,7 @@ export const lines = {
     { when: and(stackTitle, introduced), to: 'titled', effect: 'proves' },
     { when: and(/^\*\* \(\w/, introduced), to: 'elixir', effect: 'proves' },
     { when: and(nodeTail, (seen) => isExceptionHead(seen.head)), to: 'frames', effect: 'proves' },
-    { when: and(versioned, introduced), to: 'wrap', effect: 'waits' },
+    versionedException,
     {
       when: (seen) => isExceptionHead(seen.text) && !startsLog(seen.text) && introduces(seen.head),
       to: 'wrap',
